@@ -1,0 +1,97 @@
+"""Commands and the audit trail."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from actions import states
+from actions.querysets import AuditQuerySet, CommandQuerySet
+from servers.models import Server
+
+
+class Command(models.Model):
+    """One asked-for action on one server, with its states and evidence. Only lifecycle.py changes one."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)  # what agents and the API call it
+    server = models.ForeignKey(Server, on_delete=models.PROTECT, related_name="commands")
+    cmd = models.CharField(_("verb"), max_length=20)
+    target = models.CharField(_("target"), max_length=255)
+    state = models.CharField(_("state"), max_length=10, default=states.QUEUED)
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    asked_by_name = models.CharField(max_length=150)
+    asked_from = models.GenericIPAddressField(null=True)
+    expect = models.JSONField(null=True)  # {"mainPid", "startTicks"} as the operator saw the service
+    created_at = models.DateTimeField(_("asked"))
+    deliver_by = models.DateTimeField()
+    execute_within_sec = models.PositiveIntegerField(default=120)
+    delivered_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    deliveries = models.PositiveIntegerField(default=0)
+    started_at = models.DateTimeField(null=True)
+    execute_by = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    verdict = models.CharField(max_length=40, blank=True)  # a key of verdicts.py: why it ended so
+    evidence = models.JSONField(default=dict)  # the agent's result as it came: before, after, output, log, exitCode…
+
+    objects: ClassVar = CommandQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("command")
+        verbose_name_plural = _("commands")
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["server", "target"],
+                condition=models.Q(state__in=states.ACTIVE),
+                name="one_active_command_per_service",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["server", "-id"], name="command_by_server"),  # the server page, the API's list
+            # the agent's queue and the worker's deadline steps
+            models.Index(fields=["server", "state"], condition=models.Q(state__in=[*states.ACTIVE, states.UNKNOWN]), name="command_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.cmd} {self.target}"
+
+
+class AuditEntry(models.Model):
+    """One thing that happened on a control path; written in its transaction, never changed, never deleted."""
+
+    at = models.DateTimeField()
+    event = models.CharField(max_length=40)  # command.queued, command.running, command.joined, command.denied …
+    actor = models.CharField(max_length=150)  # a user's name, "agent srv-1", or "hub"
+    actor_user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
+    address = models.GenericIPAddressField(null=True)
+    server = models.ForeignKey(Server, null=True, on_delete=models.PROTECT, related_name="+")
+    command = models.ForeignKey(Command, null=True, on_delete=models.PROTECT, related_name="moves")
+    cmd = models.CharField(max_length=20, blank=True)
+    target = models.CharField(max_length=255, blank=True)
+    from_state = models.CharField(max_length=10, blank=True)
+    to_state = models.CharField(max_length=10, blank=True)
+    reason = models.CharField(max_length=400, blank=True)
+    facts = models.JSONField(default=dict)
+
+    objects: ClassVar = AuditQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit trail")
+        ordering = ("-id",)
+        indexes = [
+            models.Index(fields=["command", "id"], name="audit_by_command"),  # a command's moves
+            models.Index(fields=["server", "-id"], name="audit_by_server"),  # the audit page, filtered by server
+            models.Index(fields=["-at"], name="audit_by_time"),  # the audit page, from-to
+        ]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete | pgtrigger.Truncate)]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.cmd} {self.target}"

@@ -1,0 +1,33 @@
+"""A command's states and the moves between them, as data. Imports nothing; only lifecycle.py makes moves."""
+
+from __future__ import annotations
+
+QUEUED = "queued"
+DELIVERED = "delivered"
+RUNNING = "running"
+SUCCEEDED = "succeeded"
+FAILED = "failed"
+UNKNOWN = "unknown"
+REFUSED = "refused"
+CANCELLED = "cancelled"
+EXPIRED = "expired"
+
+STATES = (QUEUED, DELIVERED, RUNNING, SUCCEEDED, FAILED, UNKNOWN, REFUSED, CANCELLED, EXPIRED)
+ACTIVE = (QUEUED, DELIVERED, RUNNING)  # one of these at a time on a service
+ENDED = (SUCCEEDED, FAILED, REFUSED, CANCELLED, EXPIRED)  # no way on
+
+# new state -> the states it may come from
+ALLOWED_FROM: dict[str, tuple[str, ...]] = {
+    QUEUED: (DELIVERED,),  # no `running` within the lease, delivery deadline not yet passed
+    DELIVERED: (QUEUED,),
+    RUNNING: (DELIVERED,),
+    SUCCEEDED: (RUNNING, UNKNOWN),
+    FAILED: (RUNNING, UNKNOWN),
+    UNKNOWN: (RUNNING,),
+    REFUSED: (DELIVERED, QUEUED),
+    CANCELLED: (QUEUED,),
+    EXPIRED: (QUEUED, DELIVERED),  # a lease that ends after the delivery deadline expires at once
+}
+
+START, STOP, RESTART, RELOAD = "start", "stop", "restart", "reload"
+VERBS = (START, STOP, RESTART, RELOAD)

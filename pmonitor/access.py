@@ -1,0 +1,83 @@
+"""Who may call what: the only access decorators, and the roles behind them.
+
+Every view wears one; checks.py walks all routes and fails on a bare one. Roles are the groups viewer, operator
+and admin (each includes the ones before it); a superuser is an admin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+VIEWER, OPERATOR, ADMIN = "viewer", "operator", "admin"
+ROLES = (VIEWER, OPERATOR, ADMIN)
+AGENT, PUBLIC = "agent", "public"
+
+View = Callable[..., HttpResponseBase]
+
+
+def role_of(user: AbstractBaseUser | AnonymousUser) -> str | None:
+    """The user's highest role, or None: not signed in, not active, or in none of the groups."""
+    if not user.is_authenticated or not user.is_active:
+        return None
+    if not hasattr(user, "_role"):
+        names = {ADMIN} if user.is_superuser else set(user.groups.values_list("name", flat=True))  # type: ignore[union-attr]
+        user._role = next((role for role in reversed(ROLES) if role in names), None)  # type: ignore[union-attr]
+    role: str | None = user._role  # type: ignore[union-attr]
+    return role
+
+
+def has_role(user: AbstractBaseUser | AnonymousUser, role: str) -> bool:
+    """Whether the user's role is at least this one."""
+    mine = role_of(user)
+    return mine is not None and ROLES.index(mine) >= ROLES.index(role)
+
+
+def _requires(role: str) -> Callable[[View], View]:
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return _to_login(request)
+            if not has_role(request.user, role):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        guarded.access = role  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def _to_login(request: HttpRequest) -> HttpResponseBase:
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=401, headers={"HX-Redirect": "/login/"})
+    return redirect_to_login(request.get_full_path())
+
+
+viewer_required = _requires(VIEWER)
+operator_required = _requires(OPERATOR)
+admin_required = _requires(ADMIN)
+
+
+def agent_only(view: Any) -> Any:
+    """For API views whose caller is an agent; the view's own authentication class checks its token."""
+    view.access = AGENT
+    return view
+
+
+def public(reason: str) -> Callable[[Any], Any]:
+    """For what anyone may call; the reason is for whoever reads the code."""
+
+    def decorate(view: Any) -> Any:
+        view.access = PUBLIC
+        view.public_reason = reason
+        return view
+
+    return decorate

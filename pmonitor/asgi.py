@@ -1,0 +1,31 @@
+"""The ASGI application: browsers' sockets, agents' long-polls, and Django for the rest."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pmonitor.settings")
+django_application = get_asgi_application()  # before anything that needs the apps
+
+from channels.auth import AuthMiddlewareStack  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from django.urls import path, re_path  # noqa: E402
+
+from actions.queue import QueueConsumer  # noqa: E402
+from pmonitor.sockets import PageConsumer  # noqa: E402
+
+application = ProtocolTypeRouter(
+    {
+        "http": URLRouter(
+            [
+                # The long-poll holds neither a thread nor a database connection, so it stands before Django's handler.
+                path("api/actions/queue/<str:agent>", QueueConsumer.as_asgi()),
+                re_path(r"", django_application),
+            ]
+        ),
+        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([path("ws", PageConsumer.as_asgi())]))),
+    }
+)

@@ -1,0 +1,181 @@
+"""Live pages: the only door to the channel layer.
+
+What happens is announced by topic (`announce("server:12", "row:12")`), a few bytes to every web process. A web process
+whose pages watch the topic renders it once per language and role, and sends each page only the fragments that changed.
+Delivery is at most once; a page heals itself when its socket opens and every minute.
+
+A topic is "kind:key". Each kind has a `Topic` in TOPICS, registered by its app's AppConfig.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+from asgiref.sync import async_to_sync, sync_to_async
+from channels.layers import get_channel_layer
+from django.db import transaction
+from django.utils import translation
+
+from pmonitor import logs
+
+log = logs.get(__name__)
+EVENTS = "live-events"  # the one group every web process with an open page is in
+Send = Callable[[str], Awaitable[None]]
+
+
+class View(NamedTuple):
+    """What a rendering may depend on: who looks, only by language and role."""
+
+    language: str
+    role: str
+
+
+class Topic(NamedTuple):
+    """How one kind of topic is watched and shown."""
+
+    may_watch: Callable[[Any, str], bool]  # (user, key): in the user's scope?
+    render: Callable[[str, View], dict[str, str]]  # (key, view) -> {element id: HTML}; compared with the last one
+    every: float = 1.0  # seconds between two updates of one topic at the most often
+
+
+TOPICS: dict[str, Topic] = {}
+loop: asyncio.AbstractEventLoop | None = None  # the web process's, for announcements out of its other threads
+
+
+def announce(*topics: str) -> None:
+    """Tell every web process, after the commit of the running transaction, that these topics changed."""
+    transaction.on_commit(partial(_send, list(topics)), robust=True)
+
+
+def _send(topics: list[str]) -> None:
+    send = get_channel_layer().group_send(EVENTS, {"type": "changed", "topics": topics})
+    if loop is not None and loop.is_running():
+        asyncio.run_coroutine_threadsafe(send, loop)
+    else:
+        async_to_sync(_awaited)(send)
+
+
+async def _awaited(coroutine: Awaitable[None]) -> None:
+    await coroutine
+
+
+@dataclass
+class Watched:
+    """One topic in one view: the pages that watch it and what they were last sent."""
+
+    sends: set[Send] = field(default_factory=set)
+    last: dict[str, str] = field(default_factory=dict)
+
+
+class Broadcast:
+    """One a web process: the topics its pages watch, and the task that renders and sends what changed."""
+
+    def __init__(self) -> None:
+        self.watched: dict[tuple[str, View], Watched] = {}
+        self.dirty: set[str] = set()
+        self.sent_at: dict[str, float] = {}
+        self.task: asyncio.Task[None] | None = None
+        self.wake = asyncio.Event()
+
+    async def watch(self, topic: str, view: View, send: Send) -> None:
+        """From now on send the page what changes in the topic; first, once, all of it: the page may be older."""
+        self._start()
+        watched = self.watched.setdefault((topic, view), Watched())
+        watched.sends.add(send)
+        fragments = await _render(topic, view)
+        if not watched.last:
+            watched.last = fragments
+        await _deliver(fragments.values(), [send])
+
+    def leave(self, send: Send) -> None:
+        """Forget a page that is gone."""
+        for key, watched in list(self.watched.items()):
+            watched.sends.discard(send)
+            if not watched.sends:
+                del self.watched[key]
+                self.sent_at.pop(key[0], None)
+
+    def sockets(self) -> int:
+        """How many pages watch something here."""
+        return len({send for watched in self.watched.values() for send in watched.sends})
+
+    def _start(self) -> None:
+        global loop
+        loop = asyncio.get_running_loop()
+        if self.task is None or self.task.done():
+            self.task = loop.create_task(self._run())
+
+    async def _run(self) -> None:
+        layer = get_channel_layer()
+        channel = await layer.new_channel()
+        await layer.group_add(EVENTS, channel)
+        listener = asyncio.create_task(self._listen(layer, channel))
+        try:
+            while not listener.done():
+                await self._flush()
+        finally:
+            listener.cancel()
+
+    async def _listen(self, layer: Any, channel: str) -> None:
+        while True:
+            event = await layer.receive(channel)
+            self.dirty.update(event["topics"])
+            self.wake.set()
+
+    async def _flush(self) -> None:
+        wait = self._next_due()
+        try:
+            await asyncio.wait_for(self.wake.wait(), wait)
+        except TimeoutError:
+            pass  # something is due
+        self.wake.clear()
+        now = time.monotonic()
+        watched_topics = {topic for topic, _view in self.watched}
+        self.dirty &= watched_topics
+        for topic in [t for t in self.dirty if self._due(t) <= now]:
+            self.dirty.discard(topic)
+            self.sent_at[topic] = now
+            await self._update(topic)
+
+    def _due(self, topic: str) -> float:
+        return self.sent_at.get(topic, 0.0) + TOPICS[topic.partition(":")[0]].every
+
+    def _next_due(self) -> float | None:
+        return max(0.0, min(map(self._due, self.dirty)) - time.monotonic()) if self.dirty else None
+
+    async def _update(self, topic: str) -> None:
+        for (name, view), watched in list(self.watched.items()):
+            if name != topic:
+                continue
+            try:
+                fragments = await _render(topic, view)
+            except Exception:
+                log.exception("live.render_failed", topic=topic)  # the page's own slow refresh shows the trouble
+                continue
+            changed = [html for key, html in fragments.items() if watched.last.get(key) != html]
+            watched.last = fragments
+            await _deliver(changed, list(watched.sends))
+
+
+async def _render(topic: str, view: View) -> dict[str, str]:
+    kind, _, key = topic.partition(":")
+    return await sync_to_async(_in_language, thread_sensitive=False)(TOPICS[kind].render, key, view)
+
+
+def _in_language(render: Callable[[str, View], dict[str, str]], key: str, view: View) -> dict[str, str]:
+    with translation.override(view.language):
+        return render(key, view)
+
+
+async def _deliver(fragments: Iterable[str], sends: list[Send]) -> None:
+    message = "".join(fragments)
+    if message:
+        await asyncio.gather(*(send(message) for send in sends), return_exceptions=True)
+
+
+broadcast = Broadcast()

@@ -1,0 +1,61 @@
+"""The worker: one visible table of periodic steps. Each is safe to run twice and on several workers at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from django.db import close_old_connections
+from django.utils import timezone
+
+from actions import deadlines
+from pmonitor import logs
+from pmonitor.models import StepRun
+from servers import partitions, presence
+
+log = logs.get(__name__)
+
+STEPS: list[tuple[float, Callable[[], object]]] = [  # every background job there is: (seconds, function)
+    (2, presence.mark_silent),
+    (1, deadlines.expire_undelivered),
+    (1, deadlines.requeue_unacknowledged),
+    (1, deadlines.time_out_unanswered),
+    (600, partitions.keep),
+]
+
+
+def run(stop: threading.Event) -> None:
+    """Run every step at its pace until stop is set."""
+    due = dict.fromkeys(range(len(STEPS)), 0.0)
+    while not stop.is_set():
+        for number, (seconds, step) in enumerate(STEPS):
+            if due[number] <= time.monotonic() and not stop.is_set():
+                run_step(step)
+                due[number] = time.monotonic() + seconds
+        stop.wait(max(0.05, min(due.values()) - time.monotonic()))
+
+
+def run_step(step: Callable[[], object]) -> None:
+    """Run one step and record how it ended; a failing step is logged and the others go on."""
+    started, error = time.monotonic(), ""
+    close_old_connections()
+    try:
+        step()
+    except Exception as caught:
+        error = f"{type(caught).__name__}: {caught}"
+        log.exception("worker.step_failed", step=name_of(step))
+    _record(name_of(step), time.monotonic() - started, error)
+
+
+def name_of(step: Callable[[], object]) -> str:
+    """A step's name in logs, /readyz and /metrics."""
+    return f"{step.__module__}.{step.__name__}"
+
+
+def _record(name: str, seconds: float, error: str) -> None:
+    facts = {"ran_at": timezone.now(), "seconds": seconds, "error": error}
+    try:
+        StepRun.objects.update_or_create(name=name, defaults=facts)
+    except Exception:
+        log.exception("worker.not_recorded", step=name)  # the database is away; the next round tries again
