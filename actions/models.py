@@ -18,13 +18,17 @@ from servers.models import Server
 class Command(models.Model):
     """One asked-for action on one server, with its states and evidence. Only lifecycle.py changes one."""
 
-    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)  # what agents and the API call it
+    uuid = models.UUIDField(
+        default=uuid.uuid4, unique=True, editable=False
+    )  # what agents and the API call it
     server = models.ForeignKey(Server, on_delete=models.PROTECT, related_name="commands")
     cmd = models.CharField(_("verb"), max_length=20)
     target = models.CharField(_("target"), max_length=255)
     state = models.CharField(_("state"), max_length=10, default=states.QUEUED)
     reason = models.CharField(_("reason"), max_length=200, blank=True)
-    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     asked_by_name = models.CharField(max_length=150)
     asked_from = models.GenericIPAddressField(null=True)
     expect = models.JSONField(null=True)  # {"mainPid", "startTicks"} as the operator saw the service
@@ -38,7 +42,9 @@ class Command(models.Model):
     execute_by = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     verdict = models.CharField(max_length=40, blank=True)  # a key of verdicts.py: why it ended so
-    evidence = models.JSONField(default=dict)  # the agent's result as it came: before, after, output, log, exitCode…
+    evidence = models.JSONField(
+        default=dict
+    )  # the agent's result as it came: before, after, output, log, exitCode…
 
     objects: ClassVar = CommandQuerySet.as_manager()
 
@@ -54,9 +60,15 @@ class Command(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["server", "-id"], name="command_by_server"),  # the server page, the API's list
+            models.Index(
+                fields=["server", "-id"], name="command_by_server"
+            ),  # the server page, the API's list
             # the agent's queue and the worker's deadline steps
-            models.Index(fields=["server", "state"], condition=models.Q(state__in=[*states.ACTIVE, states.UNKNOWN]), name="command_open"),
+            models.Index(
+                fields=["server", "state"],
+                condition=models.Q(state__in=[*states.ACTIVE, states.UNKNOWN]),
+                name="command_open",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -67,9 +79,17 @@ class AuditEntry(models.Model):
     """One thing that happened on a control path; written in its transaction, never changed, never deleted."""
 
     at = models.DateTimeField()
-    event = models.CharField(max_length=40)  # command.queued, command.running, command.joined, command.denied …
+    event = models.CharField(
+        max_length=40
+    )  # command.queued, command.running, command.joined, command.denied …
     actor = models.CharField(max_length=150)  # a user's name, "agent srv-1", or "hub"
-    actor_user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
+    actor_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+    )
     address = models.GenericIPAddressField(null=True)
     server = models.ForeignKey(Server, null=True, on_delete=models.PROTECT, related_name="+")
     command = models.ForeignKey(Command, null=True, on_delete=models.PROTECT, related_name="moves")
@@ -88,10 +108,16 @@ class AuditEntry(models.Model):
         ordering = ("-id",)
         indexes = [
             models.Index(fields=["command", "id"], name="audit_by_command"),  # a command's moves
-            models.Index(fields=["server", "-id"], name="audit_by_server"),  # the audit page, filtered by server
+            models.Index(
+                fields=["server", "-id"], name="audit_by_server"
+            ),  # the audit page, filtered by server
             models.Index(fields=["-at"], name="audit_by_time"),  # the audit page, from-to
         ]
-        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete | pgtrigger.Truncate)]
+        triggers = [
+            pgtrigger.Protect(
+                name="append_only", operation=pgtrigger.Update | pgtrigger.Delete | pgtrigger.Truncate
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.event} {self.cmd} {self.target}"

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
 from asgiref.sync import async_to_sync, sync_to_async
 from channels.layers import get_channel_layer
-from django.db import transaction
+from django.db import close_old_connections, transaction
 from django.utils import translation
 
 from pmonitor import logs
@@ -35,12 +36,34 @@ class View(NamedTuple):
     role: str
 
 
+class Shown(NamedTuple):
+    """What the pages of one topic and view were last sent: a version to compare, and parts to find changes by."""
+
+    version: str
+    parts: dict[str, Any]
+
+
+# (key, view, what was shown before, or None for all of it) -> (what is shown now, the messages that bring it there)
+Update = Callable[[str, View, Shown | None], tuple[Shown, list[str]]]
+
+
 class Topic(NamedTuple):
     """How one kind of topic is watched and shown."""
 
     may_watch: Callable[[Any, str], bool]  # (user, key): in the user's scope?
-    render: Callable[[str, View], dict[str, str]]  # (key, view) -> {element id: HTML}; compared with the last one
+    update: Update
     every: float = 1.0  # seconds between two updates of one topic at the most often
+
+
+def by_id(render: Callable[[str, View], tuple[str, dict[str, str]]]) -> Update:
+    """An Update out of a function that renders every fragment: (version, {element id: HTML}). Sends the changed ones."""
+
+    def update(key: str, view: View, before: Shown | None) -> tuple[Shown, list[str]]:
+        version, fragments = render(key, view)
+        old = before.parts if before else {}
+        return Shown(version, fragments), [html for name, html in fragments.items() if old.get(name) != html]
+
+    return update
 
 
 TOPICS: dict[str, Topic] = {}
@@ -69,7 +92,7 @@ class Watched:
     """One topic in one view: the pages that watch it and what they were last sent."""
 
     sends: set[Send] = field(default_factory=set)
-    last: dict[str, str] = field(default_factory=dict)
+    shown: Shown | None = None
 
 
 class Broadcast:
@@ -82,15 +105,16 @@ class Broadcast:
         self.task: asyncio.Task[None] | None = None
         self.wake = asyncio.Event()
 
-    async def watch(self, topic: str, view: View, send: Send) -> None:
-        """From now on send the page what changes in the topic; first, once, all of it: the page may be older."""
+    async def watch(self, topic: str, version: str, view: View, send: Send) -> None:
+        """From now on send the page what changes in the topic; and all of it now, unless it shows this very version."""
         self._start()
         watched = self.watched.setdefault((topic, view), Watched())
         watched.sends.add(send)
-        fragments = await _render(topic, view)
-        if not watched.last:
-            watched.last = fragments
-        await _deliver(fragments.values(), [send])
+        shown, messages = await _update(topic, view, None)
+        if watched.shown is None:
+            watched.shown = shown
+        if shown.version != version:
+            await _deliver(messages, [send])
 
     def leave(self, send: Send) -> None:
         """Forget a page that is gone."""
@@ -128,19 +152,15 @@ class Broadcast:
             self.wake.set()
 
     async def _flush(self) -> None:
-        wait = self._next_due()
-        try:
-            await asyncio.wait_for(self.wake.wait(), wait)
-        except TimeoutError:
-            pass  # something is due
+        with suppress(TimeoutError):  # then something is due
+            await asyncio.wait_for(self.wake.wait(), self._next_due())
         self.wake.clear()
+        self.dirty &= {topic for topic, _view in self.watched}
         now = time.monotonic()
-        watched_topics = {topic for topic, _view in self.watched}
-        self.dirty &= watched_topics
-        for topic in [t for t in self.dirty if self._due(t) <= now]:
+        for topic in [topic for topic in self.dirty if self._due(topic) <= now]:
             self.dirty.discard(topic)
             self.sent_at[topic] = now
-            await self._update(topic)
+            await self._bring_up_to_date(topic)
 
     def _due(self, topic: str) -> float:
         return self.sent_at.get(topic, 0.0) + TOPICS[topic.partition(":")[0]].every
@@ -148,33 +168,35 @@ class Broadcast:
     def _next_due(self) -> float | None:
         return max(0.0, min(map(self._due, self.dirty)) - time.monotonic()) if self.dirty else None
 
-    async def _update(self, topic: str) -> None:
+    async def _bring_up_to_date(self, topic: str) -> None:
         for (name, view), watched in list(self.watched.items()):
             if name != topic:
                 continue
             try:
-                fragments = await _render(topic, view)
+                watched.shown, messages = await _update(topic, view, watched.shown)
             except Exception:
-                log.exception("live.render_failed", topic=topic)  # the page's own slow refresh shows the trouble
+                log.exception(
+                    "live.update_failed", topic=topic
+                )  # the page's own slow refresh shows the trouble
                 continue
-            changed = [html for key, html in fragments.items() if watched.last.get(key) != html]
-            watched.last = fragments
-            await _deliver(changed, list(watched.sends))
+            await _deliver(messages, list(watched.sends))
 
 
-async def _render(topic: str, view: View) -> dict[str, str]:
+async def _update(topic: str, view: View, before: Shown | None) -> tuple[Shown, list[str]]:
     kind, _, key = topic.partition(":")
-    return await sync_to_async(_in_language, thread_sensitive=False)(TOPICS[kind].render, key, view)
+    return await sync_to_async(_in_language, thread_sensitive=False)(TOPICS[kind].update, key, view, before)
 
 
-def _in_language(render: Callable[[str, View], dict[str, str]], key: str, view: View) -> dict[str, str]:
-    with translation.override(view.language):
-        return render(key, view)
+def _in_language(update: Update, key: str, view: View, before: Shown | None) -> tuple[Shown, list[str]]:
+    try:
+        with translation.override(view.language):
+            return update(key, view, before)
+    finally:
+        close_old_connections()  # no request ends here to give the thread's connection back to the pool
 
 
-async def _deliver(fragments: Iterable[str], sends: list[Send]) -> None:
-    message = "".join(fragments)
-    if message:
+async def _deliver(messages: list[str], sends: list[Send]) -> None:
+    for message in messages:
         await asyncio.gather(*(send(message) for send in sends), return_exceptions=True)
 
 

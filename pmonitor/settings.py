@@ -99,7 +99,11 @@ TEMPLATES: list[dict[str, Any]] = [
                 "csp.context_processors.nonce",
                 "pmonitor.page.page",
             ],
-            "builtins": ["django.templatetags.i18n", "django.templatetags.static", "pmonitor.templatetags.show"],
+            "builtins": [
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+                "pmonitor.templatetags.show",
+            ],
         },
     }
 ]
@@ -109,7 +113,9 @@ DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         **env.database("DATABASE_URL"),
         "CONN_MAX_AGE": 0,
-        "OPTIONS": {"pool": {"min_size": 1, "max_size": env.integer("DATABASE_POOL", 20, 2, 500), "timeout": 10}},
+        "OPTIONS": {
+            "pool": {"min_size": 1, "max_size": env.integer("DATABASE_POOL", 20, 2, 500), "timeout": 10}
+        },
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -131,7 +137,9 @@ CACHES: dict[str, dict[str, Any]] = {
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = not STATIC_ROOT.exists()  # a checkout serves from static/, an image from its collected copy
+WHITENOISE_USE_FINDERS = (
+    not STATIC_ROOT.exists()
+)  # a checkout serves from static/, an image from its collected copy
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
 # Who may come in

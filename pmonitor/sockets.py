@@ -16,7 +16,7 @@ MOST_TOPICS = 400  # on one page
 
 
 class PageConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
-    """A page sends {"watch": ["row:12", …]} and receives HTML fragments, swapped by id."""
+    """A page sends {"watch": {"row:12": "its version", …}} and receives HTML fragments, swapped by id."""
 
     async def connect(self) -> None:
         self.topics: set[str] = set()
@@ -28,26 +28,29 @@ class PageConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
-            wanted = [str(topic) for topic in json.loads(text_data or "")["watch"]]
+            wanted = dict(json.loads(text_data or "")["watch"])
         except (ValueError, TypeError, KeyError):
             return  # not our page's words; there is nobody to tell
-        for topic in wanted[:MOST_TOPICS]:
-            await self._watch(topic)
+        for topic, version in list(wanted.items())[:MOST_TOPICS]:
+            await self._watch(str(topic), str(version))
 
-    async def _watch(self, topic: str) -> None:
+    async def _watch(self, topic: str, version: str) -> None:
         kind, _, key = topic.partition(":")
         known = live.TOPICS.get(kind)
         if known is None or topic in self.topics or len(self.topics) >= MOST_TOPICS:
             return
         if await sync_to_async(known.may_watch)(self.scope["user"], key):
             self.topics.add(topic)
-            await live.broadcast.watch(topic, live.View(self._language(), str(self.role)), self.send_html)
+            await live.broadcast.watch(topic, version, self._view(), self.send_html)
 
     async def send_html(self, html: str) -> None:
         await self.send(text_data=html)
 
     async def disconnect(self, code: int) -> None:
         live.broadcast.leave(self.send_html)
+
+    def _view(self) -> live.View:
+        return live.View(self._language(), str(self.role))
 
     def _language(self) -> str:
         chosen: Any = self.scope["cookies"].get(settings.LANGUAGE_COOKIE_NAME, "")

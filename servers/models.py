@@ -31,7 +31,9 @@ class Scope(models.Model):
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="scope")
     everything = models.BooleanField(_("all servers"), default=False)
-    groups = models.ManyToManyField(ServerGroup, blank=True, related_name="scopes", verbose_name=_("server groups"))
+    groups = models.ManyToManyField(
+        ServerGroup, blank=True, related_name="scopes", verbose_name=_("server groups")
+    )
 
     class Meta:
         verbose_name = _("scope")
@@ -66,14 +68,20 @@ class Server(models.Model):
 
     agent_id = models.CharField(_("agent id"), max_length=64, unique=True)
     hostname = models.CharField(_("host name"), max_length=255)
-    group = models.ForeignKey(ServerGroup, null=True, blank=True, on_delete=models.SET_NULL, related_name="servers")
+    group = models.ForeignKey(
+        ServerGroup, null=True, blank=True, on_delete=models.SET_NULL, related_name="servers"
+    )
     labels = models.JSONField(_("labels"), default=dict, blank=True)  # {"env": "prod"}
-    state = models.CharField(_("state"), max_length=10, default=states.WAITING, choices=[(s, s) for s in states.SERVER_STATES])
+    state = models.CharField(
+        _("state"), max_length=10, default=states.WAITING, choices=[(s, s) for s in states.SERVER_STATES]
+    )
     state_since = models.DateTimeField(auto_now_add=True)
     fingerprint = models.CharField(max_length=64, blank=True)
     token_prefix = models.CharField(max_length=12, unique=True)
     token_hash = models.CharField(max_length=64)
-    allowed_networks = models.JSONField(_("allowed networks"), default=list, blank=True)  # CIDR; empty: any address
+    allowed_networks = models.JSONField(
+        _("allowed networks"), default=list, blank=True
+    )  # CIDR; empty: any address
     enrolled_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar = ServerQuerySet.as_manager()
@@ -94,8 +102,12 @@ class Newest(models.Model):
     received_at = models.DateTimeField()  # the hub's clock
     sampled_at = models.DateTimeField()  # where the sample is placed, see PROTOCOL.md "Time"
     interval_sec = models.FloatField(default=10)
-    seq = models.BigIntegerField(default=0)  # grows by one with each stored report; the version of what is shown
-    recent_ts = models.JSONField(default=list)  # the agent's ts of the last stored reports: the same one twice is stored once
+    seq = models.BigIntegerField(
+        default=0
+    )  # grows by one with each stored report; the version of what is shown
+    recent_ts = models.JSONField(
+        default=list
+    )  # the agent's ts of the last stored reports: the same one twice is stored once
     cpu = models.FloatField(null=True)  # percent of all processors
     mem_used_mb = models.FloatField(null=True)
     mem_total_mb = models.FloatField(null=True)
@@ -105,7 +117,9 @@ class Newest(models.Model):
     top_name = models.CharField(max_length=255, blank=True)  # the process with the most CPU
     top_cpu = models.FloatField(null=True)
     readings = models.JSONField(default=dict)  # every host reading of the report, by the protocol's names
-    facts = models.JSONField(default=dict)  # hostname, os, kernel, cpuCount, version, bootId, bootTime, ticksPerSec, managers, allow, address
+    facts = models.JSONField(
+        default=dict
+    )  # hostname, os, kernel, cpuCount, version, bootId, bootTime, ticksPerSec, managers, allow, address
     procs = models.BinaryField(default=bytes)  # the process table, packed by proctable.py
     services_at = models.DateTimeField(null=True)
 
