@@ -18,17 +18,13 @@ from servers.models import Server
 class Command(models.Model):
     """One asked-for action on one server, with its states and evidence. Only lifecycle.py changes one."""
 
-    uuid = models.UUIDField(
-        default=uuid.uuid4, unique=True, editable=False
-    )  # what agents and the API call it
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)  # what agents and the API call it
     server = models.ForeignKey(Server, on_delete=models.PROTECT, related_name="commands")
     cmd = models.CharField(_("verb"), max_length=20)
     target = models.CharField(_("target"), max_length=255)
     state = models.CharField(_("state"), max_length=10, default=states.QUEUED)
     reason = models.CharField(_("reason"), max_length=200, blank=True)
-    asked_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
-    )
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     asked_by_name = models.CharField(max_length=150)
     asked_from = models.GenericIPAddressField(null=True)
     expect = models.JSONField(null=True)  # {"mainPid", "startTicks"} as the operator saw the service
@@ -42,9 +38,8 @@ class Command(models.Model):
     execute_by = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     verdict = models.CharField(max_length=40, blank=True)  # a key of verdicts.py: why it ended so
-    evidence = models.JSONField(
-        default=dict
-    )  # the agent's result as it came: before, after, output, log, exitCode…
+    facts = models.JSONField(default=dict)  # what the verdict's sentence names: {"mainPid": 88213, "heldSec": 5}
+    evidence = models.JSONField(default=dict)  # the agent's result as it came: before, after, output, log, exitCode…
 
     objects: ClassVar = CommandQuerySet.as_manager()
 
@@ -60,9 +55,7 @@ class Command(models.Model):
             )
         ]
         indexes = [
-            models.Index(
-                fields=["server", "-id"], name="command_by_server"
-            ),  # the server page, the API's list
+            models.Index(fields=["server", "-id"], name="command_by_server"),  # the server page, the API's list
             # the agent's queue and the worker's deadline steps
             models.Index(
                 fields=["server", "state"],
@@ -79,9 +72,7 @@ class AuditEntry(models.Model):
     """One thing that happened on a control path; written in its transaction, never changed, never deleted."""
 
     at = models.DateTimeField()
-    event = models.CharField(
-        max_length=40
-    )  # command.queued, command.running, command.joined, command.denied …
+    event = models.CharField(max_length=40)  # command.queued, command.running, command.joined, command.denied …
     actor = models.CharField(max_length=150)  # a user's name, "agent srv-1", or "hub"
     actor_user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -108,14 +99,14 @@ class AuditEntry(models.Model):
         ordering = ("-id",)
         indexes = [
             models.Index(fields=["command", "id"], name="audit_by_command"),  # a command's moves
-            models.Index(
-                fields=["server", "-id"], name="audit_by_server"
-            ),  # the audit page, filtered by server
+            models.Index(fields=["server", "-id"], name="audit_by_server"),  # the audit page, filtered by server
             models.Index(fields=["-at"], name="audit_by_time"),  # the audit page, from-to
         ]
         triggers = [
             pgtrigger.Protect(
-                name="append_only", operation=pgtrigger.Update | pgtrigger.Delete | pgtrigger.Truncate
+                name="append_only",
+                level=pgtrigger.Statement,  # TRUNCATE has no rows to fire for
+                operation=pgtrigger.Update | pgtrigger.Delete | pgtrigger.Truncate,
             )
         ]
 
