@@ -103,10 +103,12 @@ class AuditEntry(models.Model):
             models.Index(fields=["-at"], name="audit_by_time"),  # the audit page, from-to
         ]
         triggers = [
-            pgtrigger.Protect(
+            pgtrigger.Trigger(
                 name="append_only",
                 level=pgtrigger.Statement,  # TRUNCATE has no rows to fire for
+                when=pgtrigger.Before,
                 operation=pgtrigger.Update | pgtrigger.Delete | pgtrigger.Truncate,
+                func="RAISE EXCEPTION 'the audit trail is append-only: % refused', TG_OP;",
             )
         ]
 
