@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from servers import states
+from servers import networks, states
 from servers.querysets import ServerQuerySet, ServiceQuerySet
 
 
@@ -80,9 +80,10 @@ class Server(models.Model):
     token_prefix = models.CharField(max_length=12, unique=True)
     token_hash = models.CharField(max_length=64)
     allowed_networks = models.JSONField(
-        _("allowed networks"), default=list, blank=True
+        _("allowed networks"), default=list, blank=True, validators=[networks.validate]
     )  # CIDR; empty: any address
     enrolled_at = models.DateTimeField(auto_now_add=True)
+    enrolled_with = models.CharField(max_length=12, blank=True)  # the enrolment key's prefix: topic enrol:<prefix>
 
     objects: ClassVar = ServerQuerySet.as_manager()
 
