@@ -1,0 +1,125 @@
+"""What is kept of the past: the levels and their lifetimes as data, and the queries that read them.
+
+The tables are partitioned by time and written by ingest.py in plain SQL; they are no Django models. Rows refer to
+servers by id without a foreign key: their partitions are dropped whole (partitions.py), with or without the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db import connection
+
+
+class Level(NamedTuple):
+    """One kept form of the past: a table, how much time one of its partitions holds, how long it lives."""
+
+    table: str
+    width: timedelta
+    ahead: timedelta  # partitions are made so long before they are needed
+    kept: timedelta
+
+
+HOST_READINGS, PROCESSES = "servers_hostreading", "servers_processsnapshot"
+LEVELS = {
+    level.table: level
+    for level in (
+        Level(HOST_READINGS, timedelta(days=1), timedelta(days=3), settings.KEPT["host readings"]),
+        Level(PROCESSES, timedelta(hours=1), timedelta(hours=12), settings.KEPT["processes"]),
+    )
+}
+
+METRICS = {  # by the protocol's names; percent, MB, bytes a second, counts
+    "cpu": "cpu",
+    "mem": "100 * mem_used_mb / NULLIF(mem_total_mb, 0)",
+    "memUsedMB": "mem_used_mb",
+    "swap": "100 * swap_used_mb / NULLIF(swap_total_mb, 0)",
+    "swapUsedMB": "swap_used_mb",
+    "load1": "load1",
+    "load5": "load5",
+    "load15": "load15",
+    "diskReadBps": "disk_read_bps",
+    "diskWriteBps": "disk_write_bps",
+    "netRxBps": "net_rx_bps",
+    "netTxBps": "net_tx_bps",
+    "procs": "procs_total",
+}
+STEPS = (10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)  # seconds
+
+Series = list[float | None]
+
+
+class Point(NamedTuple):
+    """A metric over one step that begins at t."""
+
+    t: datetime
+    avg: float
+    min: float
+    max: float
+
+
+class Snapshot(NamedTuple):
+    """A server's process table as it was; procs is what proctable.unpack reads."""
+
+    server_id: int
+    sampled_at: datetime
+    total: int
+    procs: bytes
+
+
+def recent(
+    server_ids: Sequence[int], metrics: Sequence[str] = ("cpu", "mem"), minutes: int = 30
+) -> dict[int, dict[str, Series]]:
+    """For each server and metric its averages of the last minutes, oldest first, None where nothing came; one query."""
+    last = datetime.now(UTC).replace(second=0, microsecond=0)
+    first = last - timedelta(minutes=minutes - 1)
+    series: dict[int, dict[str, Series]] = {
+        server: {metric: [None] * minutes for metric in metrics} for server in server_ids
+    }
+    averages = ", ".join(f"avg({METRICS[metric]})" for metric in metrics)
+    query = (
+        f"SELECT server_id, date_bin('1 minute', sampled_at, 'epoch'), {averages} FROM {HOST_READINGS}"  # noqa: S608
+        " WHERE server_id = ANY(%s) AND sampled_at >= %s GROUP BY 1, 2"
+    )
+    for server, minute, *values in _rows(query, [list(server_ids), first]):
+        slot = (minute - first) // timedelta(minutes=1)
+        for metric, value in zip(metrics, values, strict=True):
+            if slot < minutes:
+                series[server][metric][slot] = value
+    return series
+
+
+def points(server_id: int, metric: str, start: datetime, end: datetime, count: int) -> tuple[int, list[Point]]:
+    """The step in seconds that gives at most count points from start to end, and the points, gaps left out."""
+    step, value = step_for((end - start).total_seconds(), count), METRICS[metric]
+    query = (
+        f"SELECT date_bin(make_interval(secs => %s), sampled_at, 'epoch'), avg({value}), min({value}), max({value})"  # noqa: S608
+        f" FROM {HOST_READINGS} WHERE server_id = %s AND sampled_at >= %s AND sampled_at < %s"
+        f" GROUP BY 1 HAVING count({value}) > 0 ORDER BY 1"
+    )
+    return step, [Point(*row) for row in _rows(query, [step, server_id, start, end])]
+
+
+def step_for(seconds: float, count: int) -> int:
+    """The smallest round step, in seconds, that needs no more than count points for so many seconds."""
+    least = seconds / max(count - 1, 1)  # steps begin at round times, so one more may be cut by the range's ends
+    return next((step for step in STEPS if step >= least), 86400 * (int(least // 86400) + 1))
+
+
+def process_tables(server_ids: Iterable[int], at: datetime, within: timedelta) -> list[Snapshot]:
+    """Each server's last process table at or before a moment, and not older than within; those without: left out."""
+    query = (
+        f"SELECT DISTINCT ON (server_id) server_id, sampled_at, procs_total, procs FROM {PROCESSES}"  # noqa: S608
+        " WHERE server_id = ANY(%s) AND sampled_at <= %s AND sampled_at > %s"
+        " ORDER BY server_id, sampled_at DESC, ts DESC"
+    )
+    return [Snapshot(*row) for row in _rows(query, [list(server_ids), at, at - within])]
+
+
+def _rows(query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters)
+        return list(cursor.fetchall())
