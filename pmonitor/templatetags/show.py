@@ -123,7 +123,7 @@ def bar(value: float | None) -> SafeString:
 
 @register.filter
 def spark(points: Sequence[float | None] | None, gone: bool = False) -> SafeString:
-    """A sparkline of 30 percentages, oldest first; None is a gap. Gone: a thin line without an area, for a silent server."""
+    """A sparkline of 30 percentages, oldest first; None is a gap. gone: a thin line, for a silent server."""
     runs = _runs(points or ())
     path = "".join(_line(run) if gone else _area(run) for run in runs)
     drawn = f'<path d="{path}"/>' if path else ""

@@ -1,0 +1,61 @@
+"""What every page shows around its own content. No query but the one for the user's role."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import get_language, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+from pmonitor import access
+from pmonitor.templatetags import show
+
+THEME_COOKIE = "theme"
+THEMES = ("light", "dark")  # without the cookie: the system's
+
+
+class Place(NamedTuple):
+    """A place in the main navigation; every page of its app belongs to it."""
+
+    route: str
+    word: Any
+    icon: str
+    keys: str  # what goes there from the keyboard
+
+
+NAV = (
+    Place("servers:fleet", pgettext_lazy("navigation", "Fleet"), "fleet", "g f"),
+    Place("actions:audit", _("Audit"), "audit", "g u"),
+)
+ROLE_WORDS = {access.VIEWER: _("viewer"), access.OPERATOR: _("operator"), access.ADMIN: _("admin")}
+
+
+def page(request: HttpRequest) -> dict[str, Any]:
+    """The context of base.html: who looks, in which theme and language, where they can go, and the hub's clock."""
+    user = getattr(request, "user", None)
+    role = access.role_of(user) if user is not None else None
+    theme = request.COOKIES.get(THEME_COOKIE, "")
+    return {
+        "role": role,
+        "role_word": ROLE_WORDS.get(role or "", ""),
+        "version": settings.VERSION,
+        "theme": theme if theme in THEMES else "",
+        "other_language": next((pair for pair in LANGUAGE_NAMES if pair[0] != get_language()), None),
+        "nav": [_entry(request, place) for place in NAV] if role else [],
+        "now_ms": int(time.time() * 1000),
+        "units": " ".join(show.unit_words().values()),
+    }
+
+
+LANGUAGE_NAMES = (("en", "English"), ("ro", "Română"))  # each in its own language
+
+
+def _entry(request: HttpRequest, place: Place) -> dict[str, Any]:
+    match = request.resolver_match
+    here = match.view_name if match else ""
+    current = "page" if here == place.route else "true" if here.split(":")[0] == place.route.split(":")[0] else ""
+    return {**place._asdict(), "url": reverse(place.route), "current": current}

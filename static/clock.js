@@ -1,0 +1,51 @@
+/* Times on the page: ages tick by the hub's clock, absolute times are told in the reader's own zone and language. */
+const body = document.body, lang = document.documentElement.lang || 'en';
+const loaded = performance.getEntriesByType('navigation')[0]?.responseStart ?? 0;
+const offset = Number(body.dataset.now || Date.now()) - (performance.timeOrigin + loaded);
+const [S, MIN, H, D] = (body.dataset.units || 's min h d').split(' ');
+const time = new Intl.DateTimeFormat(lang, {hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23'});
+const full = new Intl.DateTimeFormat(lang, {weekday: 'short', day: 'numeric', month: 'short', year: 'numeric',
+  hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23', timeZoneName: 'short'});
+const number = new Intl.NumberFormat(lang);
+
+export const hubNow = () => Date.now() + offset;
+export const clockTime = ms => time.format(ms);
+export const fullTime = ms => full.format(ms);
+
+export function spanWords(ms) {
+  const s = Math.max(0, ms / 1000);
+  const [count, unit] = s < 60 ? [s, S] : s < 3600 ? [s / 60, MIN] : s < 86400 ? [s / 3600, H] : [s / 86400, D];
+  return `${number.format(Math.floor(count))} ${unit}`;
+}
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function ages() {
+  const now = hubNow();
+  for (const element of document.querySelectorAll('time[data-age]')) {
+    const words = spanWords(now - Date.parse(element.dateTime));
+    write(element, element.dataset.age === 'ago' ? body.dataset.ago.replace('{}', words) : words);
+  }
+}
+
+/* The hub writes absolute times in UTC, for pages without scripts. */
+function zones() {
+  for (const element of document.querySelectorAll('time[data-age], time[data-at]')) {
+    const said = element.dateTime + element.title;
+    if (element.pmSaid === said) continue;
+    const when = Date.parse(element.dateTime);
+    element.title = full.format(when);
+    if ('at' in element.dataset) write(element, (element.dataset.at === 'full' ? full : time).format(when));
+    element.pmSaid = element.dateTime + element.title;
+  }
+}
+
+export function start() {
+  const both = () => { zones(); ages(); };
+  both();
+  document.addEventListener('pm:swapped', both);
+  document.addEventListener('htmx:load', both);
+  setInterval(ages, 1000);
+}
