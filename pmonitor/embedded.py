@@ -75,7 +75,7 @@ class Embedded:
 
     def url(self) -> str:
         """The address for DATABASE_URL, once started."""
-        return f"postgres://{NAME}:{self._password()}@127.0.0.1:{self._port()}/{NAME}"
+        return f"postgres://{NAME}:{self._password()}@127.0.0.1:{self.port()}/{NAME}"
 
     def start(self) -> str:
         """Make the database if there is none, start it unless it runs, and return its address.
@@ -146,14 +146,14 @@ class Embedded:
         except PermissionError as error:
             raise embedded_programs.belongs_to_another(error.filename) from error
 
-    def _port(self) -> int:
+    def port(self) -> int:
         """The port postgres was last told to use."""
         return int(self.port_file.read_text())
 
     def _connect(self, database: str) -> psycopg.Connection:
         return psycopg.connect(
             host="127.0.0.1",
-            port=self._port(),
+            port=self.port(),
             user=NAME,
             password=self._password(),
             dbname=database,
@@ -180,7 +180,7 @@ class Embedded:
             time.sleep(0.2)
 
     def _choose_port(self) -> None:
-        if not self.port_file.exists() or not _is_free(self._port()):
+        if not self.port_file.exists() or not _is_free(self.port()):
             draft = self.port_file.with_suffix(".new")
             draft.write_text(str(_free_port()))
             draft.rename(self.port_file)
@@ -190,7 +190,7 @@ class Embedded:
         account = embedded_programs.account(self.cluster)
         postgres = embedded_programs.find(self.cluster).folder / "postgres"
         settings = [word for option in self.options for word in ("-c", option)]
-        command: list[str | Path] = [*account.prefix, postgres, "-D", self.cluster, "-p", str(self._port()), *settings]
+        command: list[str | Path] = [*account.prefix, postgres, "-D", self.cluster, "-p", str(self.port()), *settings]
         if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
             self.log.rename(self.log.with_suffix(".log.1"))
         log = os.open(self.log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from pmonitor import worker
+from pmonitor.asgi import application
+from pmonitor.web import Web
+
+
+class Command(BaseCommand):
+    help = "Serve pages, agents and sockets, with the worker's steps in a thread; SIGTERM ends it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
+        parser.add_argument("--port", type=int, default=8000, help="the port to listen on (default: %(default)s)")
+        parser.add_argument("--no-worker", action="store_true", help="leave the steps to run_worker processes")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        web = Web(application, options["host"], options["port"])
+        stop = threading.Event()
+        steps = threading.Thread(target=worker.run, args=[stop], name="worker", daemon=True)
+        if not options["no_worker"]:
+            steps.start()
+        web.run()
+        stop.set()
+        if steps.is_alive():
+            steps.join(5)
+        if web.problem:
+            raise CommandError(web.problem)

@@ -1,0 +1,57 @@
+"""The web server: daphne, with an end that answers what is under way before it closes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from daphne.server import Server
+from daphne.ws_protocol import WebSocketProtocol
+from twisted.internet.defer import Deferred
+
+from pmonitor import logs, stopping
+
+log = logs.get(__name__)
+
+BACKLOG = 2048  # agents that reconnect together after a restart
+GRACE_SEC = 4.0
+
+
+class Web(Server):
+    """Serves an ASGI application on one address until SIGTERM or SIGINT."""
+
+    def __init__(self, application: Any, host: str, port: int) -> None:
+        self.problem = ""  # why it could not listen
+        super().__init__(application, endpoints=[endpoint(host, port)], verbosity=0, server_name="")
+
+    def listen_error(self, failure: Any) -> None:
+        self.problem = failure.getErrorMessage()
+        self.stop()
+
+    def kill_all_applications(self) -> Deferred[None]:
+        """Daphne's hook before the reactor ends: close the door, let requests end, then cancel what is left."""
+        for listener in self.listeners:
+            listener.addCallback(lambda port: port and port.stopListening())
+        stopping.begin()
+        return Deferred.fromFuture(asyncio.ensure_future(self._finish()))
+
+    async def _finish(self) -> None:
+        requests: set[asyncio.Future[None]] = set()
+        sockets: set[asyncio.Future[None]] = set()
+        for protocol, details in self.connections.items():
+            if running := details.get("application_instance"):
+                (sockets if isinstance(protocol, WebSocketProtocol) else requests).add(running)
+        for socket in sockets:
+            socket.cancel()  # the browser sees a lost connection, and comes back by itself
+        late = (await asyncio.wait(requests, timeout=GRACE_SEC))[1] if requests else set()
+        for request in late:
+            request.cancel()
+        if late or sockets:
+            await asyncio.wait(late | sockets, timeout=1)
+        log.info("web.stopped", requests=len(requests), cut=len(late), sockets=len(sockets))
+
+
+def endpoint(host: str, port: int) -> str:
+    """The address in Twisted's words."""
+    interface = host.strip("[]").replace(":", r"\:")
+    return f"tcp:port={port}:interface={interface}:backlog={BACKLOG}"
