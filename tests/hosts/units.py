@@ -1,0 +1,57 @@
+"""Services that behave, and services that misbehave in each way an operator meets."""
+
+from tests.hosts.host import Host
+
+OK = "pm-ok.service"
+NEVER_READY = "pm-never-ready.service"
+DIES_SOON = "pm-dies-soon.service"
+FAILS_TO_START = "pm-fails-to-start.service"
+ONESHOT = "pm-oneshot.service"
+RESTART_LOOP = "pm-restart-loop.service"
+MASKED = "pm-masked.service"
+SLOW_STOP = "pm-slow-stop.service"
+SLOW_STOP_SECONDS = 3
+
+
+def _unit(what: str, service: str, unit: str = "") -> str:
+    return f"[Unit]\nDescription={what}\n{unit}\n[Service]\n{service}\n\n[Install]\nWantedBy=multi-user.target\n"
+
+
+# A masked unit is a link to nothing: `systemctl mask` makes it, so MASKED has no text here.
+UNITS = {
+    OK: _unit(
+        "Runs until told to stop; reloads",
+        "ExecStart=/bin/sleep infinity\nExecReload=/bin/true",
+    ),
+    NEVER_READY: _unit(
+        "Promises to say when it is ready, and never does",
+        "Type=notify\nTimeoutStartSec=60\nExecStart=/bin/sleep infinity",
+    ),
+    DIES_SOON: _unit(
+        "Starts well, and dies after two seconds with exit code 1",
+        "ExecStart=/bin/sh -c 'sleep 2; echo the disk is full >&2; exit 1'",
+    ),
+    FAILS_TO_START: _unit(
+        "Its start command fails",
+        "Type=forking\nExecStart=/bin/sh -c 'echo bad configuration >&2; exit 3'",
+    ),
+    ONESHOT: _unit("Does its work and ends", "Type=oneshot\nExecStart=/bin/echo did all its work"),
+    RESTART_LOOP: _unit(
+        "Dies at once and is started again, for ever",
+        "Restart=always\nRestartSec=300ms\nExecStart=/bin/sh -c 'exit 7'",
+        "StartLimitIntervalSec=0\n",
+    ),
+    SLOW_STOP: _unit(
+        "Takes its time to stop",
+        f'TimeoutStopSec=60\nExecStart=/bin/sh -c \'trap "sleep {SLOW_STOP_SECONDS}; exit 0" TERM; '
+        "while :; do sleep 0.1; done'",
+    ),
+}
+
+
+def install_units(host: Host) -> None:
+    """Put all of them on the server, MASKED masked; none is started."""
+    for name, text in UNITS.items():
+        host.write(f"/etc/systemd/system/{name}", text)
+    host.systemctl("mask", MASKED)
+    host.systemctl("daemon-reload")
