@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+import pwd
 import re
 import subprocess
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 NOBODY = 65534
-UNSHARE = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+UNSHARE = ["unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}"]  # initdb wants a user with a name
 DEBIAN = Path("/usr/lib/postgresql")
 OLDEST = 15
 
@@ -94,7 +95,7 @@ def _look(folder: Path) -> Programs | None:
 def account(cluster: Path) -> Account:
     """As whom to run: us; for root its folder's owner, or a user namespace of its own, or else nobody."""
     if os.geteuid() != 0:
-        return Account()
+        return Account(prefix=_prefix(os.geteuid()))
     owner = cluster.stat().st_uid if cluster.exists() else 0
     if owner != 0:
         return _as_user(owner)
@@ -106,7 +107,16 @@ def account(cluster: Path) -> Account:
 
 
 def _as_user(uid: int) -> Account:
-    return Account(popen={"user": uid, "group": uid, "extra_groups": []}, uid=uid)
+    return Account(_prefix(uid), {"user": uid, "group": uid, "extra_groups": []}, uid)
+
+
+def _prefix(uid: int) -> list[str]:
+    """A namespace for a user without a name, as containers that run under any number have."""
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return UNSHARE
+    return []
 
 
 def _namespaces_work() -> bool:
