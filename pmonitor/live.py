@@ -4,7 +4,7 @@ What happens is announced by topic (`announce("server:12", "row:12")`), a few by
 whose pages watch the topic renders it once per language and role, and sends each page only the fragments that changed.
 Delivery is at most once; a page heals itself when its socket opens and every minute.
 
-A topic is "kind:key". Each kind has a `Topic` in TOPICS, registered by its app's AppConfig.
+A topic is "kind:key"; announcing the key "all" means every topic of the kind. Each kind has a `Topic` in TOPICS, registered by its app's AppConfig.
 """
 
 from __future__ import annotations
@@ -116,10 +116,11 @@ class Broadcast:
         if shown.version != version:
             await _deliver(messages, [send])
 
-    def leave(self, send: Send) -> None:
-        """Forget a page that is gone."""
+    def leave(self, send: Send, topic: str | None = None) -> None:
+        """Forget a page that is gone, or one topic it no longer shows."""
         for key, watched in list(self.watched.items()):
-            watched.sends.discard(send)
+            if topic is None or key[0] == topic:
+                watched.sends.discard(send)
             if not watched.sends:
                 del self.watched[key]
                 self.sent_at.pop(key[0], None)
@@ -148,8 +149,14 @@ class Broadcast:
     async def _listen(self, layer: Any, channel: str) -> None:
         while True:
             event = await layer.receive(channel)
-            self.dirty.update(event["topics"])
+            for topic in event["topics"]:
+                self.dirty.update(self._meant(topic))
             self.wake.set()
+
+    def _meant(self, topic: str) -> set[str]:
+        """"fleet:all" means every watched topic of the kind: one for each scope somebody looks with."""
+        kind, _, key = topic.partition(":")
+        return {name for name, _view in self.watched if name.partition(":")[0] == kind} if key == "all" else {topic}
 
     async def _flush(self) -> None:
         with suppress(TimeoutError):  # then something is due

@@ -16,28 +16,38 @@ MOST_TOPICS = 400  # on one page
 
 
 class PageConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
-    """A page sends {"watch": {"row:12": "its version", …}} and receives HTML fragments, swapped by id."""
+    """A page sends {"watch": {"row:12": "its version", …}, "leave": ["row:7", …]} and receives HTML fragments.
+
+    To watch a topic again is to ask for it when the version is not the newest. Every message is answered at least with
+    an empty one, so that a page whose line is dead notices.
+    """
 
     async def connect(self) -> None:
         self.topics: set[str] = set()
         self.role = await sync_to_async(access.role_of)(self.scope["user"])
+        await self.accept()  # before closing too: only so does the page learn why
         if self.role is None:
             await self.close(4401)
-            return
-        await self.accept()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
-            wanted = dict(json.loads(text_data or "")["watch"])
-        except (ValueError, TypeError, KeyError):
+            said = json.loads(text_data or "")
+            wanted, left = dict(said.get("watch", {})), list(said.get("leave", ()))
+        except (ValueError, TypeError, AttributeError):
             return  # not our page's words; there is nobody to tell
+        if self.role is None:
+            return
+        for topic in self.topics.intersection(map(str, left)):
+            self.topics.discard(topic)
+            live.broadcast.leave(self.send_html, topic)
         for topic, version in list(wanted.items())[:MOST_TOPICS]:
             await self._watch(str(topic), str(version))
+        await self.send_html("")
 
     async def _watch(self, topic: str, version: str) -> None:
         kind, _, key = topic.partition(":")
         known = live.TOPICS.get(kind)
-        if known is None or topic in self.topics or len(self.topics) >= MOST_TOPICS:
+        if known is None or len(self.topics | {topic}) > MOST_TOPICS:
             return
         if await sync_to_async(known.may_watch)(self.scope["user"], key):
             self.topics.add(topic)
