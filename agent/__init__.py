@@ -1,0 +1,3 @@
+"""The agent: what runs on every monitored server. It imports nothing of the hub; PROTOCOL.md is all they share."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,140 @@
+"""Start the agent: `python3 -m agent`, or the zipapp `pmonitor-agent.pyz`."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import gc
+import os
+import pkgutil
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from agent import __version__, config, logs, managers
+from agent.commands import Commands
+from agent.execute import Executor
+from agent.hub import Hub
+from agent.hubclock import HubClock
+from agent.journal import Journal
+from agent.logs import log
+from agent.register import NotEnrolled, token_for
+from agent.report import Reports
+from agent.servicetable import ServiceTable
+
+WRONG_SETTINGS = 2
+
+
+class CannotStart(Exception):
+    """Something a person has to put right first."""
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT; ends with 2 when settings are wrong, 1 when a loop failed."""
+    options = _options()
+    logs.start()
+    if options.print_unit:
+        sys.stdout.write((pkgutil.get_data("agent", "pmonitor-agent.service") or b"").decode())
+        sys.exit(0)
+    try:
+        settings = config.load(os.environ, options.config)
+        logs.hide(settings.agent_token)
+        logs.hide(settings.enrolment_key)
+        if options.check:
+            sys.exit(_check(settings))
+        sys.exit(_run(settings))
+    except config.ConfigError as error:
+        for problem in error.problems:
+            log.error(problem)
+    except (CannotStart, NotEnrolled) as error:
+        log.error(str(error))
+    sys.exit(WRONG_SETTINGS)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="pmonitor-agent", description="Reports this machine to its Process Monitor hub."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("--config", type=Path, metavar="FILE", help=f"settings file instead of {config.DEFAULT_FILE}")
+    parser.add_argument("--check", action="store_true", help="check the settings, say what was found, and end")
+    parser.add_argument("--print-unit", action="store_true", help="print the systemd unit of the agent, and end")
+    return parser.parse_args()
+
+
+def _check(settings: config.Config) -> int:
+    table = ServiceTable(managers.known(settings.supervisor_socket), settings.allow)
+    log.info(
+        "settings are right",
+        extra={
+            "api": settings.api,
+            "agentId": settings.agent_id,
+            "allow": settings.allow.entries,
+            "managers": table.managers(),
+        },
+    )
+    return 0
+
+
+def _run(settings: config.Config) -> int:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    lock = _only_one(settings.state_dir)
+    hub = Hub(settings, HubClock())
+    token = token_for(settings, hub, stop)
+    if token is None:
+        return 0
+    logs.hide(token)
+    hub.use_token(token)
+    failed = _loops(settings, hub, stop)
+    os.close(lock)
+    return 1 if failed else 0
+
+
+def _loops(settings: config.Config, hub: Hub, stop: threading.Event) -> bool:
+    """Run the loops until stopped; whether one of them failed."""
+    journal = Journal(settings.state_dir / "journal.jsonl")
+    table = ServiceTable(managers.known(settings.supervisor_socket), settings.allow)
+    executor = Executor(hub, table, journal, settings.allow, settings.settle_sec, stop)
+    commands = Commands(hub, executor, journal, stop)
+    reports = Reports(settings, hub, table, stop)
+    failures: list[str] = []
+    log.info("started", extra={"agentId": settings.agent_id, "api": settings.api, "version": __version__})
+    for name, loop in (("report", reports.run), ("poll", commands.poll), ("work", commands.work)):
+        # Daemons: a long-poll or an action under way must not hold back the end. The journal is on disk at every step.
+        threading.Thread(target=_guarded, args=(name, loop, failures, stop), name=name, daemon=True).start()
+    gc.freeze()  # what is here now stays: the collector need not look at it again
+    stop.wait()
+    log.info("stopped")
+    return bool(failures)
+
+
+def _guarded(name: str, loop: Callable[[], None], failures: list[str], stop: threading.Event) -> None:
+    try:
+        loop()
+    except Exception:  # noqa: BLE001 - a thread has no caller: log it and end the agent
+        log.exception("a loop failed: the agent ends, to be started again", extra={"loop": name})
+        failures.append(name)
+        stop.set()
+
+
+def _only_one(folder: Path) -> int:
+    """Hold the state folder's lock; raises CannotStart when another agent has it or the folder cannot be written."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise CannotStart(f"STATE_DIR={str(folder)!r} cannot be written: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise CannotStart(f"another agent is already running with STATE_DIR={str(folder)!r}") from error
+    return lock
+
+
+if __name__ == "__main__":
+    main()

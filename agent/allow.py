@@ -1,0 +1,37 @@
+"""What this server's owner lets the hub do: `verb[,verb]:unit-pattern` entries. Nothing is allowed by default."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+
+VERBS = ("start", "stop", "restart", "reload")
+# What a service may be called; never a leading dash, which a tool would take as an option.
+UNIT_NAME = re.compile(r"^[A-Za-z0-9_:@.\\][A-Za-z0-9_:@.\\-]{0,254}$")
+
+
+class Allow:
+    """The parsed allow-list; `entries` are the raw ones, as the report shows them."""
+
+    def __init__(self, text: str = "") -> None:
+        self.entries = text.split()
+        self._rules: list[tuple[frozenset[str], str]] = [_rule(entry) for entry in self.entries]
+
+    def permits(self, verb: str, unit: str) -> bool:
+        """Whether some entry allows this verb on this unit."""
+        return any(verb in verbs and fnmatchcase(unit, pattern) for verbs, pattern in self._rules)
+
+    def verbs(self, possible: tuple[str, ...], unit: str) -> list[str]:
+        """Of the verbs the unit can do, those its owner allows."""
+        return [verb for verb in possible if self.permits(verb, unit)]
+
+
+def _rule(entry: str) -> tuple[frozenset[str], str]:
+    verbs, colon, pattern = entry.partition(":")
+    if not (verbs and colon and pattern):
+        raise ValueError(f"{entry!r} is not verb[,verb]:unit-pattern, such as restart:nginx.service")
+    named = frozenset(VERBS) if verbs == "*" else frozenset(verbs.split(","))
+    unknown = sorted(named - set(VERBS))
+    if unknown:
+        raise ValueError(f"{entry!r} names {unknown[0]!r}, which is not one of {', '.join(VERBS)} or *")
+    return named, pattern

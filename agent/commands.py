@@ -1,0 +1,148 @@
+"""Commands from the hub: one thread waits for them, another runs them in order and hands in the results."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from typing import Any
+
+from agent.backoff import Backoff
+from agent.execute import Executor, Result, command_id
+from agent.hub import Answer, Hub, Unreachable
+from agent.journal import Journal, JournalError
+from agent.logs import log
+from agent.register import REFUSED_SEC
+
+WAIT_SEC = 25.0
+_QUEUE_LIMIT = 100
+_FINAL = (400, 404, 409, 410, 413, 422)  # the hub will never take this result
+
+
+class Commands:
+    """The command loop (`poll`) and its worker (`work`), each for a thread of its own."""
+
+    def __init__(self, hub: Hub, executor: Executor, journal: Journal, stop: threading.Event) -> None:
+        self._hub = hub
+        self._executor = executor
+        self._journal = journal
+        self._stop = stop
+        self._arrived: queue.Queue[dict[str, Any]] = queue.Queue(_QUEUE_LIMIT)
+        self._in_hand: set[str] = set()  # waiting in the queue or being run
+        self._unsent: dict[str, Result] = {}
+        self._backoff = Backoff()
+        self._send_at = 0.0
+
+    def poll(self) -> None:
+        """Long-poll until stopped."""
+        backoff = Backoff()
+        reachable = True
+        while not self._stop.is_set():
+            asked = time.monotonic()
+            try:
+                answer = self._hub.commands(WAIT_SEC)
+            except Unreachable as error:
+                if reachable:
+                    log.warning("cannot wait for commands", extra={"error": str(error)})
+                reachable = False
+                self._stop.wait(backoff.next())
+                continue
+            reachable = True
+            self._stop.wait(self._taken(answer, time.monotonic() - asked, backoff))
+
+    def _taken(self, answer: Answer, took: float, backoff: Backoff) -> float:
+        """Queue what came; returns seconds to wait before asking again."""
+        if answer.status == 200:
+            backoff.reset()
+            return 0.0 if self._queue(answer.body.get("commands")) else 1.0
+        if answer.status == 204:
+            if took < 1.0:  # a hub that is stopping lets everyone go at once: do not come back at once
+                return backoff.next()
+            backoff.reset()
+            return 0.0
+        log.error("the hub does not give commands", extra={"answer": answer.why()})
+        if answer.retry_after is not None:
+            return answer.retry_after
+        return REFUSED_SEC if answer.status in (401, 403) else backoff.next()
+
+    def _queue(self, commands: object) -> bool:
+        """Whether something new was among them."""
+        new = False
+        for raw in commands if isinstance(commands, list) else []:
+            command = command_id(raw)
+            if command is None:
+                log.error("the hub sent something that is not a command", extra={"sent": str(raw)[:200]})
+            elif command not in self._in_hand:
+                try:
+                    self._arrived.put_nowait(raw)
+                except queue.Full:
+                    log.error("too many commands are waiting: left for the hub to send again")
+                    return new
+                self._in_hand.add(command)
+                new = True
+        return new
+
+    def work(self) -> None:
+        """Tell what an earlier run left untold, then run what comes, until stopped."""
+        self._recover()
+        while not self._stop.is_set():
+            try:
+                raw = self._arrived.get(timeout=0.5)
+            except queue.Empty:
+                self._send_unsent()
+                continue
+            self._unsent.pop(raw["id"], None)
+            result = self._executor.result_of(raw)
+            if result is not None:
+                self._unsent[raw["id"]] = result
+                self._send_at = 0.0
+                self._send_unsent()
+            self._in_hand.discard(raw["id"])
+
+    def _recover(self) -> None:
+        for entry in self._journal.unreported():
+            self._unsent[entry["id"]] = entry["result"]
+        for entry in self._journal.unfinished():
+            log.warning(
+                "an earlier run left a command unfinished", extra={"command": entry["id"], "step": entry["step"]}
+            )
+            if entry.get("acted"):
+                self._unsent[entry["id"]] = self._executor.interrupted(entry)
+            else:
+                # Perhaps the hub was told that it begins: if not, it refuses this result and may send it again.
+                reason = "not run: the agent ended before it began"
+                self._unsent[entry["id"]] = {"outcome": "interrupted", "reason": reason}
+
+    def _send_unsent(self) -> None:
+        for command, result in list(self._unsent.items()):
+            if self._stop.is_set() or time.monotonic() < self._send_at:
+                return
+            try:
+                answer = self._hub.result(command, result)
+            except Unreachable as error:
+                self._later(command, str(error))
+            else:
+                self._sent(command, result, answer)
+
+    def _sent(self, command: str, result: Result, answer: Answer) -> None:
+        entry = self._journal.get(command) or {}
+        if answer.status == 200:
+            self._backoff.reset()
+            log.info("result taken", extra={"command": command, "state": answer.body.get("state")})
+        elif answer.status in _FINAL:
+            log.warning("the hub does not take a result", extra={"command": command, "answer": answer.why()})
+        else:
+            self._later(command, answer.why(), answer.retry_after)
+            return
+        del self._unsent[command]
+        if answer.status != 200 and not entry.get("acted") and "result" not in entry:
+            self._journal.forget(command)
+            return
+        try:
+            self._journal.write(command, "reported", result=result)
+        except JournalError as error:  # sent again after the next start, and taken as the same
+            log.error(str(error), extra={"command": command})
+
+    def _later(self, command: str, why: str, after: float | None = None) -> None:
+        log.warning("a result cannot be sent yet", extra={"command": command, "why": why})
+        self._send_at = time.monotonic() + (self._backoff.next() if after is None else after)

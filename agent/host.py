@@ -1,0 +1,150 @@
+"""Readings of the whole machine. A reading that fails is logged and left out; reporting goes on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from agent.logs import log
+
+MB = 1048576
+Reading = dict[str, Any]
+
+
+class HostReadings:
+    """Call `load` at each report: rates are over the time since the last call, None at the first."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[float, float]] = {}
+        self._cpu_known = False
+        self._failing: set[str] = set()
+        self._collectors: tuple[tuple[str, Callable[[], Reading]], ...] = (
+            ("cpu", self._cpu),
+            ("memory", _memory),
+            ("swap", _swap),
+            ("load average", _load_average),
+            ("disks", self._disks),
+            ("network", self._network),
+        )
+
+    def load(self) -> Reading:
+        """cpu in percent of all cores, memory and swap in MB, load averages, disk and network in bytes a second."""
+        readings: Reading = {}
+        for name, collect in self._collectors:
+            readings.update(self._tried(name, collect))
+        return readings
+
+    def _tried(self, name: str, collect: Callable[[], Reading]) -> Reading:
+        try:
+            reading = collect()
+        except Exception as error:  # noqa: BLE001 - whatever a kernel or psutil does, the other readings go on
+            if name not in self._failing:
+                log.warning("a reading failed and is left out", extra={"reading": name, "error": repr(error)})
+            self._failing.add(name)
+            return {}
+        self._failing.discard(name)
+        return reading
+
+    def _cpu(self) -> Reading:
+        percent = psutil.cpu_percent(interval=None)
+        known, self._cpu_known = self._cpu_known, True
+        return {"cpu": percent if known else None}
+
+    def _disks(self) -> Reading:
+        counters = psutil.disk_io_counters(perdisk=True) or {}
+        real = _physical(list(counters), "/sys/block", ("loop", "ram", "dm-", "md", "zram"))
+        return {
+            "diskReadBps": self._rate("read", sum(counters[d].read_bytes for d in real)),
+            "diskWriteBps": self._rate("write", sum(counters[d].write_bytes for d in real)),
+        }
+
+    def _network(self) -> Reading:
+        counters = psutil.net_io_counters(pernic=True)
+        real = _physical(list(counters), "/sys/class/net", ("lo", "veth", "docker", "br-", "virbr"))
+        return {
+            "netRxBps": self._rate("rx", sum(counters[n].bytes_recv for n in real)),
+            "netTxBps": self._rate("tx", sum(counters[n].bytes_sent for n in real)),
+        }
+
+    def _rate(self, name: str, total: float) -> float | None:
+        now = time.monotonic()
+        before = self._last.get(name)
+        self._last[name] = (now, total)
+        if before is None or total < before[1]:  # a counter that fell belongs to another set of devices
+            return None
+        return round((total - before[1]) / max(now - before[0], 0.001), 1)
+
+
+def _physical(names: list[str], folder: str, virtual: tuple[str, ...]) -> list[str]:
+    """The devices that are hardware, so that bytes through a stack of them count once; else the unstacked ones."""
+    present = [n for n in names if os.path.exists(f"{folder}/{n}")]
+    real = [n for n in present if os.path.exists(f"{folder}/{n}/device")]
+    return real or [n for n in present if not n.startswith(virtual)]
+
+
+def _memory() -> Reading:
+    memory = psutil.virtual_memory()
+    return {
+        "memUsedMB": round((memory.total - memory.available) / MB, 1),
+        "memTotalMB": round(memory.total / MB, 1),
+    }
+
+
+def _swap() -> Reading:
+    swap = psutil.swap_memory()
+    return {"swapUsedMB": round(swap.used / MB, 1), "swapTotalMB": round(swap.total / MB, 1)}
+
+
+def _load_average() -> Reading:
+    one, five, fifteen = os.getloadavg()
+    return {"load1": round(one, 2), "load5": round(five, 2), "load15": round(fifteen, 2)}
+
+
+def uptime() -> Reading:
+    """Seconds since boot, and the moment of boot by this machine's clock (epoch seconds)."""
+    return {
+        "uptimeSec": int(time.clock_gettime(time.CLOCK_BOOTTIME)),
+        "bootTime": int(psutil.boot_time()),
+    }
+
+
+def identity() -> Reading:
+    """What does not change while the machine runs: names, versions, size, boot id."""
+    return {
+        "hostname": socket.gethostname()[:255],
+        "os": _os_name(),
+        "kernel": platform.release(),
+        "cpuCount": os.cpu_count() or 1,
+        "bootId": _text("/proc/sys/kernel/random/boot_id"),
+    }
+
+
+def memory_total_mb() -> float:
+    """All memory of this machine in MB."""
+    return round(psutil.virtual_memory().total / MB, 1)
+
+
+def machine_id() -> str:
+    """This installation's own id, or the hostname where it has none."""
+    return _text("/etc/machine-id") or _text("/var/lib/dbus/machine-id") or socket.gethostname()
+
+
+def _os_name() -> str:
+    for line in (_text("/etc/os-release") or _text("/usr/lib/os-release")).splitlines():
+        if line.startswith("PRETTY_NAME="):
+            return line.partition("=")[2].strip().strip("\"'")[:200]
+    return platform.system()
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""

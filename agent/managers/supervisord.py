@@ -1,0 +1,169 @@
+"""supervisord, by its XML-RPC over the unix socket."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import xmlrpc.client
+from typing import Any
+
+from agent.hubclock import iso
+from agent.managers.base import OUTPUT_BYTES, Acted, ManagerError, Service, State, main_process, memory_of
+
+# Not /tmp: anybody could put a socket there.
+SOCKETS = (
+    "/run/supervisor.sock",
+    "/run/supervisor/supervisor.sock",
+    "/var/run/supervisor.sock",
+)
+_ASK_SEC = 10.0
+_STATES = {
+    "RUNNING": "active",
+    "STARTING": "activating",
+    "BACKOFF": "activating",
+    "STOPPING": "deactivating",
+    "STOPPED": "inactive",
+    "EXITED": "inactive",
+    "FATAL": "failed",
+    "UNKNOWN": "failed",
+}
+_NOT_RUNNING = 70  # supervisor.xmlrpc.Faults.NOT_RUNNING
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: str, seconds: float) -> None:
+        super().__init__("localhost", timeout=seconds)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class _Transport(xmlrpc.client.Transport):
+    def __init__(self, path: str, seconds: float) -> None:
+        super().__init__()
+        self._path = path
+        self._seconds = seconds
+
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        return _Connection(self._path, self._seconds)
+
+
+class Supervisord:
+    """The programs of one supervisord; in a group of several a program is named group:name."""
+
+    name = "supervisord"
+    list_every = 0.0  # one cheap call: every report
+
+    def __init__(self, path: str = "") -> None:
+        self._paths = (path,) if path else SOCKETS
+        self._path = self._paths[0]
+
+    def detect(self) -> bool:
+        """The first socket at which a supervisord answers."""
+        for path in self._paths:
+            self._path = path
+            try:
+                self._call("getSupervisorVersion")
+            except ManagerError:
+                continue
+            return True
+        return False
+
+    def hint(self) -> object:
+        """There is none, and none is needed."""
+        return None
+
+    def services(self) -> list[Service]:
+        """All programs with their states."""
+        return [self._service(info) for info in self._call("getAllProcessInfo")]
+
+    def show(self, unit: str) -> State:
+        """One program's state."""
+        return _state(self._call("getProcessInfo", unit))
+
+    def act(self, verb: str, unit: str, seconds: float) -> Acted:
+        """A restart is a stop and a start, each told."""
+        steps = {"start": ("startProcess",), "stop": ("stopProcess",), "restart": ("stopProcess", "startProcess")}
+        told = []
+        for method in steps[verb]:
+            code, words = self._step(method, unit, seconds)
+            told.append(f"{method}: {words}")
+            if code:
+                break
+        return Acted(f"supervisor.{' + '.join(steps[verb])} {unit}", code, "\n".join(told)[:OUTPUT_BYTES])
+
+    def logs(self, unit: str, lines: int) -> list[str]:
+        """The end of what the program printed to standard output."""
+        text, _, _ = self._call("tailProcessStdoutLog", unit, 0, OUTPUT_BYTES)
+        return str(text).splitlines()[-lines:]
+
+    def _step(self, method: str, unit: str, seconds: float) -> tuple[int | None, str]:
+        try:
+            self._call(method, unit, True, seconds=seconds)
+        except _Fault as fault:
+            if fault.code == _NOT_RUNNING and method == "stopProcess":
+                return 0, "was not running"
+            return fault.code, str(fault)
+        except _Slow as error:
+            return None, str(error)
+        return 0, "done"
+
+    def _service(self, info: dict[str, Any]) -> Service:
+        facts = {
+            "description": "",  # supervisord's own changes every second: pid and uptime
+            "loadState": "loaded",
+            "since": _since(info),
+            "unitFileState": "",
+            **_state(info),
+        }
+        group, name = info["group"], info["name"]
+        return Service(name if group == name else f"{group}:{name}", self.name, facts, ("start", "stop", "restart"))
+
+    def _call(self, method: str, *arguments: object, seconds: float = _ASK_SEC) -> Any:
+        # supervisord ends each connection's keep-alive itself; a call is a connection.
+        server = xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=_Transport(self._path, seconds))
+        try:
+            return getattr(server.supervisor, method)(*arguments)
+        except xmlrpc.client.Fault as fault:
+            raise _Fault(fault.faultCode, fault.faultString) from fault
+        except socket.timeout as error:  # TimeoutError only since Python 3.10
+            raise _Slow(f"supervisord did not answer within {seconds:.0f} s") from error
+        except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
+            raise ManagerError(f"supervisord at {self._path} does not answer: {error}") from error
+        finally:
+            server("close")()
+
+
+class _Fault(ManagerError):
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class _Slow(ManagerError):
+    pass
+
+
+def _state(info: dict[str, Any]) -> State:
+    word = str(info.get("statename", "UNKNOWN"))
+    active = _STATES.get(word, "failed")
+    crashed = word == "EXITED" and bool(info.get("exitstatus"))
+    main = main_process(int(info.get("pid") or 0))
+    return {
+        "activeState": "failed" if crashed else active,
+        "subState": word.lower(),
+        **main,
+        "result": "exit-code" if crashed or word == "FATAL" else "success",
+        "nRestarts": None,
+        "memMB": memory_of(main["mainPid"]),
+        "tasks": None,
+    }
+
+
+def _since(info: dict[str, Any]) -> str | None:
+    running = info.get("statename") in ("RUNNING", "STARTING")
+    epoch = info.get("start" if running else "stop") or info.get("start")
+    return iso(float(epoch)) if epoch else None

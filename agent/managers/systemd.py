@@ -1,0 +1,148 @@
+"""systemd, by `systemctl show`: every unit in one call."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any
+
+from agent.managers.base import Acted, ManagerError, Service, State, main_process, run
+
+_ASK_SEC = 15.0
+_UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+_PROPERTIES = (
+    "Id,Description,LoadState,ActiveState,SubState,MainPID,NRestarts,Result,StateChangeTimestamp,MemoryCurrent,"
+    "TasksCurrent,UnitFileState,CanStart,CanStop,CanReload,RefuseManualStart,RefuseManualStop"
+)
+_NO_NUMBER = {"", "[not set]", "infinity", "18446744073709551615"}
+
+
+class Systemd:
+    """The manager of a machine whose pid 1 is systemd."""
+
+    name = "systemd"
+    list_every = 60.0
+
+    def __init__(self) -> None:
+        self._unit_files: list[str] = []
+        self._folders: tuple[int, ...] = ()
+
+    def detect(self) -> bool:
+        """The folder is systemd's own sign that it is pid 1 (sd_booted)."""
+        return os.path.isdir("/run/systemd/system") and shutil.which("systemctl") is not None
+
+    def hint(self) -> object:
+        """systemd keeps a link per running unit here, renewed at each start and gone after each stop."""
+        return (_changed("/run/systemd/units"), *map(_changed, _UNIT_FOLDERS))
+
+    def services(self) -> list[Service]:
+        """Loaded services, and installed ones that are not loaded: those are stopped, not gone."""
+        blocks = self._show(["*.service", *self._installed()])
+        services = {b["Id"]: _service(b) for b in blocks if _is_service(b)}
+        return [services[name] for name in sorted(services)]
+
+    def show(self, unit: str) -> State:
+        """One unit's state; an unknown unit is inactive with loadState not-found."""
+        blocks = self._show([unit])
+        if not blocks:
+            raise ManagerError(f"systemctl show {unit} told nothing")
+        return _state(blocks[0])
+
+    def act(self, verb: str, unit: str, seconds: float) -> Acted:
+        """The job stays systemd's when the time is over or the agent dies."""
+        return run(["systemctl", verb, "--no-ask-password", "--", unit], seconds)
+
+    def logs(self, unit: str, lines: int) -> list[str]:
+        """From the journal."""
+        argv = ["journalctl", "--unit", unit, "-n", str(lines), "--no-pager", "-o", "short-iso", "--quiet"]
+        return run(argv, _ASK_SEC).output.splitlines()
+
+    def _installed(self) -> list[str]:
+        folders = tuple(map(_changed, _UNIT_FOLDERS))
+        if folders != self._folders:
+            argv = ["systemctl", "list-unit-files", "--type=service", "--no-legend", "--no-pager", "--plain"]
+            self._unit_files = unit_files(_listing(argv))
+            self._folders = folders
+        return self._unit_files
+
+    def _show(self, units: list[str]) -> list[dict[str, str]]:
+        argv = ["systemctl", "show", "--all", "--no-pager", f"--property={_PROPERTIES}", "--", *units]
+        return parse(_listing(argv))
+
+
+def _changed(folder: str) -> int:
+    """When something was last put into or taken out of a folder; 0 where there is none."""
+    try:
+        return os.stat(folder).st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _listing(argv: list[str]) -> str:
+    done = run(argv, _ASK_SEC, listing=True)
+    if done.exit_code != 0 and not done.output:
+        raise ManagerError(f"{' '.join(argv[:2])} ended with {done.exit_code}")
+    return done.output
+
+
+def parse(text: str) -> list[dict[str, str]]:
+    """The blocks of `systemctl show`, one dict of properties for each unit."""
+    blocks = (block for block in text.split("\n\n") if block.strip())
+    return [dict(line.partition("=")[::2] for line in block.splitlines() if "=" in line) for block in blocks]
+
+
+def unit_files(text: str) -> list[str]:
+    """Names out of `systemctl list-unit-files`; templates are no services of their own."""
+    names = (line.split()[0] for line in text.splitlines() if line.strip())
+    return [name for name in names if name.endswith(".service") and "@." not in name]
+
+
+def _is_service(block: dict[str, str]) -> bool:
+    name = block.get("Id", "")
+    return name.endswith(".service") and "@." not in name and block.get("LoadState") != "not-found"
+
+
+def _service(block: dict[str, str]) -> Service:
+    facts = {
+        "description": block.get("Description", "")[:200],
+        "loadState": block.get("LoadState", ""),
+        "since": _since(block.get("StateChangeTimestamp", "")),
+        "unitFileState": block.get("UnitFileState", ""),
+        **_state(block),
+    }
+    return Service(block["Id"], "systemd", facts, _possible(block))
+
+
+def _state(block: dict[str, str]) -> State:
+    return {
+        "activeState": block.get("ActiveState", ""),
+        "subState": block.get("SubState", ""),
+        **main_process(int(block.get("MainPID") or 0)),
+        "result": block.get("Result", ""),
+        "nRestarts": _number(block.get("NRestarts", "")),
+        "memMB": _megabytes(block.get("MemoryCurrent", "")),
+        "tasks": _number(block.get("TasksCurrent", "")),
+    }
+
+
+def _possible(block: dict[str, str]) -> tuple[str, ...]:
+    if block.get("LoadState") != "loaded":
+        return ()
+    start = block.get("CanStart") == "yes" and block.get("RefuseManualStart") != "yes"
+    stop = block.get("CanStop") == "yes" and block.get("RefuseManualStop") != "yes"
+    can = {"start": start, "stop": stop, "restart": start and stop, "reload": block.get("CanReload") == "yes"}
+    return tuple(verb for verb, able in can.items() if able)
+
+
+def _number(text: str) -> int | None:
+    return None if text in _NO_NUMBER else int(text)
+
+
+def _megabytes(text: str) -> float | None:
+    return None if text in _NO_NUMBER else round(int(text) / 1048576, 2)
+
+
+def _since(text: str) -> Any:
+    """`Mon 2026-11-23 04:58:09 UTC`, as the clean environment's TZ makes it, in ISO 8601; None for never."""
+    words = text.split()
+    return f"{words[1]}T{words[2]}Z" if len(words) == 4 and words[3] == "UTC" else None

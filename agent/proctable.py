@@ -1,0 +1,197 @@
+"""The process table, read from /proc/<pid>/stat itself on descriptors that are kept open.
+
+A kept descriptor belongs to one process: once that process is gone, reading it fails even when its pid is in use
+again. So a recycled pid is never taken for the old process, and half the cost (open, close) is saved.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import pwd
+import resource
+import time
+from typing import Any
+
+from agent import scrub
+from agent.logs import log
+
+STATUS = {
+    b"R": "running",
+    b"S": "sleeping",
+    b"D": "disk wait",
+    b"Z": "zombie",
+    b"T": "stopped",
+    b"t": "tracing stop",
+    b"I": "idle",
+    b"P": "idle",  # parked kernel thread
+    b"X": "dead",
+    b"x": "dead",
+    b"W": "running",  # waking
+    b"K": "sleeping",
+}
+TICKS_PER_SEC = os.sysconf("SC_CLK_TCK")
+PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1048576
+_SPARE_DESCRIPTORS = 128  # for sockets, children and files
+_CMDLINE_BYTES = 4096
+
+
+class Process:
+    """One process as last seen; `wire` is its entry in the report, kept and updated in place."""
+
+    __slots__ = ("comm", "cpu", "fd", "pid", "raw", "rss_pages", "seen", "start_ticks", "ticks", "wire")
+
+    def __init__(self, pid: int, fd: int) -> None:
+        self.pid = pid
+        self.fd = fd
+        self.raw = b""
+        self.comm = b""
+        self.start_ticks = -1
+        self.ticks = 0
+        self.rss_pages = 0
+        self.cpu: float | None = None  # percent of one core since the last sample
+        self.seen = 0  # samples so far, up to 2
+        self.wire: dict[str, Any] = {}
+
+
+def start_ticks(pid: int, root: str = "/proc") -> int | None:
+    """When the process started, in clock ticks since boot; None when there is no such process."""
+    try:
+        with open(f"{root}/{pid}/stat", "rb") as file:
+            raw = file.read(1024)
+    except OSError:
+        return None
+    fields = raw[raw.rfind(b")") + 2 :].split(None, 20)
+    return int(fields[19]) if len(fields) > 19 else None
+
+
+class ProcTable:
+    """Reads all processes of this machine; call `sample` at each report."""
+
+    def __init__(self, root: str = "/proc") -> None:
+        self._root = root
+        self._known: dict[int, Process] = {}
+        self._at = 0.0
+        self._kept = 0
+        self._keep_limit = max(0, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _SPARE_DESCRIPTORS)
+        self._users: dict[int, str] = {}
+
+    def sample(self) -> list[Process]:
+        """Every process now, by pid, kernel threads too; CPU is over the time since the last call, None at first."""
+        now = time.monotonic()
+        scale = 100.0 / (TICKS_PER_SEC * max(now - self._at, 0.001))
+        known, self._known = self._known, {}
+        found: list[Process] = []
+        for pid in sorted(int(name) for name in os.listdir(self._root) if name.isdigit()):
+            process = self._read(pid, known.pop(pid, None), scale)
+            if process is not None:
+                self._known[pid] = process
+                found.append(process)
+        for gone in known.values():
+            self._close(gone)
+        self._at = now
+        return found
+
+    def _read(self, pid: int, process: Process | None, scale: float) -> Process | None:
+        raw = b""
+        if process is not None:
+            raw = self._read_again(process)
+            if not raw:
+                self._close(process)
+        if process is None or not raw:
+            process, raw = self._open(pid)
+        if not raw:
+            return None
+        if raw == process.raw and process.seen > 1:
+            if process.cpu:
+                process.cpu = process.wire["cpu"] = 0.0
+            return process
+        return self._update(process, raw, scale)
+
+    def _read_again(self, process: Process) -> bytes:
+        if process.fd < 0:
+            return self._open_read_close(process.pid)
+        try:
+            return os.pread(process.fd, 1024, 0)
+        except ProcessLookupError:
+            return b""
+
+    def _open_read_close(self, pid: int) -> bytes:
+        try:
+            with open(f"{self._root}/{pid}/stat", "rb", buffering=0) as file:
+                return file.read(1024)
+        except (FileNotFoundError, ProcessLookupError):
+            return b""
+
+    def _open(self, pid: int) -> tuple[Process, bytes]:
+        if self._kept >= self._keep_limit:
+            return Process(pid, -1), self._open_read_close(pid)
+        try:
+            process = Process(pid, os.open(f"{self._root}/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC))
+        except (FileNotFoundError, ProcessLookupError):
+            return Process(pid, -1), b""
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+            self._keep_limit = self._kept  # descriptors are short: keep no more than we have
+            log.warning("out of file descriptors: reading the rest of the process table the slow way")
+            return Process(pid, -1), self._open_read_close(pid)
+        self._kept += 1
+        raw = self._read_again(process)
+        if not raw:
+            self._close(process)
+        return process, raw
+
+    def _close(self, process: Process) -> None:
+        if process.fd >= 0:
+            os.close(process.fd)
+            process.fd = -1
+            self._kept -= 1
+
+    def _update(self, process: Process, raw: bytes, scale: float) -> Process:
+        # The name stands in parentheses and may itself hold parentheses, spaces and newlines: the last ")" ends it.
+        end = raw.rfind(b")")
+        comm = raw[raw.find(b"(") + 1 : end]
+        fields = raw[end + 2 :].split(None, 22)
+        started, ticks = int(fields[19]), int(fields[11]) + int(fields[12])
+        if started != process.start_ticks:
+            process.seen, process.start_ticks = 0, started  # another process under the same pid
+        process.cpu = round(max(0, ticks - process.ticks) * scale, 1) if process.seen else None
+        process.raw, process.ticks, process.rss_pages = raw, ticks, int(fields[21])
+        # Read again at the second sample too: just after its fork a process is not yet who it is going to be.
+        if process.seen < 2 or comm != process.comm:
+            process.comm, process.wire = comm, self._identity(process, comm)
+        process.seen = min(process.seen + 1, 2)
+        wire = process.wire
+        wire["cpu"] = process.cpu
+        wire["memMB"] = round(process.rss_pages * PAGE_MB, 2)
+        wire["status"] = STATUS.get(fields[0], "idle")
+        wire["ppid"] = int(fields[1])
+        wire["threads"] = int(fields[17])
+        return process
+
+    def _identity(self, process: Process, comm: bytes) -> dict[str, Any]:
+        """What stays the same while a process keeps its name."""
+        folder = f"{self._root}/{process.pid}"
+        try:
+            user = self._user(os.stat(folder).st_uid)  # the folder's owner is the effective user, always
+            with open(folder + "/cmdline", "rb", buffering=0) as file:
+                raw = file.read(_CMDLINE_BYTES)
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            user, raw = "", b""
+        argv = raw.rstrip(b"\0").decode("utf-8", "replace").split("\0") if raw else []
+        return {
+            "name": comm.decode("utf-8", "replace"),
+            "pid": process.pid,
+            "startTicks": process.start_ticks,
+            "user": user,
+            "cmdline": scrub.command_line(argv),
+        }
+
+    def _user(self, uid: int) -> str:
+        if uid not in self._users:
+            try:
+                self._users[uid] = pwd.getpwuid(uid).pw_name
+            except KeyError:
+                self._users[uid] = str(uid)
+        return self._users[uid]
