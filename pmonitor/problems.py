@@ -1,0 +1,80 @@
+"""What the API says when it says no: {"error": sentence, "fields": {name: what is wrong}?}, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.core.signals import got_request_exception
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from pmonitor import logs
+
+log = logs.get(__name__)
+
+
+class Problem(exceptions.APIException):
+    """Raise it in an API view: an HTTP status, one sentence for a person, the wrong fields by name."""
+
+    def __init__(
+        self,
+        status: int,
+        sentence: str,
+        fields: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(sentence)
+        self.status_code = status
+        self.sentence = sentence
+        self.fields = dict(fields or {})
+        self.headers = dict(headers or {})
+
+
+def bad(fields: Mapping[str, str]) -> Problem:
+    """A 400 that names every wrong field and what is wrong with it."""
+    return Problem(400, "Wrong input: " + "; ".join(f"{name}: {what}" for name, what in fields.items()), fields)
+
+
+def body(sentence: str, fields: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The answer's JSON, also for what answers outside of DRF."""
+    return {"error": sentence, "fields": dict(fields)} if fields else {"error": sentence}
+
+
+def handle(exc: Exception, context: Mapping[str, Any]) -> Response:
+    """DRF's exception handler. What nobody expected is logged with its trace and answered without one."""
+    if isinstance(exc, Http404):
+        exc = exceptions.NotFound()
+    elif isinstance(exc, PermissionDenied):
+        exc = exceptions.PermissionDenied()
+    if isinstance(exc, Problem):
+        return Response(body(exc.sentence, exc.fields), exc.status_code, headers=exc.headers)
+    if isinstance(exc, exceptions.ValidationError):
+        problem = bad(_flat(exc.detail))
+        return Response(body(problem.sentence, problem.fields), 400)
+    if isinstance(exc, exceptions.APIException):
+        return Response(body(str(exc.detail)), exc.status_code, headers=_headers(exc))
+    log.error("api.failed", view=type(context.get("view")).__name__, exc_info=exc)
+    got_request_exception.send(sender=None, request=context.get("request"))
+    return Response(body("The hub failed at this; the request id in X-Request-ID finds it in its log."), 500)
+
+
+def _headers(exc: exceptions.APIException) -> dict[str, str]:
+    headers = {}
+    if getattr(exc, "auth_header", None):
+        headers["WWW-Authenticate"] = exc.auth_header  # type: ignore[attr-defined]
+    if getattr(exc, "wait", None):
+        headers["Retry-After"] = str(int(exc.wait))  # type: ignore[attr-defined]
+    return headers
+
+
+def _flat(detail: Any, name: str = "") -> dict[str, str]:
+    """{"a": {"b": ["wrong"]}} as {"a.b": "wrong"}."""
+    if isinstance(detail, dict):
+        parts = [_flat(value, f"{name}.{key}" if name else str(key)) for key, value in detail.items()]
+        return {key: what for part in parts for key, what in part.items()}
+    if isinstance(detail, list):
+        return {name or "body": " ".join(str(part) for part in detail)}
+    return {name or "body": str(detail)}

@@ -1,0 +1,54 @@
+"""Users' tokens for programs: `Authorization: Bearer pmu_…`. A token may what its user may."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from pmonitor import secrets
+from pmonitor.models import ApiToken
+
+USED_EVERY = timedelta(minutes=1)  # how exactly last_used_at is kept
+
+
+def new(user: User, name: str = "") -> str:
+    """Make a token for a user; returned here once, only its hash is kept."""
+    token, prefix, hashed = secrets.new("pmu")
+    ApiToken.objects.create(user=user, name=name, prefix=prefix, hash=hashed)
+    return token
+
+
+def find(token: str) -> ApiToken | None:
+    """The row of a token whose user is active, else None."""
+    row = ApiToken.objects.select_related("user").filter(prefix=token[: secrets.PREFIX_LENGTH]).first()
+    if row is None or not secrets.matches(token, row.hash) or not row.user.is_active:
+        return None
+    return row
+
+
+class BearerAuthentication(BaseAuthentication):
+    """DRF's authentication by a user's token."""
+
+    def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        row = find(token.strip())
+        if row is None:
+            raise AuthenticationFailed("This token is not valid.")
+        _note_use(row)
+        return row.user, row
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="Process Monitor"'
+
+
+def _note_use(row: ApiToken) -> None:
+    now = timezone.now()
+    if row.last_used_at is None or now - row.last_used_at > USED_EVERY:
+        ApiToken.objects.filter(pk=row.pk).update(last_used_at=now)

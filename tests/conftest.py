@@ -1,0 +1,73 @@
+"""Sets the surroundings before Django reads its settings: a real PostgreSQL, and a database of this run's own in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import django
+import psutil
+import psycopg
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import TransactionTestCase
+from psycopg import sql
+
+from tests import embedded_db
+
+
+def surroundings() -> None:
+    """What the settings read; xdist's workers inherit it from the process that started them."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pmonitor.settings")
+    os.environ["SECRET_KEY"] = "only-for-the-tests-" + "x" * 40
+    os.environ.setdefault("ALLOWED_HOSTS", "localhost,127.0.0.1,testserver")
+    os.environ.setdefault("LOG_FORMAT", "json")
+    embedded_db.use_test_database()
+    os.environ.setdefault("PMONITOR_TEST_RUN", str(os.getpid()))
+
+
+surroundings()
+django.setup()  # the cast imports models
+
+pytest_plugins = ["tests.cast"]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """A database named after this run and this xdist worker, so that runs side by side do not meet."""
+    _drop_left_over()
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    connection.settings_dict["TEST"]["NAME"] = f"test_{os.environ['PMONITOR_TEST_RUN']}_{worker}"
+
+
+def _drop_left_over() -> None:
+    """Drop the databases of runs that were killed."""
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
+        names = server.execute("select datname from pg_database where datname ~ '^test_[0-9]+_'").fetchall()
+        for (name,) in names:
+            if not psutil.pid_exists(int(name.split("_")[1])):
+                server.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _empty_append_only_tables_between_tests() -> Iterator[None]:
+    """Transactional tests end in TRUNCATE, which append-only tables refuse as they should; here it must work."""
+    teardown = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
+
+    def without_triggers(self: TransactionTestCase) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("set session_replication_role = replica")
+        teardown(self)
+        with connection.cursor() as cursor:
+            cursor.execute("set session_replication_role = origin")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", without_triggers)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _no_counts_from_other_tests() -> None:
+    """Rate limits are counted in the cache."""
+    cache.clear()
