@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ SECURE = HUB_URL.startswith("https://")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", HUB_URL)
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")  # only these may say X-Forwarded-For and -Proto
+SECURE_PROXY_SSL_HEADER = ("pmonitor.scheme", "https")  # written by ClientMiddleware for trusted proxies only
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SECURE
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked by the container's own health check
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
@@ -130,7 +132,11 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     else {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 2000}}
 }
 CACHES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 2},  # limits.py goes on without it
+    }
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
@@ -149,6 +155,7 @@ LOGOUT_REDIRECT_URL = "login"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
+    "pmonitor.access.RoleBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -210,3 +217,7 @@ logs.configure(LOG_FORMAT, env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WA
 REPORT_INTERVAL_SEC = env.integer("REPORT_INTERVAL_SEC", 10, 1, 300)
 SILENT_AFTER_REPORTS = 3
 REPORT_MAX_BYTES = 2_000_000  # after unpacking, too
+KEPT = {  # how long history's levels live
+    "host readings": timedelta(hours=env.integer("KEEP_READINGS_HOURS", 48, 1, 8760)),
+    "processes": timedelta(hours=env.integer("KEEP_PROCESSES_HOURS", 2, 1, 720)),
+}
