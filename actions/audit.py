@@ -1,0 +1,62 @@
+"""Writes the audit trail: always in the transaction of what it tells, so that there is no action without its entry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import connection
+from django.utils import timezone
+
+from actions.models import AuditEntry, Command
+from pmonitor import live
+from servers.models import Server
+
+HUB = "hub"
+
+
+class OutsideTransaction(RuntimeError):
+    """An entry must commit or vanish together with what it tells."""
+
+
+def write(
+    event: str,
+    *,
+    actor: str,
+    user: Any = None,
+    address: str | None = None,
+    server: Server | None = None,
+    command: Command | None = None,
+    cmd: str = "",
+    target: str = "",
+    from_state: str = "",
+    to_state: str = "",
+    reason: str = "",
+    facts: dict[str, Any] | None = None,
+) -> AuditEntry:
+    """Write one entry; server, verb and target come from the command where there is one."""
+    if not connection.in_atomic_block:
+        raise OutsideTransaction(event)
+    entry = AuditEntry.objects.create(
+        at=timezone.now(),
+        event=event,
+        actor=actor,
+        actor_user=user,
+        address=address,
+        server=command.server if command else server,
+        command=command,
+        cmd=command.cmd if command else cmd,
+        target=command.target if command else target,
+        from_state=from_state,
+        to_state=to_state,
+        reason=reason,
+        facts=facts or {},
+    )
+    live.announce("audit:all")
+    return entry
+
+
+def name_of(user: AbstractBaseUser) -> str:
+    """What the trail calls a user: the full name, or the login name."""
+    full: str = user.get_full_name() if hasattr(user, "get_full_name") else ""
+    return (full or user.get_username())[:150]

@@ -1,0 +1,62 @@
+"""Worker steps: what time does to commands. Each claims by conditional update, and returns how many it moved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from django.db.models import F
+from django.utils import timezone
+
+from actions import lifecycle, settling, states
+from actions.models import Command
+from servers.models import Service
+
+BATCH = 500
+
+
+def expire_undelivered() -> int:
+    """Queued past the delivery deadline, or delivered and its lease ended after it: can never run."""
+    now = timezone.now()
+    late = Command.objects.filter(deliver_by__lte=now).select_related("server").order_by("id")
+    queued = late.filter(state=states.QUEUED)[:BATCH]
+    unacknowledged = late.filter(state=states.DELIVERED, lease_until__lte=now)[:BATCH]
+    return _each(lifecycle.expire, queued) + _each(lifecycle.expire, unacknowledged)
+
+
+def requeue_unacknowledged() -> int:
+    """Delivered, the lease ended without `running`, the delivery deadline not yet passed: to be delivered again."""
+    now = timezone.now()
+    lapsed = Command.objects.filter(state=states.DELIVERED, lease_until__lte=now, deliver_by__gt=now)
+    return _each(lifecycle.requeue, lapsed.order_by("id")[:BATCH])
+
+
+def time_out_unanswered() -> int:
+    """Running past the execution deadline and some grace for the answer's way: the outcome is unknown."""
+    late = Command.objects.filter(state=states.RUNNING, execute_by__lte=timezone.now() - lifecycle.GRACE)
+    return _each(lifecycle.time_out, late.order_by("id")[:BATCH])
+
+
+def resolve_unknown() -> int:
+    """Unknown outcomes of servers that have listed their services since."""
+    rows = Command.objects.filter(state=states.UNKNOWN, server__newest__services_at__gt=F("started_at"))
+    unknown = list(rows.select_related("server__newest"))
+    names = {command.target for command in unknown}
+    listed = Service.objects.filter(server__in={command.server_id for command in unknown}, name__in=names)
+    services = {(service.server_id, service.name): service for service in listed}
+    return sum(_resolve(command, services.get((command.server_id, command.target))) for command in unknown)
+
+
+def _resolve(command: Command, service: Service | None) -> int:
+    found = settling.settle(command, service) if service else None
+    return _each(lambda one: lifecycle.resolve(one, *found), [command]) if found else 0
+
+
+def _each(move: Callable[[Command], None], commands: Iterable[Command]) -> int:
+    moved = 0
+    for command in commands:
+        try:
+            move(command)
+        except lifecycle.IllegalMove:
+            continue  # another worker, the agent or an operator was first
+        moved += 1
+    return moved

@@ -1,0 +1,100 @@
+"""The sentence that tells a person how a command ended and what proves it: a table, by the verdict's key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+from actions import states
+from actions.models import Command
+
+SENTENCES: dict[str, Promise] = {
+    "started": _("Up and steady: active for %(heldSec)s s."),
+    "already_active": _("It was active already and stayed so; nothing was changed."),
+    "ran_to_end": _("It ran to its end without an error."),
+    "not_started": _("The service did not start."),
+    "restarted": _("Back and steady: active for %(heldSec)s s."),
+    "not_restarted": _("It was not restarted: the main process is the same as before."),
+    "stopped_not_started": _("It was stopped, and did not start again."),
+    "did_not_come_back": _("The service did not come back."),
+    "identity_unknown": _("It is active, but nothing shows whether it was restarted. The next reports will settle it."),
+    "stopped": _("Stopped, and still inactive after %(heldSec)s s."),
+    "already_stopped": _("It was not running already; nothing was changed."),
+    "stopped_with_failure": _("Stopped: it does not run any more, but it ended badly."),
+    "not_stopped": _("It was not stopped: it is still active."),
+    "came_back": _("It was stopped, and something started it again."),
+    "reloaded": _("Reloaded: active for %(heldSec)s s, the same main process as before."),
+    "reload_failed": _("The reload failed; the service is active, the same main process as before."),
+    "reload_restarted": _("The service has another main process now: it was restarted, not reloaded."),
+    "reload_ended_it": _("The service did not survive the reload."),
+    "reload_not_running": _("There was nothing to reload: the service was not active."),
+    "reload_unseen": _("The agent was interrupted, and a reload leaves nothing that a report could show."),
+    "unfinished": _("It had not finished when the agent stopped watching."),
+    "still_at_it": _("It had not finished when the agent stopped watching. The next reports will settle it."),
+    "not_held": _("It came there, but was not watched for %(settleSec)s s. The next reports will settle it."),
+    "not_observed": _("The agent said done, but not what it saw. The next reports will settle it."),
+    "interrupted": _("The agent was interrupted before it saw the outcome. The next reports will settle it."),
+    "said_failed": _("The agent could not do it."),
+    "refused": _("The agent refused. Nothing was touched."),
+    "refused_late": _("The agent had started it, and then refused."),
+    "timed_out": _(
+        "The agent started it but no answer came in %(withinSec)s s, so the outcome is unknown. "
+        "The next reports will settle it."
+    ),
+    "expired": _("Not delivered in %(withinSec)s s. It will never run."),
+    "expired_silent": _("Not delivered in %(withinSec)s s because the server was silent. It will never run."),
+    "cancelled": _("Taken back by %(by)s before delivery. It never ran."),
+}
+SERVICE_STATES: dict[str, Promise] = {
+    "active": pgettext_lazy("service", "active"),
+    "inactive": pgettext_lazy("service", "inactive"),
+    "failed": pgettext_lazy("service", "failed"),
+    "activating": pgettext_lazy("service", "activating"),
+    "deactivating": pgettext_lazy("service", "deactivating"),
+    "reloading": pgettext_lazy("service", "reloading"),
+}
+
+
+def sentence(command: Command) -> str:
+    """Why the command ended as it did, in the active language; empty while it is open."""
+    if not command.verdict:
+        return ""
+    facts = {"heldSec": "?", "settleSec": 5, "withinSec": "?", "by": "?", **_shown(command.facts)}
+    first = str(SENTENCES[command.verdict]) % facts
+    return " ".join([first, *_details(command, facts)])
+
+
+def _details(command: Command, facts: dict[str, Any]) -> list[str]:
+    """The facts after the sentence: what says why, and where it stood before."""
+    details = []
+    if command.state == states.SUCCEEDED and facts.get("mainPid"):
+        details.append(gettext("Main PID %(mainPid)s.") % facts)
+    if facts.get("exitCode"):
+        details.append(gettext("Exit code %(exitCode)s.") % facts)
+    if command.state == states.FAILED and facts.get("result", "success") != "success":
+        details.append(gettext("Its result: %(result)s.") % facts)
+    if command.cmd == states.RESTART and {"before", "now"} <= facts.keys():
+        details += _before(command, facts)
+    if facts.get("reason"):
+        details.append(gettext("The agent says: %(reason)s") % facts)
+    return details
+
+
+def _before(command: Command, facts: dict[str, Any]) -> list[str]:
+    words = {"before": service_word(facts["before"]), "now": service_word(facts["now"])}
+    if command.state == states.FAILED:
+        return [gettext("It was %(before)s before and is %(now)s now.") % words]
+    return [] if facts["before"] == "active" else [gettext("It was %(before)s before.") % words]
+
+
+def service_word(state: str) -> str:
+    """A service's state in the active language; a manager's own word as it is."""
+    return str(SERVICE_STATES.get(state, state))
+
+
+def _shown(facts: dict[str, Any]) -> dict[str, Any]:
+    """5.0 s is shown as 5 s."""
+    return {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in facts.items()}

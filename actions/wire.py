@@ -1,0 +1,126 @@
+"""What agents and programs say about commands, as typed and bounded structs, and how a command is said to its agent."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import msgspec
+from django.http import HttpRequest
+from msgspec import Meta, Struct, field
+from msgspec.json import Decoder
+
+from pmonitor.problems import Problem
+from servers import bodies
+from servers.wire import Count, Megabytes, Moment, Name, Seconds, Text, Ticks, Word
+
+if TYPE_CHECKING:
+    from actions.models import Command
+
+BODY_MAX_BYTES = 131_072  # unpacked
+OUTPUT_KEPT = 8_192  # characters
+LOG_LINES_KEPT = 20
+LOG_LINE_KEPT = 500  # characters
+CUT_NOTE = "[the beginning was cut]\n"
+T = TypeVar("T")
+
+
+class Ack(Struct, rename="camel"):
+    """The agent is about to act."""
+
+    started_at: Moment | None = None
+
+
+class Observation(Struct, rename="camel", omit_defaults=True):
+    """A service as seen at a moment, as far as its manager tells; settled_sec: seconds seen without a change."""
+
+    active_state: Word | None = None
+    sub_state: Word | None = None
+    main_pid: Count | None = None
+    start_ticks: Ticks | None = None
+    result: Word | None = None
+    since: Word | None = None
+    n_restarts: Count | None = None
+    tasks: Count | None = None
+    mem_mb: Megabytes | None = field(name="memMB", default=None)
+    type: Word | None = None
+    settled_sec: Seconds | None = None
+
+
+class Change(Struct, rename="camel", omit_defaults=True):
+    """What the service turned into while the agent watched it."""
+
+    t: Word
+    active_state: Word | None = None
+    sub_state: Word | None = None
+    main_pid: Count | None = None
+
+
+class Result(Struct, rename="camel", omit_defaults=True):
+    """How a command ended, with the evidence."""
+
+    outcome: Annotated[str, Meta(pattern="^(done|failed|refused|interrupted)$")]
+    exit_code: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | None = None
+    output: Annotated[str, Meta(max_length=16_384)] = ""
+    reason: Annotated[str, Meta(max_length=400)] = ""
+    before: Observation | None = None
+    after: Observation | None = None
+    started_at: Moment | None = None
+    ended_at: Moment | None = None
+    command: Text = ""
+    log: Annotated[list[Text], Meta(max_length=200)] = []
+    changes: Annotated[list[Change], Meta(max_length=50)] = []
+
+
+class Identity(Struct, rename="camel", omit_defaults=True):
+    """A service's main process as the operator saw it."""
+
+    main_pid: Count | None = None
+    start_ticks: Ticks | None = None
+
+
+class Ask(Struct, rename="camel"):
+    """What an operator's program asks for. ask.py checks the values, for forms and programs alike."""
+
+    cmd: Word
+    target: Annotated[str, Meta(min_length=1, max_length=255)]
+    reason: Text = ""
+    deliver_within_sec: int = 60
+    execute_within_sec: int = 120
+    expect: Identity | None = None
+
+
+ACKS, RESULTS, ASKS = Decoder(Ack), Decoder(Result), Decoder(Ask)
+
+
+def read(request: HttpRequest, decoder: Decoder[T]) -> T:
+    """The request's body as the decoder's struct; Problem 400 naming the wrong fields, 413 or 415."""
+    body = bodies.unpacked(bodies.read(request), request.headers.get("Content-Encoding", ""))
+    if len(body) > BODY_MAX_BYTES:
+        raise Problem(413, f"The body is larger than {BODY_MAX_BYTES:,} bytes.")
+    return bodies.decoded(body, decoder)
+
+
+def evidence(result: Result) -> dict[str, Any]:
+    """The result as it is kept: by its names on the wire, cut to size."""
+    kept: dict[str, Any] = msgspec.to_builtins(result)
+    if len(result.output) > OUTPUT_KEPT:
+        kept["output"] = CUT_NOTE + result.output[-OUTPUT_KEPT:]
+    if result.log:
+        kept["log"] = [line[:LOG_LINE_KEPT] for line in result.log[-LOG_LINES_KEPT:]]
+    return kept
+
+
+def command(given: Command) -> dict[str, Any]:
+    """A delivered command as its agent gets it; executeBy is when the hub stops waiting if it starts at once."""
+    delivered_at = given.delivered_at or given.created_at
+    return {
+        "id": str(given.uuid),
+        "cmd": given.cmd,
+        "target": given.target,
+        "createdAt": given.created_at,
+        "deliverBy": given.deliver_by,
+        "executeBy": delivered_at + timedelta(seconds=given.execute_within_sec),
+        "executeWithinSec": given.execute_within_sec,
+        "expect": given.expect,
+    }
