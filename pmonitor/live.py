@@ -4,7 +4,8 @@ What happens is announced by topic (`announce("server:12", "row:12")`), a few by
 whose pages watch the topic renders it once per language and role, and sends each page only the fragments that changed.
 Delivery is at most once; a page heals itself when its socket opens and every minute.
 
-A topic is "kind:key"; announcing the key "all" means every topic of the kind. Each kind has a `Topic` in TOPICS, registered by its app's AppConfig.
+A topic is "kind:key"; announcing the key "all" means every watched topic of the kind. Each kind has a `Topic` in
+TOPICS, registered by its app's AppConfig.
 """
 
 from __future__ import annotations

@@ -86,6 +86,14 @@ def num(value: float | None, decimals: int = 0) -> SafeString:
     return _safe(plain(value, decimals) if value else f'<span class="muted">{plain(0)}</span>')
 
 
+@register.filter
+def reading(value: float | None) -> SafeString:
+    """A load or another small measure with about three figures: 0.22, 12.4, 104."""
+    if value is None:
+        return nothing()
+    return _safe(plain(value, 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0))
+
+
 @lru_cache(maxsize=8)
 def _percent_sign(language: str | None) -> str:
     # Translators: the percent sign after a number; some languages put a space before it

@@ -1,0 +1,66 @@
+"""The dashboard's live topics: a server's row, the totals of a scope, an enrolment key's steps."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from django.template.loader import render_to_string
+
+from pmonitor import live
+from pmonitor.live import Shown, View
+from servers import enrol_page, fleet, fleet_totals, states
+from servers.fleet import Row
+from servers.fleet_totals import Totals
+from servers.models import Server
+
+MOVED = 3  # percent points from which a change is pointed out
+
+
+def may_watch_row(user: Any, key: str) -> bool:
+    """Whether the server is in the user's scope."""
+    return key.isdecimal() and Server.objects.visible_to(user).filter(pk=int(key)).exists()
+
+
+def update_row(key: str, view: View, before: Shown | None) -> tuple[Shown, list[str]]:
+    """The server's row; cells that moved are marked."""
+    row = fleet.row(int(key))
+    if row is None:
+        return Shown("", {}), [f'<tr id="srv-{int(key)}" hx-swap-oob="delete"></tr>']
+    values = _values(row)
+    moved = {name for name, value in values.items() if before and _moved(before.parts.get(name), value)}
+    return Shown(row.version, values), [render_to_string("_server_row.html", {"row": row, "changed": moved})]
+
+
+def _values(row: Row) -> dict[str, float | None]:
+    return {} if row.gone else {"cpu": row.cpu, "mem": row.mem}
+
+
+def _moved(old: float | None, new: float | None) -> bool:
+    return (old is None) != (new is None) or (old is not None and new is not None and abs(old - new) >= MOVED)
+
+
+def may_watch_fleet(user: Any, key: str) -> bool:
+    """Whether these are exactly the servers the user sees."""
+    return key == fleet.scope_of(user)
+
+
+def render_fleet(key: str, view: View) -> tuple[str, dict[str, str]]:
+    """The totals, the size in the page's head, the groups."""
+    context = totals_context(key, fleet_totals.totals(fleet.in_scope(key)))
+    names = {"totals": "_totals.html", "fleet-size": "_fleet_size.html", "groups": "_groups.html"}
+    return context["version"], {id: render_to_string(template, context) for id, template in names.items()}
+
+
+def totals_context(scope: str, totals: Totals) -> dict[str, Any]:
+    """What the templates of the totals show; the page uses the same."""
+    words = {state: fleet.SHOWN[state][1] for state in states.SERVER_STATES}
+    version = f"{zlib.crc32(repr(totals).encode()):x}"
+    return {"scope": scope, "totals": totals, "words": words, "version": version}
+
+
+TOPICS = {
+    "row": live.Topic(may_watch_row, update_row),
+    "fleet": live.Topic(may_watch_fleet, live.by_id(render_fleet)),
+    "enrol": live.Topic(enrol_page.may_watch, live.by_id(enrol_page.render), every=0.5),
+}
