@@ -82,8 +82,12 @@ class QueueConsumer:
     def _server(self) -> Server:
         token = dict(self.scope["headers"]).get(b"x-agent-token", b"").decode("latin-1")
         agent_id = self.scope["url_route"]["kwargs"]["agent"]
-        server: Server = agents.server_for(token, agent_id, self.address)
-        return server
+        try:
+            return agents.server_for(token, agent_id, self.address)
+        except agents.BadToken as error:
+            raise problems.Problem(401, str(error), headers={"WWW-Authenticate": agents.SCHEME}) from error
+        except agents.Forbidden as error:
+            raise problems.Problem(403, str(error)) from error
 
     async def _left(self) -> None:
         while (await self.receive())["type"] != "http.disconnect":

@@ -12,7 +12,7 @@ from msgspec.json import Decoder
 
 from pmonitor.problems import Problem
 from servers import bodies
-from servers.wire import Count, Megabytes, Moment, Name, Seconds, Text, Ticks, Word
+from servers.wire import Count, Megabytes, Moment, Seconds, Text, Ticks, Word
 
 if TYPE_CHECKING:
     from actions.models import Command

@@ -21,6 +21,7 @@ STEPS: list[tuple[float, Callable[[], object]]] = [  # every background job ther
     (1, deadlines.expire_undelivered),
     (1, deadlines.requeue_unacknowledged),
     (1, deadlines.time_out_unanswered),
+    (2, deadlines.resolve_unknown),
     (600, partitions.keep),
 ]
 

@@ -1,0 +1,176 @@
+"""What the OpenAPI says of the calls in api.py: shapes, answers and examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+
+from actions import states, wire
+
+ID = "018f4a2e-6c1b-4e0f-9d57-3a1c2b4d5e6f"
+AGENT = OpenApiParameter("agent", str, OpenApiParameter.PATH, description="The agent's id, such as srv-redis-01.")
+COMMAND = OpenApiParameter("command", OpenApiTypes.UUID, OpenApiParameter.PATH, description="The command's id.")
+
+
+def shape(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """The struct's JSON schema, whole and without references, as the only kind of body."""
+    (root,), parts = msgspec.json.schema_components([kind], ref_template="{name}")
+    return {"application/json": _inlined(root, parts)}
+
+
+def _inlined(schema: Any, parts: dict[str, Any]) -> Any:
+    if isinstance(schema, list):
+        return [_inlined(item, parts) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inlined(parts[schema["$ref"]], parts)
+    return {key: _inlined(item, parts) for key, item in schema.items()}
+
+
+def _answer(says: str, example: Any = None) -> OpenApiResponse:
+    examples = [OpenApiExample("example", value=example, response_only=True)] if example is not None else []
+    return OpenApiResponse(OpenApiTypes.OBJECT, description=says, examples=examples)
+
+
+def _error(says: str, sentence: str) -> OpenApiResponse:
+    return _answer(says, {"error": sentence})
+
+
+def _request(example: dict[str, Any]) -> list[OpenApiExample]:
+    return [OpenApiExample("example", value=example, request_only=True)]
+
+
+def _state(state: str, says: str) -> OpenApiResponse:
+    return _answer(says, {"state": state})
+
+
+SHORT = {
+    "id": ID,
+    "number": 48213,
+    "agent": "srv-redis-01",
+    "cmd": "restart",
+    "target": "redis-server.service",
+    "state": "queued",
+    "reason": "New TLS certificate",
+    "askedBy": "Maria Ionescu",
+    "createdAt": "2026-11-23T14:06:24.100Z",
+    "deliverBy": "2026-11-23T14:07:24.100Z",
+    "executeWithinSec": 120,
+    "deliveredAt": None,
+    "startedAt": None,
+    "executeBy": None,
+    "endedAt": None,
+    "verdict": "",
+    "sentence": "",
+}
+FOR_AGENT = {
+    "id": ID,
+    "cmd": "restart",
+    "target": "redis-server.service",
+    "createdAt": "2026-11-23T14:06:24.100Z",
+    "deliverBy": "2026-11-23T14:07:24.100Z",
+    "executeBy": "2026-11-23T14:08:24.700Z",
+    "executeWithinSec": 120,
+    "expect": {"mainPid": 123, "startTicks": 4711},
+}
+BEFORE = {"activeState": "active", "subState": "running", "mainPid": 123, "startTicks": 4711}
+RESULT = {
+    "outcome": "done",
+    "exitCode": 0,
+    "output": "",
+    "before": BEFORE,
+    "after": {**BEFORE, "mainPid": 456, "startTicks": 9001, "settledSec": 5},
+}
+NO_AGENT = {
+    401: _error("No such agent token.", "This agent token is not valid."),
+    403: _error("Another server's token, or a wrong address.", "This token is another server's."),
+}
+NO_USER = {
+    401: _error("Not signed in.", "Authentication credentials were not provided."),
+    403: _error("Not the role for it.", "You do not have permission to perform this action."),
+}
+NOT_FOUND = {404: _error("No such command or server in your scope.", "There is no such command in your scope.")}
+WRONG = {400: _answer("Wrong fields, by name.", {"error": "Wrong input: …", "fields": {"cmd": "must be one of …"}})}
+
+ask = extend_schema(
+    summary="Ask for an action on a service",
+    parameters=[AGENT],
+    request=shape(wire.Ask),
+    examples=_request({"cmd": "restart", "target": "redis-server.service", "reason": "New TLS certificate"}),
+    responses={
+        201: _answer("The new command.", {**SHORT, "joined": False}),
+        200: _answer("Somebody asked for the same already: you joined that command.", {**SHORT, "joined": True}),
+        409: _error("Not now, or not at all.", "Maria Ionescu asked to stop it at 14:06:24 UTC."),
+        429: _error("Too many; Retry-After says when.", "Too many requests; try again in 40 s."),
+        **WRONG,
+        **NO_USER,
+        **NOT_FOUND,
+    },
+)
+poll = extend_schema(
+    summary="Wait for commands",
+    description="Answered as soon as there is a command, else with 204 when the wait ends.",
+    parameters=[AGENT, OpenApiParameter("wait", int, description="Seconds to wait, 0 to 55; 25 if not given.")],
+    responses={
+        200: _answer("Commands, now delivered: acknowledge within 10 s.", {"commands": [FOR_AGENT]}),
+        204: OpenApiResponse(description="Nothing came."),
+        **WRONG,
+        **NO_AGENT,
+    },
+)
+acknowledge = extend_schema(
+    summary="Say that the agent starts a command",
+    parameters=[AGENT, COMMAND],
+    request=shape(wire.Ack),
+    examples=_request({"startedAt": "2026-11-23T14:06:24.900Z"}),
+    responses={
+        200: _state(states.RUNNING, "Run it."),
+        409: _state(states.EXPIRED, "Do not run it: this is its state."),
+        **WRONG,
+        **NO_AGENT,
+        **NOT_FOUND,
+    },
+)
+finish = extend_schema(
+    summary="Hand in a command's evidence",
+    parameters=[AGENT, COMMAND],
+    request=shape(wire.Result),
+    examples=_request(RESULT),
+    responses={
+        200: _state(states.SUCCEEDED, "The state the evidence brought it to, or that it had ended in before."),
+        409: _state(states.DELIVERED, "It has not begun, so this result is not taken."),
+        **WRONG,
+        **NO_AGENT,
+        **NOT_FOUND,
+    },
+)
+commands = extend_schema(
+    summary="List commands, newest first",
+    parameters=[
+        OpenApiParameter("agent", str, description="Only this server's."),
+        OpenApiParameter("state", str, description="Only in these states, comma-separated."),
+        OpenApiParameter("limit", int, description="At most so many, 1 to 500; 100 if not given."),
+        OpenApiParameter("before", OpenApiTypes.UUID, description="Only older ones than this: a page's `next`."),
+    ],
+    responses={200: _answer("Commands.", {"commands": [SHORT], "next": None}), **WRONG, **NO_USER, **NOT_FOUND},
+)
+command = extend_schema(
+    summary="One command with its moves and evidence",
+    parameters=[COMMAND],
+    responses={200: _answer("The command.", {**SHORT, "evidence": RESULT, "moves": []}), **NO_USER, **NOT_FOUND},
+)
+cancel = extend_schema(
+    summary="Take a command back before it is delivered",
+    parameters=[COMMAND],
+    request=None,
+    responses={
+        200: _answer("The cancelled command.", {**SHORT, "state": states.CANCELLED}),
+        409: _error("Too late.", "Too late to cancel: the command is running already."),
+        **NO_USER,
+        **NOT_FOUND,
+    },
+)

@@ -1,0 +1,18 @@
+"""The API's paths about commands, under /api/."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from actions import api
+
+app_name = "actions_api"
+urlpatterns = [
+    path("actions/<str:agent>", api.Ask.as_view(), name="ask"),
+    path("actions/queue/<str:agent>", api.Poll.as_view(), name="poll"),  # queue.py stands in front of it
+    path("actions/queue/<str:agent>/<str:command>/ack", api.Acknowledge.as_view(), name="ack"),
+    path("actions/queue/<str:agent>/<str:command>/result", api.Finish.as_view(), name="result"),
+    path("commands", api.Commands.as_view(), name="commands"),
+    path("commands/<str:command>", api.OneCommand.as_view(), name="command"),
+    path("commands/<str:command>/cancel", api.Cancel.as_view(), name="cancel"),
+]

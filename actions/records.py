@@ -1,0 +1,56 @@
+"""Commands as the API says them: camelCase, times ISO 8601 UTC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actions import verdicts
+from actions.models import AuditEntry, Command
+
+
+def short(command: Command) -> dict[str, Any]:
+    """A command in a list; the command has its server selected."""
+    return {
+        "id": command.uuid,
+        "number": command.pk,
+        "agent": command.server.agent_id,
+        "cmd": command.cmd,
+        "target": command.target,
+        "state": command.state,
+        "reason": command.reason,
+        "askedBy": command.asked_by_name,
+        "createdAt": command.created_at,
+        "deliverBy": command.deliver_by,
+        "executeWithinSec": command.execute_within_sec,
+        "deliveredAt": command.delivered_at,
+        "startedAt": command.started_at,
+        "executeBy": command.execute_by,
+        "endedAt": command.ended_at,
+        "verdict": command.verdict,
+        "sentence": verdicts.sentence(command),
+    }
+
+
+def whole(command: Command) -> dict[str, Any]:
+    """One command with what was expected, its evidence and every move of it."""
+    moves = AuditEntry.objects.filter(command=command).order_by("id")
+    return {
+        **short(command),
+        "expect": command.expect,
+        "deliveries": command.deliveries,
+        "evidence": command.evidence,
+        "moves": [_move(entry) for entry in moves],
+    }
+
+
+def _move(entry: AuditEntry) -> dict[str, Any]:
+    return {
+        "at": entry.at,
+        "event": entry.event,
+        "from": entry.from_state,
+        "to": entry.to_state,
+        "by": entry.actor,
+        "address": entry.address,
+        "reason": entry.reason,
+        "facts": entry.facts,
+    }
