@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
+from msgspec import Struct
 
 
 class Level(NamedTuple):
@@ -52,7 +53,7 @@ STEPS = (10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 432
 Series = list[float | None]
 
 
-class Point(NamedTuple):
+class Point(Struct, gc=False):
     """A metric over one step that begins at t."""
 
     t: datetime

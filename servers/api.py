@@ -1,0 +1,179 @@
+"""The API about servers for users and their programs: now, and what is kept of before."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.request import Request
+
+from pmonitor import problems
+from pmonitor.access import ViewerApi
+from servers import api_shapes, history, proctable, wire
+from servers.api_shapes import refusals
+from servers.history import Snapshot
+from servers.models import Newest, Server
+from servers.query import Query
+from servers.querysets import ServerQuerySet
+
+MOST_FOUND = 1000
+AT = OpenApiParameter("at", datetime, description="A past moment, ISO 8601 with its zone; now when left out.")
+NO_SERVER = "No such server in your scope."
+
+
+def _in_scope(request: Request) -> ServerQuerySet:
+    servers: ServerQuerySet = Server.objects.visible_to(request.user).select_related("group", "newest")
+    return servers.defer("newest__procs")
+
+
+def _one(request: Request, agent: str) -> Server:
+    server: Server | None = _in_scope(request).filter(agent_id=agent.replace("\0", "")).first()
+    if server is None:
+        raise problems.Problem(404, NO_SERVER)
+    return server
+
+
+def _within() -> timedelta:
+    """How old a process table may be to still count as that of a moment."""
+    return timedelta(seconds=max(60, settings.SILENT_AFTER_REPORTS * settings.REPORT_INTERVAL_SEC))
+
+
+class Servers(ViewerApi):
+    """The fleet."""
+
+    @extend_schema(
+        operation_id="list_servers",
+        summary="The servers in your scope and their newest values",
+        responses={200: OpenApiResponse(api_shapes.schema(api_shapes.Fleet))},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        servers = list(_in_scope(request).defer("newest__procs", "newest__facts", "newest__recent_ts"))
+        states = Counter(server.state for server in servers)
+        fleet = api_shapes.Fleet(len(servers), dict(states), [api_shapes.summary(server) for server in servers])
+        return api_shapes.answer(fleet)
+
+
+class OneServer(ViewerApi):
+    """One server."""
+
+    @extend_schema(
+        operation_id="get_server",
+        summary="One server: newest values, facts and the last 30 minutes",
+        responses={200: OpenApiResponse(api_shapes.schema(api_shapes.Detail)), **refusals(s404=NO_SERVER)},
+    )
+    def get(self, request: Request, agent: str) -> HttpResponse:
+        server = _one(request, agent)
+        return api_shapes.answer(api_shapes.detail(server, history.recent([server.pk])[server.pk]))
+
+
+class Processes(ViewerApi):
+    """A server's processes."""
+
+    @extend_schema(
+        operation_id="get_processes",
+        summary="A server's process table, now or at a past moment",
+        parameters=[AT],
+        responses={
+            200: OpenApiResponse(api_shapes.schema(api_shapes.ProcessTable)),
+            **refusals(s400="A parameter is wrong; it is named.", s404="No such server, or no table of that moment."),
+        },
+    )
+    def get(self, request: Request, agent: str) -> HttpResponse:
+        at = _moment(query := Query(request))
+        query.check()
+        server = _one(request, agent)
+        found = _tables([server.pk], at)
+        if not found:
+            raise problems.Problem(404, f"There is no process table of {server.agent_id} at that moment.")
+        _, sampled_at, total, procs = found[0]
+        table = api_shapes.ProcessTable(at or timezone.now(), sampled_at, total, proctable.unpack(procs))
+        return api_shapes.answer(table)
+
+
+class History(ViewerApi):
+    """A server's past readings."""
+
+    @extend_schema(
+        operation_id="get_history",
+        summary="A metric of a server over time",
+        parameters=[
+            OpenApiParameter("metric", str, enum=list(history.METRICS), description="cpu when left out"),
+            OpenApiParameter("from", datetime, description="ISO 8601 with its zone; an hour before `to` when left out"),
+            OpenApiParameter("to", datetime, description="ISO 8601 with its zone; now when left out"),
+            OpenApiParameter("points", int, description="at most so many, 2 to 2000; 300 when left out"),
+        ],
+        responses={
+            200: OpenApiResponse(api_shapes.schema(api_shapes.History)),
+            **refusals(s400="A parameter is wrong; it is named.", s404=NO_SERVER),
+        },
+    )
+    def get(self, request: Request, agent: str) -> HttpResponse:
+        query = Query(request)
+        metric = query.one_of("metric", "cpu", list(history.METRICS))
+        end = query.moment("to", timezone.now())
+        start = query.moment("from", end - timedelta(hours=1))
+        count = query.whole("points", 300, 2, 2000)
+        if start >= end:
+            query.wrong.setdefault("from", "expected a time before `to`")
+        query.check()
+        step, points = history.points(_one(request, agent).pk, metric, start, end, count)
+        return api_shapes.answer(api_shapes.History(metric, step, points))
+
+
+class AllProcesses(ViewerApi):
+    """Processes over all servers."""
+
+    @extend_schema(
+        operation_id="find_processes",
+        summary="Processes on all servers in your scope, now or at a past moment",
+        parameters=[
+            OpenApiParameter("name", str, description="a part of the name, in upper or lower case"),
+            OpenApiParameter("user", str, description="the user's name, exactly"),
+            AT,
+        ],
+        responses={
+            200: OpenApiResponse(api_shapes.schema(api_shapes.FoundProcesses)),
+            **refusals(s400="A parameter is wrong; it is named."),
+        },
+    )
+    def get(self, request: Request) -> HttpResponse:
+        query = Query(request)
+        name, user, at = query.text("name").casefold(), query.text("user"), _moment(query)
+        query.check()
+        servers = Server.objects.visible_to(request.user).only("pk", "agent_id", "hostname").in_bulk()
+        found, total = [], 0
+        for snapshot, proc in _matching(_tables(servers, at), name, user):
+            total += 1
+            if total <= MOST_FOUND:
+                server = servers[snapshot.server_id]
+                found.append(api_shapes.Found(server.agent_id, server.hostname, snapshot.sampled_at, proc))
+        return api_shapes.answer(api_shapes.FoundProcesses(at or timezone.now(), total, found))
+
+
+def _moment(query: Query) -> datetime | None:
+    now = timezone.now()
+    at = query.moment("at", now)
+    if at > now + timedelta(seconds=5):
+        query.wrong["at"] = "expected a past moment"
+    return at if query.given.get("at") else None
+
+
+def _tables(server_ids: Iterable[int], at: datetime | None) -> list[Snapshot]:
+    """The servers' newest process tables, or those of a past moment."""
+    if at is not None:
+        return history.process_tables(server_ids, at, _within())
+    newest = Newest.objects.filter(server__in=list(server_ids)).order_by("server__hostname")
+    rows = newest.values_list("server_id", "sampled_at", "procs_total", "procs")
+    return [Snapshot(server, sampled_at, total, bytes(procs)) for server, sampled_at, total, procs in rows]
+
+
+def _matching(tables: Iterable[Snapshot], name: str, user: str) -> Iterator[tuple[Snapshot, wire.Proc]]:
+    for table in tables:
+        for proc in proctable.unpack(table.procs):
+            if name in proc.name.casefold() and (not user or proc.user == user):
+                yield table, proc

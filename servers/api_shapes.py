@@ -1,0 +1,155 @@
+"""What the API answers about servers, as structs: encoded by msgspec, described to OpenAPI, never decoded."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiResponse
+from msgspec import Struct
+
+from servers.history import Point, Series
+from servers.models import Newest, Server
+from servers.wire import Proc, on_the_wire
+
+
+class Registered(Struct, rename=on_the_wire):
+    """The answer to a registration; the token is told only here."""
+
+    agent_id: str
+    token: str
+    interval_sec: float
+
+
+class Received(Struct, rename=on_the_wire):
+    """The answer to a report."""
+
+    server_time: datetime
+    interval_sec: float
+
+
+class Summary(Struct, rename=on_the_wire):
+    """A server and its newest values; those are null until its first report."""
+
+    agent_id: str
+    hostname: str
+    group: str | None
+    labels: dict[str, Any]
+    state: str
+    state_since: datetime
+    received_at: datetime | None = None
+    sampled_at: datetime | None = None
+    uptime_sec: float | None = None
+    procs_total: int | None = None
+    readings: dict[str, float | None] = {}
+
+
+class Fleet(Struct, rename=on_the_wire):
+    """The servers in the caller's scope, and how many are in each state."""
+
+    total: int
+    states: dict[str, int]
+    servers: list[Summary]
+
+
+class Detail(Summary, rename=on_the_wire):
+    """One server; history: CPU and memory in percent, one average a minute, oldest first, null where nothing came."""
+
+    facts: dict[str, Any] = {}
+    history: dict[str, Series] = {}
+
+
+class ProcessTable(Struct, rename=on_the_wire):
+    """A server's processes at a moment: sampledAt is when they were read, total how many there were in all."""
+
+    at: datetime
+    sampled_at: datetime
+    total: int
+    procs: list[Proc]
+
+
+class Found(Struct, rename=on_the_wire):
+    """A process and the server it runs on."""
+
+    agent_id: str
+    hostname: str
+    sampled_at: datetime
+    process: Proc
+
+
+class FoundProcesses(Struct, rename=on_the_wire):
+    """The processes that were looked for: total is how many match, procs holds the first of them."""
+
+    at: datetime
+    total: int
+    procs: list[Found]
+
+
+class History(Struct, rename=on_the_wire):
+    """A metric over time; step in seconds, gaps left out."""
+
+    metric: str
+    step: int
+    points: list[Point]
+
+
+def summary(server: Server) -> Summary:
+    """A server loaded with its group and newest report."""
+    return Summary(**_facts(server))
+
+
+def detail(server: Server, history: dict[str, Series]) -> Detail:
+    """A server loaded with its group and newest report, and its short history."""
+    newest = newest_of(server)
+    return Detail(**_facts(server), facts=newest.facts if newest else {}, history=history)
+
+
+def newest_of(server: Server) -> Newest | None:
+    """The newest report, None before the first."""
+    return getattr(server, "newest", None)
+
+
+def answer(value: Struct, status: int = 200) -> HttpResponse:
+    """The struct as a JSON response."""
+    return HttpResponse(msgspec.json.encode(value), status=status, content_type="application/json")
+
+
+def schema(kind: type[Struct]) -> dict[str, Any]:
+    """The struct as OpenAPI describes it, with everything it refers to inside."""
+    (top,), parts = msgspec.json.schema_components([kind], ref_template="{name}")
+    found: dict[str, Any] = _inside(top, parts)
+    return found
+
+
+def refusals(**sentences: str) -> dict[int, OpenApiResponse]:
+    """What else an operation answers, for OpenAPI: refusals(s404="There is no such server.")."""
+    shape = {"type": "object", "properties": {"error": {"type": "string"}, "fields": {"type": "object"}}}
+    return {int(code[1:]): OpenApiResponse(shape, description=text) for code, text in sentences.items()}
+
+
+def _inside(node: Any, parts: dict[str, Any]) -> Any:
+    if isinstance(node, list):
+        return [_inside(item, parts) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        return _inside(parts[node["$ref"]], parts)
+    return {key: _inside(value, parts) for key, value in node.items()}
+
+
+def _facts(server: Server) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "agent_id": server.agent_id,
+        "hostname": server.hostname,
+        "group": server.group.name if server.group else None,
+        "labels": server.labels,
+        "state": server.state,
+        "state_since": server.state_since,
+    }
+    newest = newest_of(server)
+    if newest is not None:
+        names = ("received_at", "sampled_at", "uptime_sec", "procs_total", "readings")
+        facts |= {name: getattr(newest, name) for name in names}
+    return facts

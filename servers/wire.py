@@ -1,0 +1,126 @@
+"""What agents send, as typed and bounded structs; agent/PROTOCOL.md tells the same in prose.
+
+Unknown fields are ignored, so that agents and hub are upgraded separately. Nothing here knows HTTP or the database.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from msgspec import Meta, Struct
+from msgspec.json import Decoder
+
+MOST_PROCESSES: Final = 500
+WHOLE: Final = 2**31 - 1
+LONG: Final = 2**63 - 1
+
+AgentId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Word = Annotated[str, Meta(max_length=40)]
+Name = Annotated[str, Meta(max_length=255)]
+Text = Annotated[str, Meta(max_length=4096)]
+Count = Annotated[int, Meta(ge=0, le=WHOLE)]
+Ticks = Annotated[int, Meta(ge=0, le=LONG)]
+Percent = Annotated[float, Meta(ge=0, le=1_000_000)]  # of one core for processes, so it may pass 100
+Megabytes = Annotated[float, Meta(ge=0, le=1e12)]
+PerSecond = Annotated[float, Meta(ge=0, le=1e15)]
+LoadAverage = Annotated[float, Meta(ge=0, le=1_000_000)]
+Epoch = Annotated[float, Meta(ge=0, le=1e11)]  # seconds since 1970; milliseconds are past the bound
+Seconds = Annotated[float, Meta(ge=0, le=1e11)]
+Moment = Annotated[datetime, Meta(tz=True)]
+
+
+def on_the_wire(field: str) -> str:
+    """A field's name in JSON: mem_used_mb is memUsedMB."""
+    first, *rest = field.split("_")
+    return first + "".join("MB" if part == "mb" else part.capitalize() for part in rest)
+
+
+class Proc(Struct, rename=on_the_wire, gc=False):
+    """One process: CPU in percent of one core (None: not yet known), memory in MB, start in ticks since boot."""
+
+    name: Name
+    pid: Count
+    cpu: Percent | None
+    mem_mb: Megabytes
+    status: Word
+    user: Name = ""
+    cmdline: Text = ""
+    ppid: Count | None = None
+    threads: Count | None = None
+    start_ticks: Ticks | None = None
+
+
+class Load(Struct, rename=on_the_wire, gc=False):
+    """Readings of the whole machine: CPU in percent of all cores, MB, bytes a second; left out where one failed."""
+
+    cpu: Percent | None = None
+    mem_used_mb: Megabytes | None = None
+    mem_total_mb: Megabytes | None = None
+    swap_used_mb: Megabytes | None = None
+    swap_total_mb: Megabytes | None = None
+    load1: LoadAverage | None = None
+    load5: LoadAverage | None = None
+    load15: LoadAverage | None = None
+    disk_read_bps: PerSecond | None = None
+    disk_write_bps: PerSecond | None = None
+    net_rx_bps: PerSecond | None = None
+    net_tx_bps: PerSecond | None = None
+
+
+class Service(Struct, rename=on_the_wire):
+    """A unit of the server's service manager, in systemd's words; verbs: what it can do and its owner allows."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=255)]
+    active_state: Annotated[str, Meta(max_length=20)]
+    manager: Annotated[str, Meta(max_length=20)] = "systemd"
+    description: Text | None = None
+    load_state: Annotated[str, Meta(max_length=20)] | None = None
+    sub_state: Word | None = None
+    main_pid: Count | None = None
+    start_ticks: Ticks | None = None
+    n_restarts: Count | None = None
+    result: Word | None = None
+    since: Moment | None = None
+    mem_mb: Megabytes | None = None
+    tasks: Count | None = None
+    unit_file_state: Annotated[str, Meta(max_length=20)] | None = None
+    verbs: Annotated[list[Word], Meta(max_length=20)] = []
+
+
+class Report(Struct, rename=on_the_wire):
+    """What an agent posts: host readings, process table, and the services when they changed."""
+
+    agent_id: AgentId
+    ts: Epoch  # the agent's clock when it sampled
+    procs: Annotated[list[Proc], Meta(max_length=MOST_PROCESSES)]
+    load: Load
+    uptime_sec: Seconds | None = None
+    alerts: Annotated[list[Any], Meta(max_length=100)] = []
+    sent_at: Epoch | None = None  # the agent's clock when it sent
+    seq: Ticks | None = None
+    run_id: Name | None = None
+    boot_id: Name | None = None
+    boot_time: Epoch | None = None
+    ticks_per_sec: Count | None = None
+    hostname: Name | None = None
+    os: Name | None = None
+    kernel: Name | None = None
+    cpu_count: Count | None = None
+    version: Word | None = None
+    procs_total: Count | None = None
+    managers: Annotated[list[Word], Meta(max_length=10)] | None = None
+    allow: Annotated[list[Name], Meta(max_length=500)] | None = None
+    services: Annotated[list[Service], Meta(max_length=2000)] | None = None
+
+
+class Register(Struct, rename=on_the_wire):
+    """How an agent asks for its token."""
+
+    enrolment_key: Annotated[str, Meta(min_length=1, max_length=200)]
+    agent_id: AgentId
+    hostname: Annotated[str, Meta(min_length=1, max_length=255)]
+    fingerprint: Annotated[str, Meta(max_length=64)] = ""
+
+
+REPORTS, REGISTRATIONS = Decoder(Report), Decoder(Register)
