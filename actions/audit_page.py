@@ -1,0 +1,136 @@
+"""One page of the audit trail: filtered records, newest first, and the way to older and newer ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.http import QueryDict
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext
+
+from actions import audit, export, states, verbs
+from actions.command_page import spent
+from actions.models import AuditEntry
+from pmonitor.visible import visible
+
+PAGE = 50
+MOST_COUNTED = 10_000  # counting on is not worth the database's time
+FILTERS = ("q", "who", "state", "event", "server", "from", "to")
+EVENTS = {  # what is not a move
+    "command.joined": gettext_lazy("Joined"),
+    "command.denied": gettext_lazy("Denied"),
+    "command.evidence": gettext_lazy("Evidence came"),
+}
+
+
+def context(user: Any, query: QueryDict) -> dict[str, Any]:
+    """What audit.html shows; query: the filters, and before or after a record's number."""
+    entries, errors = export.filtered(user, query.dict())
+    kept = _kept(query)
+    page, newer, older = _page(entries, query)
+    return {
+        "records": [record(entry) for entry in page],
+        "errors": errors,
+        "given": {name: query.get(name, "") for name in FILTERS},
+        "people": _people(query.get("who", "")),
+        "states": [(state, verbs.STATE_WORDS[state]) for state in states.STATES],
+        "chips": _chips(query),
+        "kept": kept.urlencode(),
+        "newer": page[0].pk if page and newer else None,
+        "older": page[-1].pk if page and older else None,
+        "last": newest_record(),
+        "first_page": "before" not in query and "after" not in query,
+    } | _counted(entries)
+
+
+def newest_record() -> int:
+    """The number of the newest record of all, 0 when there is none."""
+    return AuditEntry.objects.order_by("-id").values_list("id", flat=True).first() or 0
+
+
+def newer(user: Any, query: QueryDict) -> tuple[int, str]:
+    """How many matching records came after number `after`, and the address that shows them."""
+    entries, _errors = export.filtered(user, query.dict())
+    return entries.filter(pk__gt=_number(query.get("after", ""))).count(), f"?{_kept(query).urlencode()}"
+
+
+def record(entry: AuditEntry) -> dict[str, Any]:
+    """One record as a row."""
+    moved = entry.to_state in verbs.STATE_WORDS
+    return {
+        "entry": entry,
+        "who": visible(entry.actor),
+        "what": verbs.titled(entry.cmd, visible(entry.target)) if entry.cmd else visible(entry.event),
+        "state": entry.to_state if moved else "refused" if entry.event == "command.denied" else "todo",
+        "word": verbs.STATE_WORDS[entry.to_state] if moved else EVENTS.get(entry.event, visible(entry.event)),
+        "took": _took(entry),
+        "reason": visible(entry.reason),
+        "today": entry.at.date() == timezone.now().date(),
+    }
+
+
+def _took(entry: AuditEntry) -> str:
+    """How long the command took, on the record of its end."""
+    command = entry.command
+    if command is None or command.ended_at is None or entry.to_state not in states.ENDED:
+        return ""
+    return spent((command.ended_at - (command.started_at or command.created_at)).total_seconds())
+
+
+def _page(entries: Any, query: QueryDict) -> tuple[list[AuditEntry], bool, bool]:
+    """The page's records, whether there are newer ones, whether older ones."""
+    before, after = _number(query.get("before", "")), _number(query.get("after", ""))
+    if after:
+        found = list(entries.filter(pk__gt=after).order_by("id")[: PAGE + 1])
+        return found[:PAGE][::-1], len(found) > PAGE, True
+    if before:
+        entries = entries.filter(pk__lt=before)
+    found = list(entries.order_by("-id")[: PAGE + 1])
+    return found[:PAGE], bool(before), len(found) > PAGE
+
+
+def _counted(entries: Any) -> dict[str, Any]:
+    total = entries.order_by()[: MOST_COUNTED + 1].count()
+    return {"total": min(total, MOST_COUNTED), "more": total > MOST_COUNTED}
+
+
+def _people(chosen: str) -> list[str]:
+    names = {audit.name_of(user) for user in get_user_model().objects.filter(is_active=True, groups__isnull=False)}
+    return sorted(names | ({chosen} if chosen else set()))
+
+
+def _chips(query: QueryDict) -> list[dict[str, str]]:
+    """The filters in force, each with the address without it."""
+    said = {
+        "q": "“{}”",
+        "who": _("by {}"),
+        "state": "{}",
+        "event": "{}",
+        "server": _("on {}"),
+        "from": pgettext("a day", "since {}"),
+        "to": pgettext("a day", "until {}"),
+    }
+    chips = []
+    for name, words in said.items():
+        if value := query.get(name, "").strip():
+            rest = _kept(query)
+            rest.pop(name, None)
+            shown = str(verbs.STATE_WORDS.get(value, value)) if name == "state" else visible(value)
+            chips.append({"words": words.format(shown), "without": f"{reverse('actions:audit')}?{rest.urlencode()}"})
+    return chips
+
+
+def _kept(query: QueryDict) -> QueryDict:
+    """The filters alone, for links that keep them."""
+    kept = QueryDict(mutable=True)
+    for name in FILTERS:
+        if value := query.get(name, "").strip():
+            kept[name] = value
+    return kept
+
+
+def _number(given: str) -> int:
+    return int(given) if given.isdecimal() and len(given) < 19 else 0

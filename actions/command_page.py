@@ -1,0 +1,198 @@
+"""What the command page shows of a command: its steps with their times, its evidence, and what may be done next."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from hashlib import blake2s
+from typing import Any, NamedTuple
+
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+
+from actions import states, verbs, verdicts
+from actions.models import Command
+from pmonitor import access
+from pmonitor.templatetags import show
+from pmonitor.visible import visible, visible_lines
+from servers.models import Service
+
+LOG_CHARS = 20_000  # what a page carries at most; the record keeps all the agent sent
+
+
+class Step(NamedTuple):
+    """One step of a command's life; said: its time, or how long after the one before."""
+
+    state: str
+    word: Any
+    said: str = ""
+    current: bool = False
+
+
+class Side(NamedTuple):
+    """One value of the evidence; glyph: of a state."""
+
+    text: str
+    glyph: str = ""
+    detail: str = ""
+
+
+class Compared(NamedTuple):
+    """One row of the evidence: a property before and after."""
+
+    name: str
+    sides: tuple[Side, Side]
+
+
+def pill(command: Command) -> str:
+    """The word of the command's state in its head."""
+    if command.state == states.SUCCEEDED:
+        return _("Succeeded, verified")
+    return str(verbs.STATE_WORDS.get(command.state, command.state))
+
+
+def took(command: Command) -> str:
+    """How long it ran, or waited when it never did: "2.1 s"; empty while it is open."""
+    if command.ended_at is None:
+        return ""
+    return spent((command.ended_at - (command.started_at or command.created_at)).total_seconds())
+
+
+def spent(seconds: float) -> str:
+    """A short time: "2.1 s"."""
+    return f"{show.plain(max(0.0, seconds), 1)} {show.unit_words()['s']}"
+
+
+def steps(command: Command) -> list[Step]:
+    """Queued, delivered, running, outcome: passed ones with their times, the present one with its deadline."""
+    return [_queued(command), *_delivered(command), *_running(command), _outcome(command)]
+
+
+def _queued(command: Command) -> Step:
+    word, said = verbs.STATE_WORDS[states.QUEUED], show.at(command.created_at)
+    if command.state != states.QUEUED:
+        return Step(states.SUCCEEDED, word, said)
+    deadline = format_html(_("{}, deliver by {}"), said, show.at(command.deliver_by))
+    return Step(states.QUEUED, word, deadline, current=True)
+
+
+def _delivered(command: Command) -> list[Step]:
+    word, at = verbs.STATE_WORDS[states.DELIVERED], command.delivered_at
+    if at is None or command.state == states.QUEUED:
+        return [Step("todo", word)] if command.state in states.ACTIVE else []
+    now = command.state == states.DELIVERED
+    return [Step(states.DELIVERED if now else states.SUCCEEDED, word, _after(at, command.created_at), current=now)]
+
+
+def _running(command: Command) -> list[Step]:
+    word, at = verbs.STATE_WORDS[states.RUNNING], command.started_at
+    if at is None or command.state in (states.QUEUED, states.DELIVERED):
+        return [Step("todo", word)] if command.state in states.ACTIVE else []
+    if command.state != states.RUNNING:
+        return [Step(states.SUCCEEDED, word, _after(at, command.delivered_at or command.created_at))]
+    limit = show.plain(command.execute_within_sec)
+    said = format_html(_("{}, deadline {} s"), format_html('<span class="live-value">{}</span>', show.age(at)), limit)
+    return [Step(states.RUNNING, word, said, current=True)]
+
+
+def _outcome(command: Command) -> Step:
+    if command.state in states.ACTIVE:
+        return Step("todo", _("Outcome"), _("verified by state and PID"))
+    word = verbs.STATE_WORDS[command.state]
+    if command.ended_at is None:
+        return Step(command.state, word, _("the next reports will settle it"), current=True)
+    since = command.started_at or command.delivered_at or command.created_at
+    return Step(command.state, word, _after(command.ended_at, since))
+
+
+def _after(at: datetime, since: datetime) -> str:
+    return f"+{spent((at - since).total_seconds())}"
+
+
+def evidence(command: Command) -> list[Compared]:
+    """The service before and after, as far as its manager told."""
+    before, after = (_observed(command.evidence.get(side)) for side in ("before", "after"))
+    if not before and not after:
+        return []
+    rows = [Compared(_("State"), (_state(before), _state(after)))]
+    for name, key in ((_("Main PID"), "mainPid"), (_("Processes"), "tasks"), (_("Memory"), "memMB")):
+        if before.get(key) is not None or after.get(key) is not None:
+            rows.append(Compared(name, (_value(before.get(key), key), _value(after.get(key), key))))
+    return rows
+
+
+def _observed(sent: Any) -> dict[str, Any]:
+    return sent if isinstance(sent, dict) else {}
+
+
+def _state(seen: dict[str, Any]) -> Side:
+    active = str(seen.get("activeState") or "")
+    if not active:
+        return Side("—")
+    result = str(seen.get("result") or "")
+    detail = result if active == "failed" and result else str(seen.get("subState") or "")
+    glyph = active if active in ("active", "inactive", "failed") else "running"
+    return Side(visible(verdicts.service_word(active)), glyph, visible(detail))
+
+
+def _value(value: Any, key: str) -> Side:
+    if not isinstance(value, int | float) or (key == "mainPid" and not value):
+        return Side("—")
+    if key == "memMB":
+        return Side(f"{show.plain(value, 1)} MB")
+    return Side(str(value) if key == "mainPid" else show.plain(value))
+
+
+def log_lines(command: Command) -> str:
+    """The last lines of the service's log as the agent sent them, bounded; not escaped."""
+    sent = command.evidence.get("log")
+    text = "\n".join(map(str, sent)) if isinstance(sent, list) else str(sent or "")
+    return visible_lines(text)[-LOG_CHARS:]
+
+
+def output(command: Command) -> str:
+    """What the service manager said, bounded; not escaped."""
+    return visible_lines(str(command.evidence.get("output") or ""))[-LOG_CHARS:]
+
+
+def context(command: Command, role: str) -> dict[str, Any]:
+    """Everything `_command.html` shows; command with its server selected."""
+    service = Service.objects.filter(server=command.server_id, name=command.target).first()
+    acting, ended = role in (access.OPERATOR, access.ADMIN), command.state not in states.ACTIVE
+    server, verb = command.server, verbs.VERBS.get(command.cmd)
+    return {
+        "command": command,
+        "version": version(command),
+        "title": verbs.titled(command.cmd, visible(command.target)),
+        "host": show.first_label(visible(server.hostname)),
+        "verb": verb,
+        "pill": pill(command),
+        "steps": steps(command),
+        "took": took(command),
+        "ended": ended,
+        "sentence": visible(verdicts.sentence(command)),
+        "by": ", ".join(part for part in (visible(command.asked_by_name), command.asked_from) if part),
+        "reason": visible(command.reason),
+        "runs": _runs(command, service),
+        "evidence": evidence(command),
+        "output": output(command),
+        "log": log_lines(command),
+        "may_cancel": acting,
+        "can_cancel": acting and command.state == states.QUEUED,
+        "may_repeat": acting and ended and service is not None and command.cmd in service.verbs,
+        "repeat": verb.again if verb and command.state == states.SUCCEEDED else _("Try again…"),
+        "repeat_url": reverse("actions:confirm", args=[server.agent_id, command.target, command.cmd]),
+    }
+
+
+def version(command: Command) -> str:
+    """Changes with every move and with evidence that comes between."""
+    shown = (command.state, command.deliveries, command.verdict, command.evidence)
+    return blake2s(repr(shown).encode(), digest_size=8).hexdigest()
+
+
+def _runs(command: Command, service: Service | None) -> str:
+    """The line the agent says it ran; before that, the one it will run."""
+    ran = command.evidence.get("command")
+    manager = service.manager if service else ""
+    return visible(str(ran)) if ran else verbs.line(manager, command.cmd, visible(command.target))

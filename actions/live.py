@@ -1,0 +1,76 @@
+"""The live topics about commands: a server's services and recent commands, one command, the audit trail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.template.loader import get_template
+from django.utils.html import format_html
+
+from actions import audit_page, command_page, server_part, service_rows
+from actions.models import Command
+from pmonitor import access
+from pmonitor.live import Shown, Topic, View, by_id
+from servers import server_live
+from servers.models import Server
+
+
+def services(key: str, view: View, before: Shown | None) -> tuple[Shown, list[str]]:
+    """The services' rows that changed; the whole list when one came or went, or their order is another."""
+    agent_id = Server.objects.values_list("agent_id", flat=True).get(pk=int(key))
+    rows, acting = service_rows.listed(int(key)), service_rows.can_act(view.role)
+    around = server_part.services_around(int(key), rows, acting)
+    now = Shown(service_rows.version(rows), {"around": around, "rows": {row.id: row.facts for row in rows}})
+    if before is None or list(before.parts["rows"]) != list(now.parts["rows"]):
+        return now, ["".join(around.values()), server_part.services_body(rows, agent_id, acting)]
+    old = before.parts
+    small = "".join(html for name, html in around.items() if old["around"].get(name) != html)
+    moved = [row for row in rows if old["rows"][row.id] != row.facts]
+    return now, [m for m in (small, "".join(service_rows.html(row, agent_id, acting) for row in moved)) if m]
+
+
+def commands(key: str, _view: View, before: Shown | None) -> tuple[Shown, list[str]]:
+    """The recent commands' rows that moved; the whole list when there is a new one."""
+    recent = server_part.recent(int(key))
+    topic = server_part.commands_topic(int(key), recent)
+    now = Shown(server_part.commands_version(recent), {str(one.pk): one.state for one in recent})
+    if before is None or list(before.parts) != list(now.parts):
+        return now, [topic + server_part.commands_list(recent)]
+    moved = [server_part.command_row(one) for one in recent if before.parts[str(one.pk)] != one.state]
+    return now, [topic + "".join(moved)] if moved else []
+
+
+def command(key: str, view: View) -> tuple[str, dict[str, str]]:
+    """The command's whole article: each move changes most of it."""
+    found = Command.objects.select_related("server").get(pk=int(key))
+    context = command_page.context(found, view.role)
+    parts = {
+        "article": get_template("_command.html").render(context),
+        "again": get_template("_again.html").render(context),
+    }
+    return str(context["version"]), parts
+
+
+def audit(_key: str, _view: View) -> tuple[str, dict[str, str]]:
+    """Only that there is a newer record: how many of them match its filters the page asks for itself."""
+    last = audit_page.newest_record()
+    html = '<span hidden id="audit-last" data-topic="audit:all" data-version="{}"></span>'
+    return str(last), {"last": format_html(html, last)}
+
+
+def may_watch_command(user: Any, key: str) -> bool:
+    """Whether the command is on a server in the user's scope."""
+    return key.isdecimal() and Command.objects.visible_to(user).filter(pk=int(key)).exists()
+
+
+def may_watch_audit(user: Any, key: str) -> bool:
+    """Whoever has a role; the push tells a number only."""
+    return key == "all" and access.role_of(user) is not None
+
+
+TOPICS = {
+    "services": Topic(server_live.may_watch, services),
+    "commands": Topic(server_live.may_watch, commands),
+    "command": Topic(may_watch_command, by_id(command), every=0.1),
+    "audit": Topic(may_watch_audit, by_id(audit)),
+}

@@ -1,0 +1,109 @@
+"""A server's services as rows, each with what a command is doing to it and what may be done."""
+
+from __future__ import annotations
+
+from hashlib import blake2s
+from typing import Any, NamedTuple
+
+from django.template.loader import get_template
+from django.urls import reverse
+
+from actions import states, verbs
+from actions.models import Command
+from actions.verdicts import service_word
+from pmonitor import access
+from pmonitor.visible import visible
+from servers.models import Service
+
+ORDER = {"failed": 0, "activating": 1, "deactivating": 1, "reloading": 1, "active": 2}  # the rest after
+GLYPHS = {"active": "active", "inactive": "inactive", "failed": "failed"}  # a state on its way somewhere turns
+
+
+class Row(NamedTuple):
+    """A service and the command at work on it."""
+
+    service: Service
+    command: Command | None
+
+    @property
+    def id(self) -> str:
+        """Its element's."""
+        return f"svc-{self.service.pk}"
+
+    @property
+    def facts(self) -> tuple[Any, ...]:
+        """What the row shows, its ages aside: it is sent again when this changes."""
+        one, at_work = self.service, self.command
+        shown = (one.active_state, one.sub_state, one.main_pid, one.mem_mb, one.since, one.description)
+        return (one.name, *shown, tuple(one.verbs), at_work and (at_work.pk, at_work.state))
+
+    @property
+    def state(self) -> str:
+        """The glyph's: the command's while one is at work, else the service's."""
+        return self.command.state if self.command else GLYPHS.get(self.service.active_state, "running")
+
+    @property
+    def word(self) -> str:
+        """What a command does to it ("Restarting"), or its own state."""
+        if self.command is None:
+            return visible(service_word(self.service.active_state))
+        verb = verbs.VERBS.get(self.command.cmd)
+        doing = verb and self.command.state == states.RUNNING
+        return str(verb.doing if verb and doing else verbs.STATE_WORDS[self.command.state])
+
+
+def listed(server_id: int) -> list[Row]:
+    """The server's services, failed first; two queries."""
+    at_work = {command.target: command for command in _at_work(server_id)}
+    services = sorted(
+        Service.objects.filter(server=server_id),
+        key=lambda service: (ORDER.get(service.active_state, 3), service.name),
+    )
+    return [Row(service, at_work.get(service.name)) for service in services]
+
+
+def one(service: Service) -> Row:
+    """One service as a row."""
+    return Row(service, _at_work(service.server_id).filter(target=service.name).first())
+
+
+def version(rows: list[Row]) -> str:
+    """Changes with what the rows show."""
+    return blake2s(repr([(row.id, row.facts) for row in rows]).encode(), digest_size=8).hexdigest()
+
+
+def html(row: Row, agent_id: str, acting: bool) -> str:
+    """The row's element, with buttons only for those who may act."""
+    offered = verbs.offered(row.service.active_state, row.service.verbs) if acting else []
+    return get_template("_service.html").render(
+        {
+            "service": row.service,
+            "command": row.command,
+            "name": visible(row.service.name),
+            "description": visible(row.service.description),
+            "state": row.state,
+            "word": row.word,
+            "sub": visible(row.service.sub_state),
+            "acting": acting,
+            "buttons": [_button(verb, row.service, agent_id) for verb in offered],
+        }
+    )
+
+
+def can_act(role: str) -> bool:
+    """Whether this role gets action buttons at all."""
+    return role in (access.OPERATOR, access.ADMIN)
+
+
+def _button(verb: verbs.Verb, service: Service, agent_id: str) -> dict[str, Any]:
+    return {
+        "id": f"do-{service.pk}-{verb.name}",
+        "word": verb.button,
+        "icon": verb.icon,
+        "label": verbs.titled(verb.name, visible(service.name)),
+        "url": reverse("actions:confirm", args=[agent_id, service.name, verb.name]),
+    }
+
+
+def _at_work(server_id: int) -> Any:
+    return Command.objects.filter(server=server_id, state__in=states.ACTIVE)

@@ -1,0 +1,99 @@
+"""The verbs and states of commands in words: what a button says, what a service at work is doing, what it costs."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+from actions import states
+
+STATE_WORDS: dict[str, Any] = {
+    states.QUEUED: _("Queued"),
+    states.DELIVERED: _("Delivered"),
+    states.RUNNING: pgettext_lazy("command", "Running"),
+    states.SUCCEEDED: _("Succeeded"),
+    states.FAILED: pgettext_lazy("command", "Failed"),
+    states.UNKNOWN: _("Timed out"),
+    states.REFUSED: _("Refused"),
+    states.CANCELLED: _("Cancelled"),
+    states.EXPIRED: _("Expired"),
+}
+
+
+class Verb(NamedTuple):
+    """A verb as the pages say it."""
+
+    name: str
+    button: Any  # "Restart"
+    again: Any  # "Restart again…"
+    doing: Any  # "Restarting"
+    icon: str
+    titled: Any  # "Restart %(target)s", where one string is needed
+
+
+VERBS: dict[str, Verb] = {
+    verb.name: verb
+    for verb in (
+        Verb(states.START, _("Start"), _("Start again…"), _("Starting"), "play", _("Start %(target)s")),
+        Verb(states.STOP, _("Stop"), _("Stop again…"), _("Stopping"), "stop", _("Stop %(target)s")),
+        Verb(states.RESTART, _("Restart"), _("Restart again…"), _("Restarting"), "restart", _("Restart %(target)s")),
+        Verb(states.RELOAD, _("Reload"), _("Reload again…"), _("Reloading"), "restart", _("Reload %(target)s")),
+    )
+}
+# What is offered in which state; reload and restart of a stopped service start it or fail, so only restart stays.
+OFFERED = {
+    "active": (states.STOP, states.RESTART, states.RELOAD),
+    "reloading": (states.STOP, states.RESTART),
+    "inactive": (states.START, states.RESTART),
+    "failed": (states.START, states.RESTART),
+}
+OFFERED_ELSE = (states.START, states.STOP, states.RESTART)
+
+
+def offered(active_state: str, allowed: list[str]) -> list[Verb]:
+    """The verbs that make sense for a service in this state and that its server's owner allows."""
+    return [VERBS[name] for name in OFFERED.get(active_state, OFFERED_ELSE) if name in allowed]
+
+
+def titled(cmd: str, target: str) -> str:
+    """ "Restart nginx.service"."""
+    verb = VERBS.get(cmd)
+    return str(verb.titled) % {"target": target} if verb else f"{cmd} {target}"
+
+
+def line(manager: str, cmd: str, target: str) -> str:
+    """The command line the agent runs, as an operator would type it."""
+    if manager == "sysv":
+        return f"service {target} {cmd}"
+    program = "supervisorctl" if manager == "supervisord" else "systemctl"
+    return f"{program} {cmd} {target}"
+
+
+def effect(cmd: str, processes: int | None) -> str:
+    """What the command does to the service's running processes."""
+    if cmd == states.START:
+        return gettext("Its processes start.")
+    if cmd == states.RELOAD:
+        return gettext("It reads its configuration again; its processes stay.")
+    if cmd == states.STOP:
+        if not processes:
+            return gettext("Its processes end.")
+        return ngettext("Its %(n)s process ends.", "Its %(n)s processes end.", processes) % {"n": processes}
+    if not processes:
+        return gettext("Its processes end and start again.")
+    return ngettext(
+        "Its %(n)s process ends and starts again.", "Its %(n)s processes end and start again.", processes
+    ) % {"n": processes}
+
+
+def before_here(cmd: str, times: int) -> str:
+    """ "Last 5 restarts here" for the sentence on how they went."""
+    said = {
+        states.START: ngettext("Last start here", "Last %(n)s starts here", times),
+        states.STOP: ngettext("Last stop here", "Last %(n)s stops here", times),
+        states.RESTART: ngettext("Last restart here", "Last %(n)s restarts here", times),
+        states.RELOAD: ngettext("Last reload here", "Last %(n)s reloads here", times),
+    }[cmd]
+    return said % {"n": times}

@@ -1,0 +1,137 @@
+"""The pages on which commands are confirmed and followed, and the audit trail is read."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from actions import ask, audit_page, command_page, confirmation, export, lifecycle, service_rows, verbs
+from actions.ask import Asked
+from actions.confirmation import Confirmation
+from actions.models import Command
+from pmonitor import access, client, limits
+from pmonitor.problems import Problem
+from servers.models import Service
+
+
+@access.operator_required
+def confirm(request: HttpRequest, agent_id: str, name: str, cmd: str) -> HttpResponseBase:
+    """Ask before acting (GET), then act (POST): the dialog's fragment for htmx, else a page of its own."""
+    service = _service(request, agent_id, name, cmd)
+    if request.method != "POST":
+        return _ask_again(request, confirmation.context(service, cmd))
+    form = Confirmation(request.POST)
+    if not form.is_valid():
+        return _ask_again(request, confirmation.context(service, cmd, form), 400)
+    try:
+        asked = _ask(request, service, cmd, form)
+    except Problem as problem:
+        again = confirmation.context(service, cmd, form, problem.sentence)
+        return _ask_again(request, again, problem.status_code, problem.headers)
+    return _asked(request, service, asked)
+
+
+@access.viewer_required
+@require_safe
+def command(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """One command: its steps live, who gave it and why, what came of it and what proves that."""
+    found = _command(request, uuid)
+    return render(request, "command.html", command_page.context(found, access.role_of(request.user) or ""))
+
+
+@access.operator_required
+@require_POST
+def cancel(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
+    """Take a command back while it is queued."""
+    found, problem = _command(request, uuid), ""
+    try:
+        lifecycle.cancel(request.user, found, client.address(request) or None)
+    except Problem as raised:
+        problem = raised.sentence
+    if not request.htmx and not problem:  # type: ignore[attr-defined]
+        return redirect("actions:command", uuid)
+    shown = command_page.context(_command(request, uuid), access.role_of(request.user) or "")
+    template = "_command.html" if request.htmx else "command.html"  # type: ignore[attr-defined]
+    return render(request, template, {**shown, "problem": problem})
+
+
+@access.viewer_required
+@require_safe
+def audit(request: HttpRequest) -> HttpResponse:
+    """The audit trail of the servers in the reader's scope."""
+    return render(request, "audit.html", audit_page.context(request.user, request.GET))
+
+
+@access.viewer_required
+@require_safe
+def audit_newer(request: HttpRequest) -> HttpResponse:
+    """The sentence that newer records came, which an open page asks for when it hears of one."""
+    count, address = audit_page.newer(request.user, request.GET)
+    return render(request, "_audit_newer.html", {"count": count, "address": address})
+
+
+@access.viewer_required
+@require_safe
+def audit_csv(request: HttpRequest) -> HttpResponseBase:
+    """The records that match the page's filters, as a file."""
+    entries, errors = export.filtered(request.user, request.GET.dict())
+    if errors:
+        return render(request, "audit.html", audit_page.context(request.user, request.GET), status=400)
+    name = f"audit-{timezone.now():%Y%m%d-%H%M%S}.csv"
+    lines = export.csv_rows(entries)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _service(request: HttpRequest, agent_id: str, name: str, cmd: str) -> Service:
+    if cmd not in verbs.VERBS:
+        raise Http404
+    visible = Service.objects.visible_to(request.user).select_related("server")
+    return get_object_or_404(visible, server__agent_id=agent_id, name=name)
+
+
+def _command(request: HttpRequest, uuid: UUID) -> Command:
+    visible = Command.objects.visible_to(request.user).select_related("server")
+    return get_object_or_404(visible, uuid=uuid)
+
+
+def _ask(request: HttpRequest, service: Service, cmd: str, form: Confirmation) -> Asked:
+    limits.hit("actions", request.user.pk)
+    return ask.ask(
+        request.user,
+        service.server,
+        cmd,
+        service.name,
+        reason=form.cleaned_data["reason"],
+        deliver_within=form.cleaned_data["within"],
+        expect=form.expect(),
+        address=client.address(request),
+    )
+
+
+def _ask_again(
+    request: HttpRequest, context: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None
+) -> HttpResponse:
+    if request.htmx:  # type: ignore[attr-defined]
+        return render(request, "_confirm.html", context)  # 200: htmx swaps no other answer into the dialog
+    response = render(request, "confirm.html", context, status=status)
+    for name, value in (headers or {}).items():
+        response[name] = value
+    return response
+
+
+def _asked(request: HttpRequest, service: Service, asked: Asked) -> HttpResponseBase:
+    """With htmx the row as it is now and a word about the command; else the command's page."""
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect("actions:command", asked.command.uuid)
+    role = access.role_of(request.user) or ""
+    row = service_rows.html(service_rows.one(service), service.server.agent_id, service_rows.can_act(role))
+    words = {"asked": asked, "row": row, "title": verbs.titled(asked.command.cmd, asked.command.target)}
+    response = render(request, "_asked.html", words)
+    response["HX-Trigger"] = "pm:asked"  # confirm.js closes the dialog
+    return response

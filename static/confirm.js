@@ -1,0 +1,24 @@
+/* The confirmation: htmx loads it into #confirm, this opens it as a dialog and brings focus back where it came from. */
+const dialog = document.getElementById('confirm');
+let opener = '';
+
+dialog.addEventListener('htmx:afterSwap', event => {
+  if (event.target !== dialog) return;
+  if (!dialog.open) {
+    opener = document.activeElement?.id || '';
+    dialog.showModal();
+  }
+  (dialog.querySelector('[aria-invalid]') || dialog.querySelector('#confirm-problem') || dialog.querySelector('[autofocus]'))?.focus();
+});
+
+dialog.addEventListener('click', event => {
+  if (event.target.closest('[data-close]')) { event.preventDefault(); dialog.close(); }
+});
+
+dialog.addEventListener('close', () => {
+  dialog.replaceChildren();
+  const button = document.getElementById(opener), row = opener.split('-')[1];
+  (button || document.querySelector(`#svc-${CSS.escape(row || '')} a`))?.focus({preventScroll: true});
+});
+
+document.body.addEventListener('pm:asked', () => dialog.close());
