@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import fcntl
 import gc
 import os
@@ -13,6 +12,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from agent import lean  # noqa: F401 - before requests
+
+# isort: split
 from agent import __version__, config, logs, managers
 from agent.commands import Commands
 from agent.execute import Executor
@@ -25,6 +27,13 @@ from agent.report import Reports
 from agent.servicetable import ServiceTable
 
 WRONG_SETTINGS = 2
+USAGE = f"""Reports this machine to its Process Monitor hub and runs the hub's commands.
+
+  --config FILE   settings from FILE instead of {config.DEFAULT_FILE}; the environment comes first
+  --check         check the settings, say what was found, and end
+  --print-unit    print the agent's systemd unit, and end
+  --version, -h, --help
+"""
 
 
 class CannotStart(Exception):
@@ -33,16 +42,13 @@ class CannotStart(Exception):
 
 def main() -> None:
     """Run until SIGTERM or SIGINT; ends with 2 when settings are wrong, 1 when a loop failed."""
-    options = _options()
+    mode, file = _options(sys.argv[1:])
     logs.start()
-    if options.print_unit:
-        sys.stdout.write((pkgutil.get_data("agent", "pmonitor-agent.service") or b"").decode())
-        sys.exit(0)
     try:
-        settings = config.load(os.environ, options.config)
+        settings = config.load(os.environ, file)
         logs.hide(settings.agent_token)
         logs.hide(settings.enrolment_key)
-        if options.check:
+        if mode == "--check":
             sys.exit(_check(settings))
         sys.exit(_run(settings))
     except config.ConfigError as error:
@@ -53,15 +59,34 @@ def main() -> None:
     sys.exit(WRONG_SETTINGS)
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="pmonitor-agent", description="Reports this machine to its Process Monitor hub."
-    )
-    parser.add_argument("--version", action="version", version=__version__)
-    parser.add_argument("--config", type=Path, metavar="FILE", help=f"settings file instead of {config.DEFAULT_FILE}")
-    parser.add_argument("--check", action="store_true", help="check the settings, say what was found, and end")
-    parser.add_argument("--print-unit", action="store_true", help="print the systemd unit of the agent, and end")
-    return parser.parse_args()
+def _options(arguments: list[str]) -> tuple[str, Path | None]:
+    """--check or nothing, and the file after --config; what only prints is printed here. By hand: argparse is 1 MB."""
+    mode, file, rest = "", None, list(arguments)
+    while rest:
+        option = rest.pop(0)
+        if option == "--config" and rest:
+            file = Path(rest.pop(0))
+        elif option == "--check":
+            mode = option
+        elif option in _PRINTED:
+            sys.stdout.write(_PRINTED[option]())
+            sys.exit(0)
+        else:
+            sys.stderr.write(f"pmonitor-agent: {option} is not an option, or lacks its value\n{USAGE}")
+            sys.exit(WRONG_SETTINGS)
+    return mode, file
+
+
+def _unit() -> str:
+    return (pkgutil.get_data("agent", "pmonitor-agent.service") or b"").decode()
+
+
+_PRINTED: dict[str, Callable[[], str]] = {
+    "--version": lambda: __version__ + "\n",
+    "--help": lambda: USAGE,
+    "-h": lambda: USAGE,
+    "--print-unit": _unit,
+}
 
 
 def _check(settings: config.Config) -> int:

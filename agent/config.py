@@ -6,8 +6,8 @@ import os
 import re
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from agent.allow import Allow
@@ -24,8 +24,7 @@ class ConfigError(Exception):
         self.problems = problems
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(NamedTuple):
     """Checked settings; `interval` and `settle_sec` in seconds."""
 
     api: str
@@ -114,7 +113,7 @@ def _api(text: str, problems: list[str]) -> str:
 
 
 def _agent_id(text: str, problems: list[str]) -> str:
-    if not AGENT_ID.match(text):
+    if not AGENT_ID.fullmatch(text):
         problems.append(f"AGENT_ID={text!r} is not 1 to 64 letters, digits, dots, dashes and underscores")
     return text
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from agent import hubclock
 from agent.allow import UNIT_NAME, VERBS, Allow
@@ -25,8 +24,7 @@ class Refused(Exception):
     """This command may not run; the text is for the operator."""
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """A command as the hub sent it, checked; `execute_by` in epoch seconds of the hub's clock."""
 
     id: str
@@ -39,7 +37,7 @@ class Command:
 def command_id(raw: object) -> str | None:
     """The id of what the hub sent, or None where it has no usable one."""
     found = raw.get("id") if isinstance(raw, dict) else None
-    return found if isinstance(found, str) and _COMMAND_ID.match(found) else None
+    return found if isinstance(found, str) and _COMMAND_ID.fullmatch(found) else None
 
 
 class Executor:
@@ -83,7 +81,7 @@ class Executor:
 
     def interrupted(self, entry: Entry) -> Result:
         """For a command this agent was at work on when it ended: what is known, and what is seen now."""
-        told = {k: entry[k] for k in ("before", "startedAt", "command", "exitCode", "output") if k in entry}
+        told: Result = {k: entry[k] for k in ("before", "startedAt", "command", "exitCode", "output") if k in entry}
         manager = self._table.manager_of(str(entry.get("target", "")))
         result: Result = {
             **told,
@@ -181,7 +179,7 @@ def parse(raw: dict[str, Any]) -> Command:
     verb, target, expect = raw.get("cmd"), raw.get("target"), raw.get("expect")
     if verb not in VERBS:
         raise Refused(f"this agent does not know the command {str(verb)[:40]!r}")
-    if not isinstance(target, str) or not UNIT_NAME.match(target):
+    if not isinstance(target, str) or not UNIT_NAME.fullmatch(target):
         raise Refused(f"{str(target)[:80]!r} is not the name of a service")
     if expect is not None and not isinstance(expect, dict):
         raise Refused("expect is not an object")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import socket
 import time
 from collections.abc import Callable
@@ -120,7 +119,7 @@ def identity() -> Reading:
     return {
         "hostname": socket.gethostname()[:255],
         "os": _os_name(),
-        "kernel": platform.release(),
+        "kernel": os.uname().release,
         "cpuCount": os.cpu_count() or 1,
         "bootId": _text("/proc/sys/kernel/random/boot_id"),
     }
@@ -140,7 +139,7 @@ def _os_name() -> str:
     for line in (_text("/etc/os-release") or _text("/usr/lib/os-release")).splitlines():
         if line.startswith("PRETTY_NAME="):
             return line.partition("=")[2].strip().strip("\"'")[:200]
-    return platform.system()
+    return os.uname().sysname
 
 
 def _text(path: str) -> str:

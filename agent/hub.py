@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import requests
@@ -25,12 +24,11 @@ class Unreachable(Exception):
     """The hub gave no usable answer: away, timed out, or not a hub at all."""
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What the hub said: the status, the JSON object in its body, and seconds to wait where it asks for that."""
 
     status: int
-    body: dict[str, Any] = field(default_factory=dict)
+    body: dict[str, Any]
     retry_after: float | None = None
 
     def why(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
+import os
 import threading
 import time
 import zlib
@@ -36,7 +36,7 @@ class Sampler:
         self._services_told_at = 0.0
         self._fixed = {
             "agentId": config.agent_id,
-            "runId": secrets.token_hex(8),
+            "runId": os.urandom(8).hex(),
             "ticksPerSec": TICKS_PER_SEC,
             "version": __version__,
             "allow": config.allow.entries,

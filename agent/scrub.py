@@ -68,7 +68,7 @@ def command_line(argv: list[str]) -> str:
 def _without_secrets(argv: list[str]) -> list[str]:
     if not argv:
         return []
-    rest = (_argument(arg, previous, argv[0]) for previous, arg in zip(argv, argv[1:]))
+    rest = (_argument(arg, argv[index], argv[0]) for index, arg in enumerate(argv[1:]))
     return [_text(argv[0]), *rest]
 
 

@@ -7,8 +7,7 @@ import select
 import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from agent.proctable import PAGE_MB, start_ticks
 
@@ -22,18 +21,16 @@ class ManagerError(Exception):
     """The service manager did not answer, or not in words we know."""
 
 
-@dataclass
-class Service:
+class Service(NamedTuple):
     """One service as its manager tells it; `possible` are the verbs it can do, before the owner's allow-list."""
 
     name: str
     manager: str
-    facts: dict[str, Any] = field(default_factory=dict)
-    possible: tuple[str, ...] = ()
+    facts: dict[str, Any]
+    possible: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Acted:
+class Acted(NamedTuple):
     """What a manager's tool said: its command line, exit code (None when time ran out), output of at most 4 KB."""
 
     command: str

@@ -1,0 +1,121 @@
+"""A toy hub, a real supervisord and real agent processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.agent.toyhub import ToyHub
+
+ROOT = Path(__file__).parents[2]
+AgentStarter = Callable[..., subprocess.Popen[bytes]]
+
+
+def free_port() -> int:
+    for port in range(18110, 18200):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no free port")
+
+
+@pytest.fixture
+def hub() -> Iterator[ToyHub]:
+    with ToyHub(free_port()) as toy:
+        yield toy
+
+
+@pytest.fixture
+def start_agent(hub: ToyHub, tmp_path: Path) -> Iterator[AgentStarter]:
+    """Starts real agents with the toy hub's address; ends them after the test."""
+    started: list[subprocess.Popen[bytes]] = []
+    config = tmp_path / "agent.env"
+    config.touch()
+
+    def start(**environ: str) -> subprocess.Popen[bytes]:
+        settings = {
+            "PATH": os.environ["PATH"],
+            "API": hub.address,
+            "AGENT_ID": "srv-1",
+            "ENROLMENT_KEY": "the-key",
+            "STATE_DIR": str(tmp_path / "state"),
+            "INTERVAL": "1",
+            "SETTLE_SEC": "0.5",
+        }
+        with (tmp_path / "agent.log").open("ab") as log:
+            agent = subprocess.Popen(
+                [sys.executable, "-m", "agent", "--config", str(config)],
+                cwd=ROOT,
+                env={**settings, **environ},
+                stderr=log,
+            )
+        started.append(agent)
+        return agent
+
+    yield start
+    for agent in started:
+        agent.kill()
+        agent.wait()
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path) -> Iterator[str]:
+    """The socket of a real supervisord with programs web, broken, shortlived, jobs:one; web counts its starts."""
+    path = tmp_path / "supervisor.sock"
+    config = tmp_path / "supervisord.conf"
+    config.write_text(
+        textwrap.dedent(f"""
+        [unix_http_server]
+        file={path}
+        [supervisord]
+        logfile={tmp_path}/supervisord.log
+        pidfile={tmp_path}/supervisord.pid
+        childlogdir={tmp_path}
+        [rpcinterface:supervisor]
+        supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+        [program:web]
+        command=/bin/sh -c 'echo started >> {tmp_path}/starts; echo listening; exec sleep 1000'
+        autostart=true
+        startsecs=0
+        [program:broken]
+        command=/bin/false
+        autostart=false
+        startretries=0
+        [program:shortlived]
+        command=/bin/sleep 1.2
+        autostart=false
+        autorestart=false
+        startsecs=0
+        [program:one]
+        command=/bin/sleep 1000
+        autostart=false
+        [group:jobs]
+        programs=one
+        """)
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(config)], stdout=subprocess.DEVNULL
+    )
+    eventually(lambda: (tmp_path / "starts").exists() and path.exists())
+    yield str(path)
+    process.terminate()
+    process.wait()
+
+
+def eventually(condition: Callable[[], object], seconds: float = 15) -> None:
+    """Wait until something holds; fails the test when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.02)

@@ -1,0 +1,205 @@
+"""The process table, on real processes of this machine."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from agent.choose import busiest
+from agent.proctable import Process, ProcTable, start_ticks
+from tests.agent.conftest import eventually
+
+Spawn = Callable[..., subprocess.Popen[bytes]]
+NAMED = """
+import ctypes, sys, time
+ctypes.CDLL(None).prctl(15, bytes.fromhex(sys.argv[1]), 0, 0, 0)
+print(flush=True)
+time.sleep(100)
+"""
+
+
+@pytest.fixture
+def spawn() -> Iterator[Spawn]:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*argv: str, **options: Any) -> subprocess.Popen[bytes]:
+        started.append(subprocess.Popen(argv, stdout=subprocess.PIPE, **options))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def of(processes: list[Process], pid: int) -> dict[str, Any]:
+    return next(p.wire for p in processes if p.pid == pid)
+
+
+def test_the_first_sample_does_not_know_cpu_yet() -> None:
+    table = ProcTable()
+    assert all(p.wire["cpu"] is None for p in table.sample())
+    time.sleep(0.05)
+    assert of(table.sample(), os.getpid())["cpu"] is not None
+
+
+def test_cpu_of_a_burning_process_rises_and_falls(spawn: Spawn) -> None:
+    burning = spawn(sys.executable, "-c", "while True: pass")
+    table = ProcTable()
+    table.sample()
+    time.sleep(1)
+    assert of(table.sample(), burning.pid)["cpu"] > 25  # of one core, on a busy machine
+    burning.send_signal(signal.SIGSTOP)
+    time.sleep(0.1)
+    table.sample()
+    time.sleep(0.3)
+    stopped = of(table.sample(), burning.pid)
+    assert (stopped["cpu"], stopped["status"]) == (0.0, "stopped")
+
+
+def test_a_process_is_described_as_psutil_does(spawn: Spawn) -> None:
+    child = spawn("sleep", "77")
+    eventually(lambda: psutil.Process(child.pid).name() == "sleep")
+    seen, truth = of(ProcTable().sample(), child.pid), psutil.Process(child.pid)
+    assert seen["name"] == "sleep"
+    assert seen["cmdline"] == "sleep 77"
+    assert seen["ppid"] == os.getpid()
+    assert seen["threads"] == 1
+    assert seen["status"] == "sleeping"
+    assert seen["user"] == pwd.getpwuid(os.geteuid()).pw_name
+    assert seen["memMB"] == pytest.approx(truth.memory_info().rss / 1048576, abs=1)
+    assert seen["startTicks"] == start_ticks(child.pid)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a) R 1 (b", "<b>bold</b>", "two\nlines", "عربى", "🔥 fire", " ", "))))", "\u202edrawkcab"],
+)
+def test_any_name_is_read_whole(spawn: Spawn, name: str) -> None:
+    child = spawn(sys.executable, "-c", NAMED, name.encode()[:15].hex())
+    assert child.stdout is not None
+    child.stdout.readline()
+    seen = of(ProcTable().sample(), child.pid)
+    assert seen["name"] == name.encode()[:15].decode("utf-8", "replace")
+    assert seen["ppid"] == os.getpid()
+
+
+def test_a_name_that_is_not_utf8_becomes_valid_text(spawn: Spawn) -> None:
+    child = spawn(sys.executable, "-c", NAMED, b"\xff\xfeok".hex())
+    assert child.stdout is not None
+    child.stdout.readline()
+    name = of(ProcTable().sample(), child.pid)["name"]
+    assert name.endswith("ok")
+    name.encode()
+
+
+def test_a_new_name_brings_the_new_command_line(spawn: Spawn) -> None:
+    child = spawn("sh", "-c", "read x; exec sleep 55", stdin=subprocess.PIPE)
+    table = ProcTable()
+    for _ in range(3):
+        table.sample()
+    assert of(table.sample(), child.pid)["name"] == "sh"
+    assert child.stdin is not None
+    child.stdin.write(b"\n")
+    child.stdin.flush()
+    eventually(lambda: psutil.Process(child.pid).name() == "sleep")
+    assert of(table.sample(), child.pid)["cmdline"] == "sleep 55"
+
+
+def test_a_process_that_ended_is_gone_and_its_descriptor_closed(spawn: Spawn) -> None:
+    table = ProcTable()
+    child = spawn("sleep", "100")
+    table.sample()
+    child.kill()
+    child.wait()
+    assert all(p.pid != child.pid for p in table.sample())
+    assert not [f for f in Path("/proc/self/fd").iterdir() if os.path.lexists(f) and str(child.pid) in os.readlink(f)]
+
+
+def test_a_zombie_is_called_so(spawn: Spawn) -> None:
+    child = spawn("true")
+    eventually(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)
+    assert of(ProcTable().sample(), child.pid)["status"] == "zombie"
+
+
+def write_stat(root: Path, pid: int, start: int, ticks: int) -> None:
+    folder = root / str(pid)
+    folder.mkdir(exist_ok=True)
+    fields = ["S", "1", *["0"] * 9, str(ticks), "0", "0", "0", "20", "0", "1", "0", str(start), "0", "100", *["0"] * 20]
+    (folder / "stat").write_text(f"{pid} (app) {' '.join(fields)}\n")
+    (folder / "cmdline").write_bytes(b"app\0--one\0")
+
+
+def test_another_process_under_the_same_pid_is_not_taken_for_the_old_one(tmp_path: Path) -> None:
+    table = ProcTable(str(tmp_path))
+    write_stat(tmp_path, 5, start=100, ticks=1000)
+    for _ in range(3):
+        table.sample()
+    write_stat(tmp_path, 5, start=200, ticks=9000)
+    seen = of(table.sample(), 5)
+    assert seen["cpu"] is None
+    assert seen["startTicks"] == 200
+
+
+def test_few_descriptors_are_enough(spawn: Spawn) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    expected = len(ProcTable().sample())
+    open_now = len(os.listdir("/proc/self/fd"))
+    table = ProcTable()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_now + 10, hard))
+    try:
+        found = table.sample()
+        again = table.sample()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert abs(len(found) - expected) < 20
+    assert abs(len(again) - expected) < 20
+
+
+def test_kernel_threads_are_there_with_an_empty_command_line() -> None:
+    kernel = [p.wire for p in ProcTable().sample() if p.wire["ppid"] == 2]
+    if not kernel:
+        pytest.skip("this machine hides its kernel threads (a container)")
+    assert all(p["cmdline"] == "" and p["user"] == "root" for p in kernel)
+
+
+def made(pid: int, cpu: float | None, pages: int) -> Process:
+    process = Process(pid, -1)
+    process.cpu, process.rss_pages = cpu, pages
+    return process
+
+
+def test_the_least_cpu_then_the_least_memory_is_left_out() -> None:
+    processes = [made(1, 0.0, 10), made(2, 5.0, 1), made(3, None, 20), made(4, 0.0, 30), made(5, 0.0, 30)]
+    assert [p.pid for p in busiest(processes, set(), 3)] == [2, 4, 5]
+    assert [p.pid for p in busiest(processes, set(), 2)] == [2, 4]
+
+
+def test_a_watched_process_is_never_left_out() -> None:
+    processes = [made(pid, 50.0, 1000) for pid in range(2, 700)] + [made(1000, 0.0, 0)]
+    kept = [p.pid for p in busiest(processes, {1000})]
+    assert len(kept) == 500
+    assert kept[-1] == 1000
+
+
+def test_all_are_kept_when_they_fit() -> None:
+    processes = [made(pid, 0.0, 0) for pid in range(500)]
+    assert busiest(processes, set()) == processes
+
+
+def test_prctl_is_what_sets_names() -> None:
+    """The tests above depend on it: it answers 0."""
+    buffer = ctypes.create_string_buffer(16)
+    assert ctypes.CDLL(None).prctl(16, buffer, 0, 0, 0) == 0

@@ -1,0 +1,148 @@
+"""A small real HTTP server that speaks the agent's protocol: it knows PROTOCOL.md and nothing else."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from agent.hubclock import iso
+
+Json = dict[str, Any]
+
+
+class ToyHub:
+    """Holds what agents sent, and hands out what a test puts in; use as a context manager."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.changed = threading.Condition()
+        self.registrations: list[Json] = []
+        self.reports: list[Json] = []
+        self.acks: list[tuple[str, Json]] = []
+        self.results: list[tuple[str, Json]] = []
+        self.polls = 0
+        self.tokens: list[str | None] = []
+        self.waiting: list[Json] = []
+        self.interval = 1.0
+        self.register_answer: tuple[int, Json] | None = None
+        self.report_answer: tuple[int, Json] | None = None
+        self.ack_answer: tuple[int, Json] | None = None
+        self.result_answer: tuple[int, Json] | None = None
+        self._server: ThreadingHTTPServer | None = None
+
+    def __enter__(self) -> ToyHub:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def open(self) -> None:
+        hub = self
+
+        class Handler(_Handler):
+            toy = hub
+
+        self._server = _Server(("127.0.0.1", self.port), Handler)
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def command(self, number: int, cmd: str, target: str, within: float = 30, **fields: Any) -> Json:
+        """Offer a command; returns it as sent."""
+        now = time.time()
+        command = {
+            "id": f"00000000-0000-7000-8000-{number:012d}",
+            "cmd": cmd,
+            "target": target,
+            "createdAt": iso(now),
+            "deliverBy": iso(now + 60),
+            "executeBy": iso(now + within),
+            "expect": None,
+            **fields,
+        }
+        with self.changed:
+            self.waiting.append(command)
+            self.changed.notify_all()
+        return command
+
+    def wait_for(self, condition: Any, seconds: float = 15) -> None:
+        """Wait until something holds; fails the test when it does not in time."""
+        with self.changed:
+            assert self.changed.wait_for(condition, seconds), "the agent did not do it in time"
+
+    def note(self, where: list[Any], what: Any) -> None:
+        with self.changed:
+            where.append(what)
+            self.changed.notify_all()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """An agent that was killed leaves a broken pipe behind: expected here."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    toy: ToyHub
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet."""
+
+    def do_GET(self) -> None:
+        toy, wait = self.toy, float(parse_qs(urlsplit(self.path).query).get("wait", ["0"])[0])
+        with toy.changed:
+            toy.polls += 1
+            toy.changed.notify_all()
+            toy.changed.wait_for(lambda: toy.waiting, wait)
+            commands, toy.waiting = toy.waiting, []
+        self._answer(200, {"commands": commands}) if commands else self._answer(204, None)
+
+    def do_POST(self) -> None:
+        raw = self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.loads(gzip.decompress(raw) if self.headers.get("Content-Encoding") == "gzip" else raw)
+        toy, parts = self.toy, self.path.strip("/").split("/")
+        toy.tokens.append(self.headers.get("X-Agent-Token"))
+        if parts[-1] == "register":
+            toy.note(toy.registrations, body)
+            self._answer(
+                *(toy.register_answer or (201, {"agentId": body["agentId"], "token": "toy-token-1", "intervalSec": 1}))
+            )
+        elif parts[-1] == "metrics":
+            answer = toy.report_answer or (202, {"serverTime": iso(time.time()), "intervalSec": toy.interval})
+            if answer[0] == 202:
+                toy.note(toy.reports, body)
+            self._answer(*answer)
+        elif parts[-1] == "ack":
+            toy.note(toy.acks, (parts[-2], body))
+            self._answer(*(toy.ack_answer or (200, {"state": "running"})))
+        else:
+            answer = toy.result_answer or (200, {"state": "succeeded"})
+            if answer[0] != 500:
+                toy.note(toy.results, (parts[-2], body))
+            self._answer(*answer)
+
+    def _answer(self, status: int, body: Json | None) -> None:
+        raw = b"" if body is None else json.dumps(body).encode()
+        self.send_response(status)
+        if status != 204:
+            self.send_header("Content-Length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
