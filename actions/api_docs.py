@@ -9,6 +9,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 
 from actions import states, wire
+from servers.api_shapes import schema
 
 ID = "018f4a2e-6c1b-4e0f-9d57-3a1c2b4d5e6f"
 AGENT = OpenApiParameter("agent", str, OpenApiParameter.PATH, description="The agent's id, such as srv-redis-01.")
@@ -16,19 +17,8 @@ COMMAND = OpenApiParameter("command", OpenApiTypes.UUID, OpenApiParameter.PATH, 
 
 
 def shape(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    """The struct's JSON schema, whole and without references, as the only kind of body."""
-    (root,), parts = msgspec.json.schema_components([kind], ref_template="{name}")
-    return {"application/json": _inlined(root, parts)}
-
-
-def _inlined(schema: Any, parts: dict[str, Any]) -> Any:
-    if isinstance(schema, list):
-        return [_inlined(item, parts) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        return _inlined(parts[schema["$ref"]], parts)
-    return {key: _inlined(item, parts) for key, item in schema.items()}
+    """The struct's JSON schema as the only kind of body."""
+    return {"application/json": schema(kind)}
 
 
 def _answer(says: str, example: Any = None) -> OpenApiResponse:
@@ -97,6 +87,7 @@ NOT_FOUND = {404: _error("No such command or server in your scope.", "There is n
 WRONG = {400: _answer("Wrong fields, by name.", {"error": "Wrong input: …", "fields": {"cmd": "must be one of …"}})}
 
 ask = extend_schema(
+    operation_id="ask_for_action",
     summary="Ask for an action on a service",
     parameters=[AGENT],
     request=shape(wire.Ask),
@@ -112,6 +103,7 @@ ask = extend_schema(
     },
 )
 poll = extend_schema(
+    operation_id="wait_for_commands",
     summary="Wait for commands",
     description="Answered as soon as there is a command, else with 204 when the wait ends.",
     parameters=[AGENT, OpenApiParameter("wait", int, description="Seconds to wait, 0 to 55; 25 if not given.")],
@@ -123,6 +115,7 @@ poll = extend_schema(
     },
 )
 acknowledge = extend_schema(
+    operation_id="acknowledge_command",
     summary="Say that the agent starts a command",
     parameters=[AGENT, COMMAND],
     request=shape(wire.Ack),
@@ -136,6 +129,7 @@ acknowledge = extend_schema(
     },
 )
 finish = extend_schema(
+    operation_id="finish_command",
     summary="Hand in a command's evidence",
     parameters=[AGENT, COMMAND],
     request=shape(wire.Result),
@@ -149,6 +143,7 @@ finish = extend_schema(
     },
 )
 commands = extend_schema(
+    operation_id="list_commands",
     summary="List commands, newest first",
     parameters=[
         OpenApiParameter("agent", str, description="Only this server's."),
@@ -159,11 +154,13 @@ commands = extend_schema(
     responses={200: _answer("Commands.", {"commands": [SHORT], "next": None}), **WRONG, **NO_USER, **NOT_FOUND},
 )
 command = extend_schema(
+    operation_id="get_command",
     summary="One command with its moves and evidence",
     parameters=[COMMAND],
     responses={200: _answer("The command.", {**SHORT, "evidence": RESULT, "moves": []}), **NO_USER, **NOT_FOUND},
 )
 cancel = extend_schema(
+    operation_id="cancel_command",
     summary="Take a command back before it is delivered",
     parameters=[COMMAND],
     request=None,
