@@ -68,10 +68,10 @@ def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
     return value
 
 
-def networks(name: str) -> list[Network]:
+def networks(name: str, default: str = "") -> list[Network]:
     """A comma-separated list of networks in CIDR notation, IPv4 or IPv6."""
     try:
-        return [ipaddress.ip_network(word) for word in words(name)]
+        return [ipaddress.ip_network(word) for word in words(name, default)]
     except ValueError as error:
         raise BadSetting(name, f"{error}; use networks such as 10.0.0.0/8 or 2001:db8::/32") from error
 

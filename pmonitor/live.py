@@ -57,7 +57,7 @@ class Topic(NamedTuple):
 
 
 def by_id(render: Callable[[str, View], tuple[str, dict[str, str]]]) -> Update:
-    """An Update out of a function that renders every fragment: (version, {element id: HTML}). Sends the changed ones."""
+    """An Update that sends the changed ones of the fragments that render makes: (version, {element id: HTML})."""
 
     def update(key: str, view: View, before: Shown | None) -> tuple[Shown, list[str]]:
         version, fragments = render(key, view)
@@ -155,7 +155,7 @@ class Broadcast:
             self.wake.set()
 
     def _meant(self, topic: str) -> set[str]:
-        """"fleet:all" means every watched topic of the kind: one for each scope somebody looks with."""
+        """ "fleet:all" means every watched topic of the kind: one for each scope somebody looks with."""
         kind, _, key = topic.partition(":")
         return {name for name, _view in self.watched if name.partition(":")[0] == kind} if key == "all" else {topic}
 
@@ -183,9 +183,7 @@ class Broadcast:
             try:
                 watched.shown, messages = await _update(topic, view, watched.shown)
             except Exception:
-                log.exception(
-                    "live.update_failed", topic=topic
-                )  # the page's own slow refresh shows the trouble
+                log.exception("live.update_failed", topic=topic)  # the page's own slow refresh shows the trouble
                 continue
             await _deliver(messages, list(watched.sends))
 

@@ -25,6 +25,7 @@ SECURE = HUB_URL.startswith("https://")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", HUB_URL)
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")  # only these may say X-Forwarded-For and -Proto
+METRICS_ALLOW = env.networks("METRICS_ALLOW", "127.0.0.0/8,::1")  # who may read /metrics without a token
 SECURE_PROXY_SSL_HEADER = ("pmonitor.scheme", "https")  # written by ClientMiddleware for trusted proxies only
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SECURE
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked by the container's own health check
@@ -51,7 +52,7 @@ CONTENT_SECURITY_POLICY = {
 # The parts
 INSTALLED_APPS = [
     "daphne",
-    "django.contrib.admin",
+    "pmonitor.apps.HubAdminConfig",  # Django's admin, for the role admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -115,9 +116,7 @@ DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         **env.database("DATABASE_URL"),
         "CONN_MAX_AGE": 0,
-        "OPTIONS": {
-            "pool": {"min_size": 1, "max_size": env.integer("DATABASE_POOL", 20, 2, 500), "timeout": 10}
-        },
+        "OPTIONS": {"pool": {"min_size": 1, "max_size": env.integer("DATABASE_POOL", 20, 2, 500), "timeout": 10}},
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -143,9 +142,7 @@ CACHES: dict[str, dict[str, Any]] = {
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = (
-    not STATIC_ROOT.exists()
-)  # a checkout serves from static/, an image from its collected copy
+WHITENOISE_USE_FINDERS = not STATIC_ROOT.exists()  # a checkout serves from static/, an image from its collected copy
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
 # Who may come in
@@ -191,8 +188,8 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "What agents and programs say to the hub. agent/PROTOCOL.md tells the same in prose.",
     "VERSION": VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "TAGS": [],
 }
 # How many of each a client may ask for: (times, seconds). Read by pmonitor.limits.
 RATE_LIMITS = {

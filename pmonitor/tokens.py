@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.contrib.auth.models import User
+from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -25,6 +26,8 @@ def new(user: User, name: str = "") -> str:
 
 def find(token: str) -> ApiToken | None:
     """The row of a token whose user is active, else None."""
+    if not (token.isascii() and token.isprintable()):
+        return None  # a NUL would be an error of the database
     row = ApiToken.objects.select_related("user").filter(prefix=token[: secrets.PREFIX_LENGTH]).first()
     if row is None or not secrets.matches(token, row.hash) or not row.user.is_active:
         return None
@@ -34,7 +37,9 @@ def find(token: str) -> ApiToken | None:
 class BearerAuthentication(BaseAuthentication):
     """DRF's authentication by a user's token."""
 
-    def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
+    challenge = 'Bearer realm="Process Monitor"'
+
+    def authenticate(self, request: Request | HttpRequest) -> tuple[User, ApiToken] | None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
@@ -45,7 +50,7 @@ class BearerAuthentication(BaseAuthentication):
         return row.user, row
 
     def authenticate_header(self, request: Request) -> str:
-        return 'Bearer realm="Process Monitor"'
+        return self.challenge
 
 
 def _note_use(row: ApiToken) -> None:

@@ -1,0 +1,26 @@
+"""Commands and the audit trail in the Django admin: read-only."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from actions.models import AuditEntry, Command
+from pmonitor.admin_site import ReadOnlyAdmin
+
+
+@admin.register(Command)
+class CommandAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "server", "cmd", "target", "state", "asked_by_name", "asked_from", "ended_at")
+    list_filter = ("state", "cmd")
+    list_select_related = ("server",)
+    search_fields = ("uuid", "target", "server__hostname", "server__agent_id", "asked_by_name")
+    date_hierarchy = "created_at"
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ("at", "event", "actor", "address", "server", "cmd", "target", "from_state", "to_state", "reason")
+    list_filter = ("event", "to_state")
+    list_select_related = ("server",)
+    search_fields = ("actor", "target", "server__hostname", "server__agent_id", "reason")
+    date_hierarchy = "at"
