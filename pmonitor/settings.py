@@ -189,7 +189,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/",
-    "TAGS": [],
+    "OAS_VERSION": "3.1.0",  # msgspec describes structs in its JSON Schema
 }
 # How many of each a client may ask for: (times, seconds). Read by pmonitor.limits.
 RATE_LIMITS = {
