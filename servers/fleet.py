@@ -227,7 +227,15 @@ def _row(server: Server, sparks: dict[str, list[float | None]]) -> Row:
     gone = newest is None or server.state != states.UP
     total = newest.mem_total_mb if newest else None
     mem = 100 * newest.mem_used_mb / total if newest and total and newest.mem_used_mb is not None else None
-    return Row(server, newest, glyph, str(word), gone, newest.cpu if newest else None, mem, sparks)
+    cpu = newest.cpu if newest else None
+    if not gone:
+        sparks = {"cpu": _up_to_now(sparks.get("cpu"), cpu), "mem": _up_to_now(sparks.get("mem"), mem)}
+    return Row(server, newest, glyph, str(word), gone, cpu, mem, sparks)
+
+
+def _up_to_now(points: Sequence[float | None] | None, value: float | None) -> list[float | None]:
+    """A sparkline ends at the newest value; the running minute may have no report yet."""
+    return [*points[:-1], points[-1] if points[-1] is not None else value] if points else []
 
 
 def labels(servers: models.QuerySet[Server]) -> list[str]:
