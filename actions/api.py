@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -15,9 +14,10 @@ from actions import api_docs, ask, lifecycle, queue, records, states, wire
 from actions.models import Command
 from actions.querysets import CommandQuerySet
 from pmonitor import access, client, limits
-from pmonitor.problems import Problem, bad
+from pmonitor.problems import Problem
 from servers.agents import AgentAuthentication
 from servers.models import Server
+from servers.query import Query
 
 LIST_LENGTH, LIST_LENGTH_MOST = 100, 500
 
@@ -147,21 +147,18 @@ def _uuid(text: str) -> UUID:
 
 
 def _filtered(request: Request) -> tuple[CommandQuerySet, int]:
-    given: Mapping[str, str] = request.query_params
-    found: CommandQuerySet = Command.objects.visible_to(request.user)
-    wrong: dict[str, str] = {}
-    limit = given.get("limit", str(LIST_LENGTH))
-    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= LIST_LENGTH_MOST):
-        wrong["limit"] = f"must be a whole number from 1 to {LIST_LENGTH_MOST}"
-    wanted = [word for word in given.get("state", "").split(",") if word]
+    query = Query(request)
+    limit = query.whole("limit", LIST_LENGTH, 1, LIST_LENGTH_MOST)
+    agent, before = query.text("agent"), query.text("before")
+    wanted = [word for word in query.text("state").split(",") if word]
     if not set(wanted) <= set(states.STATES):
-        wrong["state"] = f"must be among {', '.join(states.STATES)}"
-    if wrong:
-        raise bad(wrong)
+        query.wrong["state"] = f"expected some of {', '.join(states.STATES)}"
+    query.check()
+    found: CommandQuerySet = Command.objects.visible_to(request.user)
     if wanted:
         found = found.filter(state__in=wanted)
-    if given.get("agent"):
-        found = found.filter(server=_server(request, given["agent"]))
-    if given.get("before"):
-        found = found.filter(pk__lt=_command(request, given["before"]).pk)
-    return found, int(limit)
+    if agent:
+        found = found.filter(server=_server(request, agent))
+    if before:
+        found = found.filter(pk__lt=_command(request, before).pk)
+    return found, limit

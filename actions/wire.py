@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 from django.http import HttpRequest
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 from msgspec.json import Decoder
 
 from pmonitor.problems import Problem
 from servers import bodies
-from servers.wire import Count, Megabytes, Moment, Seconds, Text, Ticks, Word
+from servers.wire import Count, Megabytes, Moment, Seconds, Text, Ticks, Word, on_the_wire
 
 if TYPE_CHECKING:
     from actions.models import Command
@@ -31,7 +31,7 @@ class Ack(Struct, rename="camel"):
     started_at: Moment | None = None
 
 
-class Observation(Struct, rename="camel", omit_defaults=True):
+class Observation(Struct, rename=on_the_wire, omit_defaults=True):
     """A service as seen at a moment, as far as its manager tells; settled_sec: seconds seen without a change."""
 
     active_state: Word | None = None
@@ -42,7 +42,7 @@ class Observation(Struct, rename="camel", omit_defaults=True):
     since: Word | None = None
     n_restarts: Count | None = None
     tasks: Count | None = None
-    mem_mb: Megabytes | None = field(name="memMB", default=None)
+    mem_mb: Megabytes | None = None
     type: Word | None = None
     settled_sec: Seconds | None = None
 
