@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -7,10 +9,5 @@ class ServersConfig(AppConfig):
     name = "servers"
 
     def ready(self) -> None:
-        """Make the live topics of the pages about servers known."""
-        # The modules need the models, which are there only now.
-        from pmonitor.live import TOPICS, Topic  # noqa: PLC0415
-        from servers import fleet_live, server_live  # noqa: PLC0415
-
-        TOPICS.update(fleet_live.TOPICS)
-        TOPICS["server"] = Topic(server_live.may_watch, server_live.update)
+        """Register what needs the models, which are there only now."""
+        import_module("servers.topics").register()

@@ -7,9 +7,8 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
-from pmonitor import live
 from pmonitor.live import Shown, View
-from servers import enrol_page, fleet, fleet_totals, states
+from servers import fleet, fleet_totals, states
 from servers.fleet import Row
 from servers.fleet_totals import Totals
 from servers.models import Server
@@ -57,10 +56,3 @@ def totals_context(scope: str, totals: Totals) -> dict[str, Any]:
     words = {state: fleet.SHOWN[state][1] for state in states.SERVER_STATES}
     version = f"{zlib.crc32(repr(totals).encode()):x}"
     return {"scope": scope, "totals": totals, "words": words, "version": version}
-
-
-TOPICS = {
-    "row": live.Topic(may_watch_row, update_row),
-    "fleet": live.Topic(may_watch_fleet, live.by_id(render_fleet)),
-    "enrol": live.Topic(enrol_page.may_watch, live.by_id(enrol_page.render), every=0.5),
-}
