@@ -33,8 +33,9 @@ def run_command(*words: str) -> int:
 
 
 def web(host: str, port: int) -> Child:
-    """Web and worker."""
-    return Child("Web", [*MANAGE, "serve", "--host", host, "--port", str(port)], lambda: os.environ)
+    """Web and worker; on our terminal they say only what somebody should look at."""
+    command = [*MANAGE, "serve", "--host", host, "--port", str(port)]
+    return Child("Web", command, lambda: {"LOG_LEVEL": "WARNING", **os.environ})
 
 
 def wait_for_health(web: Child, host: str, port: int) -> bool:
@@ -59,7 +60,9 @@ def agent(url: str, data_dir: Path) -> Child:
         ours = {"API": url, "AGENT_ID": agent_id(), "ENROLMENT_KEY": key, "STATE_DIR": str(state), "ALLOW": "*:*"}
         return {**_without_secrets(), **ours}
 
-    return Child("Agent", [sys.executable, "-m", "agent"], environment, cwd=CHECKOUT, log=data_dir / "agent.log")
+    # No settings file: an agent installed here may have its own, for another hub.
+    command = [sys.executable, "-m", "agent", "--config", os.devnull]
+    return Child("Agent", command, environment, cwd=CHECKOUT, log=data_dir / "agent.log")
 
 
 def agent_id() -> str:
