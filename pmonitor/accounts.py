@@ -44,8 +44,9 @@ def _tries_left(request: HttpRequest, form: AuthenticationForm) -> int | None:
     """How often this person may still be wrong from this address before a pause; None before the first mistake."""
     if not form.is_bound or not form.data.get("username"):
         return None
-    failures = AxesProxyHandler.get_failures(request, {"username": form.data["username"]})
-    return max(0, settings.AXES_FAILURE_LIMIT - failures)
+    failures: int = AxesProxyHandler.get_failures(request, {"username": form.data["username"]})
+    limit: int = settings.AXES_FAILURE_LIMIT
+    return max(0, limit - failures)
 
 
 def locked_out(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from django import forms
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
@@ -70,9 +71,8 @@ def made(request: HttpRequest) -> dict[str, Any]:
     if not form.is_valid():
         return {"form": form}
     chosen = form.cleaned_data
-    secret = enrolment.new_key(
-        uses=chosen["uses"], minutes=chosen["minutes"], group=chosen["group"], created_by=request.user
-    )
+    by = User.objects.get(pk=request.user.pk)
+    secret = enrolment.new_key(uses=chosen["uses"], minutes=chosen["minutes"], group=chosen["group"], created_by=by)
     key = EnrolmentKey.objects.select_related("group").get(prefix=secret[: secrets.PREFIX_LENGTH])
     return {"form": form, "secret": secret, "key": key} | steps(key)
 

@@ -48,7 +48,7 @@ class Total(NamedTuple):
     url: str
     icon: str
     word: str
-    count: int
+    number: int
     note: str = ""
 
 
@@ -235,7 +235,9 @@ def _row(server: Server, sparks: dict[str, list[float | None]]) -> Row:
 
 def _up_to_now(points: Sequence[float | None] | None, value: float | None) -> list[float | None]:
     """A sparkline ends at the newest value; the running minute may have no report yet."""
-    return [*points[:-1], points[-1] if points[-1] is not None else value] if points else []
+    if not points or points[-1] is not None or points[-2] is None:
+        return list(points or ())
+    return [*points[:-1], value]
 
 
 def labels(servers: models.QuerySet[Server]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -58,15 +58,14 @@ def totals(servers: QuerySet[Server]) -> Totals:
             since=Min("newest__received_at", filter=Q(state=states.SILENT)),
         )
     )
-    return Totals(
-        *(sum(part[name] for part in counted) for name in ("servers", "up", "silent", "waiting")),
-        silent_since=min((part["since"] for part in counted if part["since"]), default=None),
-        groups=_groups(counted),
-        more=[count(servers) for count in TOTALS],
+    servers_in_all, up, silent, waiting = (
+        sum(part[name] for part in counted) for name in ("servers", "up", "silent", "waiting")
     )
+    since = min((part["since"] for part in counted if part["since"]), default=None)
+    return Totals(servers_in_all, up, silent, waiting, since, _groups(counted), [count(servers) for count in TOTALS])
 
 
-def _groups(counted: Sequence[dict[str, Any]]) -> list[Group]:
+def _groups(counted: Sequence[Mapping[str, Any]]) -> list[Group]:
     grouped = [(_worst(part), part) for part in counted if part["group"] is not None]
     grouped.sort(key=lambda pair: (-RANKS[pair[0]], pair[1]["group__name"].lower()))
     return [
@@ -75,5 +74,5 @@ def _groups(counted: Sequence[dict[str, Any]]) -> list[Group]:
     ]
 
 
-def _worst(part: dict[str, Any]) -> str:
+def _worst(part: Mapping[str, Any]) -> str:
     return next(state for state in sorted(RANKS, key=RANKS.__getitem__, reverse=True) if part[state])

@@ -19,6 +19,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from pmonitor import sparkline
+
 register = template.Library()
 
 HIGH, FULL = 80, 90  # percent: where a reading asks for a look, and where it is as good as used up
@@ -132,32 +134,16 @@ def bar(value: float | None) -> SafeString:
 @register.filter
 def spark(points: Sequence[float | None] | None, gone: bool = False) -> SafeString:
     """A sparkline of 30 percentages, oldest first; None is a gap. gone: a thin line, for a silent server."""
-    runs = _runs(points or ())
-    path = "".join(_line(run) if gone else _area(run) for run in runs)
-    drawn = f'<path d="{path}"/>' if path else ""
+    runs = sparkline.runs(points or ())
+    line, area = "".join(map(sparkline.line, runs)), "".join(map(sparkline.area, runs))
+    if gone or not runs:
+        drawn = f'<path d="{line}"/>' if line else ""
+    elif len(runs) == 1 and len(runs[0]) == len(points or ()):
+        drawn = f'<path d="{area}"/>'
+    else:  # the area's edges at a gap are not part of the line
+        drawn = f'<path stroke-opacity="0" d="{area}"/><path class="l" d="{line}"/>'
     kind = "spark gone" if gone else "spark"
     return _safe(f'<svg class="{kind}" viewBox="0 0 58 20" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>')
-
-
-def _runs(points: Sequence[float | None]) -> list[list[tuple[int, float]]]:
-    """The points as (x, y), parted where data is missing."""
-    runs: list[list[tuple[int, float]]] = [[]]
-    for place, value in enumerate(points):
-        if value is not None:
-            runs[-1].append((2 * place, 18.8 - 0.176 * min(100.0, max(0.0, value))))
-        elif runs[-1]:
-            runs.append([])
-    return [run for run in runs if run]
-
-
-def _line(run: list[tuple[int, float]]) -> str:
-    return "M" + "L".join(f"{x} {y:.1f}" for x, y in run)
-
-
-def _area(run: list[tuple[int, float]]) -> str:
-    left = -3 if run[0][0] == 0 else run[0][0]
-    right = 61 if run[-1][0] == 58 else run[-1][0]
-    return f"M{left} 23V{run[0][1]:.1f}" + "".join(f"L{x} {y:.1f}" for x, y in run) + f"H{right}V23"
 
 
 @register.simple_tag
