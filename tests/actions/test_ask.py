@@ -1,0 +1,126 @@
+"""What is checked before a command is queued, and what the trail says of a denial."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from actions import states
+from actions.ask import ask
+from actions.models import AuditEntry, Command
+from pmonitor.problems import Problem
+from servers.models import Server
+from tests.actions.making import NGINX, command, service
+
+pytestmark = pytest.mark.django_db
+
+
+def refused(*args: Any, **given: Any) -> Problem:
+    with pytest.raises(Problem) as caught:
+        ask(*args, **given)
+    return caught.value
+
+
+def test_it_queues_what_was_asked_with_what_the_hub_knew(web1: Server, operator: User) -> None:
+    service(web1)
+    expect = {"mainPid": 123, "startTicks": 4711}
+    asked = ask(operator, web1, "restart", NGINX, reason="why", deliver_within=600, execute_within=30, expect=expect)
+    one = Command.objects.get()
+    assert (asked.command, asked.joined) == (one, False)
+    assert (one.state, one.expect, one.reason, one.execute_within_sec) == (states.QUEUED, expect, "why", 30)
+    assert (one.deliver_by - one.created_at).total_seconds() == 600
+    assert one.evidence["listed"]["mainPid"] == 123
+    assert (one.asked_by, one.asked_by_name) == (operator, "oleg")
+
+
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [
+        ("cmd", {"cmd": "kill"}),
+        ("cmd", {"cmd": ""}),
+        ("reason", {"reason": "x" * 201}),
+        ("reason", {"reason": "a\0b"}),
+        ("deliverWithinSec", {"deliver_within": 9}),
+        ("deliverWithinSec", {"deliver_within": 30 * 86_400 + 1}),
+        ("deliverWithinSec", {"deliver_within": -1}),
+        ("executeWithinSec", {"execute_within": 4}),
+        ("executeWithinSec", {"execute_within": 3_601}),
+        ("target", {"target": "unheard-of.service"}),
+        ("target", {"target": "nginx"}),
+        ("target", {"target": "ng\0inx"}),
+    ],
+)
+def test_wrong_values_are_named(web1: Server, operator: User, field: str, given: dict[str, Any]) -> None:
+    service(web1)
+    problem = refused(operator, web1, **{"cmd": "restart", "target": NGINX, **given})
+    assert (problem.status_code, list(problem.fields)) == (400, [field])
+    assert not Command.objects.exists()
+
+
+def test_all_wrong_values_are_named_at_once(web1: Server, operator: User) -> None:
+    problem = refused(operator, web1, "fly", NGINX, reason="x" * 999, deliver_within=0, execute_within=0)
+    assert set(problem.fields) == {"cmd", "reason", "deliverWithinSec", "executeWithinSec"}
+
+
+@pytest.mark.parametrize(("deliver", "execute"), [(10, 5), (30 * 86_400, 3_600)])
+def test_the_bounds_themselves_are_allowed(web1: Server, operator: User, deliver: int, execute: int) -> None:
+    service(web1)
+    ask(operator, web1, "stop", NGINX, reason="x" * 200, deliver_within=deliver, execute_within=execute)
+    assert Command.objects.count() == 1
+
+
+def test_what_the_agent_does_not_offer_is_denied_and_on_record(web1: Server, operator: User) -> None:
+    service(web1, verbs=["start", "restart"])
+    problem = refused(operator, web1, "stop", NGINX, reason="why", address="198.51.100.23")
+    assert problem.status_code == 409
+    entry = AuditEntry.objects.get()
+    assert (entry.event, entry.actor, entry.cmd, entry.target) == ("command.denied", "oleg", "stop", NGINX)
+    assert (entry.server, entry.address, entry.reason) == (web1, "198.51.100.23", "why")
+    assert entry.facts == {"why": problem.sentence}
+
+
+def test_an_unknown_service_is_denied_and_on_record(web1: Server, operator: User) -> None:
+    refused(operator, web1, "stop", "unheard-of.service")
+    assert AuditEntry.objects.get().event == "command.denied"
+
+
+def test_a_service_of_another_server_is_unknown(web1: Server, web2: Server, operator: User) -> None:
+    service(web2)
+    assert refused(operator, web1, "stop", NGINX).status_code == 400
+
+
+@pytest.mark.parametrize("state", states.ACTIVE)
+def test_the_same_verb_joins_the_one_that_is_under_way(web1: Server, operator: User, state: str) -> None:
+    service(web1)
+    first = command(web1, state)
+    asked = ask(operator, web1, "restart", NGINX, reason="me too")
+    assert (asked.command, asked.joined) == (first, True)
+    entry = AuditEntry.objects.get()
+    assert (entry.event, entry.command, entry.actor, entry.reason) == ("command.joined", first, "oleg", "me too")
+
+
+@pytest.mark.parametrize("state", states.ACTIVE)
+def test_another_verb_is_refused_naming_who_and_since_when(web1: Server, admin: User, state: str) -> None:
+    service(web1)
+    first = command(web1, state)
+    problem = refused(admin, web1, "stop", NGINX)
+    assert problem.status_code == 409
+    assert "oleg" in problem.sentence
+    assert f"{first.created_at:%H:%M:%S}" in problem.sentence
+    assert AuditEntry.objects.get().event == "command.denied"
+
+
+@pytest.mark.parametrize("state", [*states.ENDED, states.UNKNOWN])
+def test_after_the_end_there_may_be_another_one(web1: Server, operator: User, state: str) -> None:
+    service(web1)
+    command(web1, state)
+    assert not ask(operator, web1, "restart", NGINX).joined
+
+
+def test_another_service_is_free(web1: Server, operator: User) -> None:
+    service(web1)
+    service(web1, "redis.service")
+    command(web1)
+    assert not ask(operator, web1, "stop", "redis.service").joined
