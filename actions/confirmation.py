@@ -63,8 +63,8 @@ def context(service: Service, cmd: str, form: Confirmation | None = None, proble
         "within": WITHIN,
         "chosen": (form.data.get("within") if form else None) or "60",
         "reason": form.data.get("reason", "") if form else "",
-        "main_pid": form.data.get("main_pid", "") if form else service.main_pid,
-        "start_ticks": form.data.get("start_ticks", "") if form else service.start_ticks,
+        "main_pid": form.data.get("main_pid", "") if form else _written(service.main_pid),
+        "start_ticks": form.data.get("start_ticks", "") if form else _written(service.start_ticks),
         "error": errors[0] if errors else "",
         "problem": problem,
     }
@@ -91,3 +91,7 @@ def _fared(ended: list[str]) -> str:
     if good == len(ended):
         return _("all succeeded")
     return _("%(good)s of %(all)s succeeded") % {"good": good, "all": len(ended)}
+
+
+def _written(number: int | None) -> str:
+    return "" if number is None else str(number)

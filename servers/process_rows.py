@@ -6,12 +6,13 @@ Plain f-strings, because 500 template renders would take 40 times as long. Every
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from functools import lru_cache
 from html import escape
 from typing import NamedTuple
 
-from django.utils.translation import gettext_lazy
+from django.utils.translation import get_language, gettext_lazy
 
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
@@ -57,9 +58,15 @@ def key(proc: Proc) -> str:
 
 def cells(proc: Proc) -> Cells:
     """A process's values in the reader's numbers."""
-    cpu = "—" if proc.cpu is None else show.plain(proc.cpu, 1)
-    mem = "—" if proc.mem_mb is None else show.plain(proc.mem_mb)
+    language = get_language()
+    cpu = "—" if proc.cpu is None else _plain(proc.cpu, 1, language)
+    mem = _plain(round(proc.mem_mb), 0, language)
     return Cells(cpu, mem, proc.status, (proc.name, proc.ppid, proc.user or "", proc.cmdline or "", proc.threads))
+
+
+@lru_cache(maxsize=20_000)
+def _plain(value: float, decimals: int, language: str | None) -> str:
+    return show.plain(value, decimals)
 
 
 def cpu_span(key: str, cpu: str, moved: bool = False) -> str:
@@ -74,43 +81,51 @@ def mem_span(key: str, mem: str, moved: bool = False) -> str:
 
 def status_span(key: str, status: str, moved: bool = False) -> str:
     """A process's status in the reader's word."""
-    quiet = " muted" if status in QUIET else ""
+    quiet = "muted" if status in QUIET else "live-value"
     word = STATUS_WORDS.get(status)
-    return f'<span class="p-status{quiet}{_changed(moved)}" id="s-{key}">{word or _text(status)}</span>'
+    return f'<span class="{quiet}{_changed(moved)}" id="s-{key}">{word or _text(status)}</span>'
 
 
-def row(proc: Proc, frame: Frame) -> str:
-    """A process's whole row, `#proc-PID-TICKS`."""
+def row(proc: Proc, frame: Frame, now: float) -> str:
+    """A process's whole row, `#proc-PID-TICKS`; now: epoch seconds."""
     shown, name, none = cells(proc), key(proc), show.nothing()
     user, cmdline = _text(proc.user or ""), _text(proc.cmdline or "")
-    title, mem_share = _text(proc.name), _share(proc.mem_mb, frame.mem_total_mb)
+    title, mem_bar = _text(proc.name), _bar(proc.mem_mb, frame.mem_total_mb)
     return (
         f'<tr id="proc-{name}" data-parent="{proc.ppid or 0}">'
         f'<th scope="row"><bdi class="clip" title="{title}">{title}</bdi>'
-        f'<div class="fold">{proc.pid}<span class="sep"><bdi>{user}</bdi></span></div></th>'
+        f'<div class="fold">{proc.pid}<bdi class="sep">{user}</bdi></div></th>'
         f'<td class="num p2">{proc.pid}</td><td class="p3"><bdi title="{user}">{user or none}</bdi></td>'
-        f'<td class="num"><div class="metric">{show.bar(proc.cpu)}{cpu_span(name, shown.cpu)}</div></td>'
-        f'<td class="num"><div class="metric s2">{show.bar(mem_share)}{mem_span(name, shown.mem)}'
+        f'<td class="num"><div class="metric">{_bar(proc.cpu, 100)}{cpu_span(name, shown.cpu)}</div></td>'
+        f'<td class="num"><div class="metric s2">{mem_bar}{mem_span(name, shown.mem)}'
         f'</div></td><td class="p4">{status_span(name, proc.status)}</td>'
         f'<td class="num p5">{none if proc.threads is None else proc.threads}</td>'
-        f'<td class="num p3">{_started(proc, frame)}</td>'
+        f'<td class="num p3">{_started(proc, frame, now)}</td>'
         f'<td class="p2 mono muted" title="{cmdline}"><bdi>{cmdline}</bdi></td></tr>'
     )
 
 
 def rows(procs: Iterable[Proc], frame: Frame) -> str:
     """All the rows, in the order given."""
-    return "".join(row(proc, frame) for proc in procs)
+    now = time.time()
+    return "".join(row(proc, frame, now) for proc in procs)
 
 
-def _started(proc: Proc, frame: Frame) -> str:
+def _started(proc: Proc, frame: Frame, now: float) -> str:
+    """As show.age, without the title, which the page's clock writes."""
     if proc.start_ticks is None or frame.boot_time is None or not frame.ticks_per_sec:
         return show.nothing()
-    return show.age(datetime.fromtimestamp(frame.boot_time + proc.start_ticks / frame.ticks_per_sec, UTC))
+    at = frame.boot_time + proc.start_ticks / frame.ticks_per_sec
+    count, unit = show.span_words(now - at)
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+    return f'<time datetime="{when}" data-age="">{_plain(count, 0, get_language())} {unit}</time>'
 
 
-def _share(value: float | None, whole: float | None) -> float | None:
-    return 100 * value / whole if value is not None and whole else None
+def _bar(value: float | None, whole: float | None) -> str:
+    if value is None or not whole:
+        return '<svg class="bar" aria-hidden="true"></svg>'
+    width = min(100.0, 100 * value / whole)
+    return f'<svg class="bar" aria-hidden="true"><rect width="{width:.1f}%" height="100%"/></svg>'
 
 
 def _muted(value: str) -> str:

@@ -84,7 +84,7 @@ def context(server: Server, role: str, query: Mapping[str, str]) -> dict[str, An
         "facts": facts(newest),
         "parts": {name.replace("-", "_"): html for name, html in fragments(server, newest, len(procs)).items()},
         "columns": _columns(column, descending),
-        "mem_total_mb": newest.mem_total_mb if newest else None,
+        "whole_mb": f"{newest.mem_total_mb:.0f}" if newest and newest.mem_total_mb else "",
         "process_rows": mark_safe(process_rows.rows(procs, frame)),  # noqa: S308  process_rows escapes
         **timeline(server, newest, query),
     }
