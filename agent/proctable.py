@@ -6,7 +6,6 @@ again. So a recycled pid is never taken for the old process, and half the cost (
 
 from __future__ import annotations
 
-import errno
 import os
 import pwd
 import resource
@@ -14,7 +13,6 @@ import time
 from typing import Any
 
 from agent import scrub
-from agent.logs import log
 
 STATUS = {
     b"R": "running",
@@ -32,7 +30,7 @@ STATUS = {
 }
 TICKS_PER_SEC = os.sysconf("SC_CLK_TCK")
 PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1048576
-_SPARE_DESCRIPTORS = 128  # for sockets, children and files
+SPARE = 128  # for sockets, children and files
 _CMDLINE_BYTES = 4096
 
 
@@ -73,7 +71,8 @@ class ProcTable:
         self._known: dict[int, Process] = {}
         self._at = 0.0
         self._kept = 0
-        self._keep_limit = max(0, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _SPARE_DESCRIPTORS)
+        # Past this, stat is opened, read and closed each time: twice the cost, but never out of descriptors.
+        self._keep_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - len(os.listdir("/proc/self/fd")) - SPARE
         self._users: dict[int, str] = {}
 
     def sample(self) -> list[Process]:
@@ -130,12 +129,6 @@ class ProcTable:
             process = Process(pid, os.open(f"{self._root}/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC))
         except (FileNotFoundError, ProcessLookupError):
             return Process(pid, -1), b""
-        except OSError as error:
-            if error.errno not in (errno.EMFILE, errno.ENFILE):
-                raise
-            self._keep_limit = self._kept  # descriptors are short: keep no more than we have
-            log.warning("out of file descriptors: reading the rest of the process table the slow way")
-            return Process(pid, -1), self._open_read_close(pid)
         self._kept += 1
         raw = self._read_again(process)
         if not raw:
