@@ -1,9 +1,13 @@
-"""What actions add to the pages of the apps below: live topics, panels of the server page, a cell of the dashboard."""
+"""What actions add to what is below them: live topics, panels of the server page, a cell of the dashboard, metrics."""
 
 from __future__ import annotations
 
-from actions import in_flight, live, server_part
+from django.db.models import Count
+
+from actions import in_flight, live, server_part, states
+from actions.models import Command
 from pmonitor.live import TOPICS
+from pmonitor.metrics import READINGS, Reading
 from servers import fleet, server_page
 
 
@@ -12,3 +16,10 @@ def register() -> None:
     TOPICS.update(live.TOPICS)
     server_page.PARTS.append(server_page.Part(server_part.panels, server_part.lane))
     fleet.TOTALS.append(in_flight.total)
+    READINGS.append(Reading("pmonitor_commands", "Commands by state.", "state", by_state))
+
+
+def by_state() -> dict[str, float]:
+    """How many commands are in each state."""
+    rows = Command.objects.order_by().values_list("state").annotate(Count("pk"))
+    return {**dict.fromkeys(states.STATES, 0), **dict(rows)}

@@ -28,13 +28,13 @@ EVENTS = {  # what is not a move
 
 def context(user: Any, query: QueryDict) -> dict[str, Any]:
     """What audit.html shows; query: the filters, and before or after a record's number."""
-    entries, errors = export.filtered(user, query.dict())
+    entries, errors = export.filtered(user, _given(query))
     kept = _kept(query)
     page, newer, older = _page(entries, query)
     return {
         "records": [record(entry) for entry in page],
         "errors": errors,
-        "given": {name: query.get(name, "") for name in FILTERS},
+        "given": _given(query),
         "people": _people(query.get("who", "")),
         "states": [(state, verbs.STATE_WORDS[state]) for state in states.STATES],
         "chips": _chips(query),
@@ -53,7 +53,7 @@ def newest_record() -> int:
 
 def newer(user: Any, query: QueryDict) -> tuple[int, str]:
     """How many matching records came after number `after`, and the address that shows them."""
-    entries, _errors = export.filtered(user, query.dict())
+    entries, _errors = export.filtered(user, _given(query))
     return entries.filter(pk__gt=_number(query.get("after", ""))).count(), f"?{_kept(query).urlencode()}"
 
 
@@ -121,6 +121,10 @@ def _chips(query: QueryDict) -> list[dict[str, str]]:
             shown = str(verbs.STATE_WORDS.get(value, value)) if name == "state" else visible(value)
             chips.append({"words": words.format(shown), "without": f"{reverse('actions:audit')}?{rest.urlencode()}"})
     return chips
+
+
+def _given(query: QueryDict) -> dict[str, str]:
+    return {name: query.get(name, "") for name in FILTERS}
 
 
 def _kept(query: QueryDict) -> QueryDict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -32,7 +33,7 @@ class Confirmation(forms.Form):
     reason = forms.CharField(
         max_length=200, error_messages={"required": gettext_lazy("Say why: the audit trail keeps it.")}
     )
-    within = forms.TypedChoiceField(choices=WITHIN, coerce=int, empty_value=60, required=False)
+    within = forms.TypedChoiceField(choices=WITHIN, coerce=int, initial=60)
     main_pid = forms.IntegerField(min_value=0, required=False)
     start_ticks = forms.IntegerField(min_value=0, required=False)
 
@@ -46,7 +47,7 @@ def context(service: Service, cmd: str, form: Confirmation | None = None, proble
     """What `_confirm.html` shows; form: one that came back with errors, with what was typed."""
     verb, server, name = verbs.VERBS[cmd], service.server, visible(service.name)
     host = show.first_label(visible(server.hostname))
-    errors = form.errors.get("reason", []) if form else []
+    errors = _errors(form) if form else {}
     return {
         "verb": verb,
         "service": service,
@@ -65,20 +66,25 @@ def context(service: Service, cmd: str, form: Confirmation | None = None, proble
         "reason": form.data.get("reason", "") if form else "",
         "main_pid": form.data.get("main_pid", "") if form else _written(service.main_pid),
         "start_ticks": form.data.get("start_ticks", "") if form else _written(service.start_ticks),
-        "error": errors[0] if errors else "",
-        "problem": problem,
+        "error": errors.pop("reason", ""),
+        "problem": problem or " ".join(errors.values()),
     }
+
+
+def _errors(form: Confirmation) -> dict[str, str]:
+    found = form.errors.get_json_data()
+    return {name: " ".join(error["message"] for error in errors) for name, errors in found.items()}
 
 
 def before(service: Service, cmd: str) -> str:
     """How the last ones went: "Last 5 restarts here: all succeeded, 1.8 to 2.6 s."; empty when there was none."""
     past = Command.objects.filter(
         server=service.server_id, target=service.name, cmd=cmd, state__in=(states.SUCCEEDED, states.FAILED)
-    ).exclude(started_at=None)[:REMEMBERED]
+    ).exclude(Q(started_at=None) | Q(ended_at=None))[:REMEMBERED]
     ended = list(past.values_list("state", "started_at", "ended_at"))
     if not ended:
         return ""
-    seconds = sorted((end - start).total_seconds() for _state, start, end in ended)
+    seconds = sorted((end - start).total_seconds() for _state, start, end in ended if start and end)
     least, most = spent(seconds[0]), spent(seconds[-1])
     range_ = least if least == most else _("%(least)s to %(most)s") % {"least": show.plain(seconds[0], 1), "most": most}
     return f"{verbs.before_here(cmd, len(ended))}: {_fared([state for state, *_rest in ended])}, {range_}."

@@ -16,6 +16,7 @@ from actions.confirmation import Confirmation
 from actions.models import Command
 from pmonitor import access, client, limits
 from pmonitor.problems import Problem
+from pmonitor.visible import visible
 from servers.models import Service
 
 
@@ -91,13 +92,13 @@ def audit_csv(request: HttpRequest) -> HttpResponseBase:
 def _service(request: HttpRequest, agent_id: str, name: str, cmd: str) -> Service:
     if cmd not in verbs.VERBS:
         raise Http404
-    visible = Service.objects.visible_to(request.user).select_related("server")
-    return get_object_or_404(visible, server__agent_id=agent_id, name=name)
+    in_scope = Service.objects.visible_to(request.user).select_related("server")
+    return get_object_or_404(in_scope, server__agent_id=agent_id, name=name)
 
 
 def _command(request: HttpRequest, uuid: UUID) -> Command:
-    visible = Command.objects.visible_to(request.user).select_related("server")
-    return get_object_or_404(visible, uuid=uuid)
+    in_scope = Command.objects.visible_to(request.user).select_related("server")
+    return get_object_or_404(in_scope, uuid=uuid)
 
 
 def _ask(request: HttpRequest, service: Service, cmd: str, form: Confirmation) -> Asked:
@@ -131,7 +132,7 @@ def _asked(request: HttpRequest, service: Service, asked: Asked) -> HttpResponse
         return redirect("actions:command", asked.command.uuid)
     role = access.role_of(request.user) or ""
     row = service_rows.html(service_rows.one(service), service.server.agent_id, service_rows.can_act(role))
-    words = {"asked": asked, "row": row, "title": verbs.titled(asked.command.cmd, asked.command.target)}
+    words = {"asked": asked, "row": row, "title": verbs.titled(asked.command.cmd, visible(asked.command.target))}
     response = render(request, "_asked.html", words)
     response["HX-Trigger"] = "pm:asked"  # confirm.js closes the dialog
     return response
