@@ -93,7 +93,7 @@ def row(proc: Proc, frame: Frame, now: float) -> str:
     title, mem_bar = _text(proc.name), _bar(proc.mem_mb, frame.mem_total_mb)
     return (
         f'<tr id="proc-{name}" data-parent="{proc.ppid or 0}">'
-        f'<th scope="row"><bdi class="clip" title="{title}">{title}</bdi>'
+        f'<th scope="row"><bdi class="clip" title="{title}">{title or none}</bdi>'
         f'<div class="fold">{proc.pid}<bdi class="sep">{user}</bdi></div></th>'
         f'<td class="num p2">{proc.pid}</td><td class="p3"><bdi title="{user}">{user or none}</bdi></td>'
         f'<td class="num"><div class="metric">{_bar(proc.cpu, 100)}{cpu_span(name, shown.cpu)}</div></td>'
