@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections
+from django.db import Error, close_old_connections
 
 from actions import lifecycle, wire
 from actions.wake import bells
@@ -51,6 +51,9 @@ class QueueConsumer:
             commands = await self._commands()
         except problems.Problem as problem:
             await self._send(problem.status_code, problems.body(problem.sentence, problem.fields), problem.headers)
+        except Error:
+            log.exception("queue.database_failed")
+            await self._send(503, problems.body("The hub's database does not answer; try again soon."))
         else:
             await (self._send(200, {"commands": commands}) if commands else self._send(204, None))
 

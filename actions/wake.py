@@ -19,6 +19,7 @@ from pmonitor import logs, stopping
 
 log = logs.get(__name__)
 LOOK_EVERY_SEC = 2.0  # at the table, while nothing listens
+AGAIN_AFTER_SEC = 0.2  # a connection that had worked is made again
 CHECK_EVERY_SEC = 30.0  # whether the connection still lives
 ANSWER_WITHIN_SEC = 5.0
 
@@ -72,10 +73,9 @@ class Bells:
                 await self._listen()
             except (psycopg.Error, OSError, TimeoutError) as error:
                 log.warning("wake.lost", error=str(error).strip())
-            finally:
-                self.listening = False
+            lost, self.listening = self.listening, False
             await self._look()
-            await asyncio.sleep(LOOK_EVERY_SEC)
+            await asyncio.sleep(AGAIN_AFTER_SEC if lost else LOOK_EVERY_SEC)
 
     async def _listen(self) -> None:
         async with await psycopg.AsyncConnection.connect(**_address(), autocommit=True) as connection:
@@ -84,7 +84,8 @@ class Bells:
             while True:
                 await self._look()  # what was queued while nobody listened
                 async for notice in connection.notifies(timeout=CHECK_EVERY_SEC):
-                    self.ring(int(notice.payload))
+                    if notice.payload.isdigit():  # anybody in the database may notify
+                        self.ring(int(notice.payload))
                 async with asyncio.timeout(ANSWER_WITHIN_SEC):
                     await connection.execute("SELECT 1")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -53,11 +54,11 @@ def test_a_command_is_claimed_by_exactly_one_of_two(web1: Server) -> None:
 
 
 def test_cancel_and_claim_do_not_both_win(web1: Server, operator: User) -> None:
-    seen = Counter()
+    seen: Counter[str] = Counter()
     for number in range(ROUNDS):
         queued = command(web1, target=f"{number}.service")
         mine = Command.objects.get(pk=queued.pk)
-        taken, cancelled = together(lambda: lifecycle.claim(web1), lambda mine=mine: lifecycle.cancel(operator, mine))
+        taken, cancelled = together(lambda: lifecycle.claim(web1), partial(lifecycle.cancel, operator, mine))
         queued.refresh_from_db()
         seen[queued.state] += 1
         assert (queued.state == states.DELIVERED) == bool(taken) == isinstance(cancelled, Problem)
@@ -68,7 +69,7 @@ def test_cancel_and_claim_do_not_both_win(web1: Server, operator: User) -> None:
 def test_expiry_and_acknowledgement_do_not_both_win(web1: Server) -> None:
     for number in range(ROUNDS):
         late = command(web1, states.DELIVERED, target=f"{number}.service", lease_until=ago(1), deliver_by=ago(0.5))
-        state, _count = together(lambda late=late: lifecycle.acknowledge(web1, late.uuid), deadlines.expire_undelivered)
+        state, _count = together(partial(lifecycle.acknowledge, web1, late.uuid), deadlines.expire_undelivered)
         late.refresh_from_db()
         assert state == late.state == states.EXPIRED
         assert AuditEntry.objects.filter(command=late).count() == 1
@@ -77,7 +78,7 @@ def test_expiry_and_acknowledgement_do_not_both_win(web1: Server) -> None:
 def test_two_results_end_a_command_once(web1: Server) -> None:
     for number in range(ROUNDS):
         running = command(web1, states.RUNNING, target=f"{number}.service")
-        answers = together(*[lambda running=running: lifecycle.finish(web1, running.uuid, result())] * 2)
+        answers = together(*[partial(lifecycle.finish, web1, running.uuid, result())] * 2)
         assert answers == [states.SUCCEEDED] * 2
         assert AuditEntry.objects.filter(command=running).count() == 1
 
@@ -92,8 +93,8 @@ def test_two_operators_who_ask_for_the_same_cause_one_command(web1: Server, oper
     for number in range(ROUNDS):
         target = service(web1, f"{number}.service").name
         first, second = together(
-            lambda target=target: ask(operator, web1, "restart", target),
-            lambda target=target: ask(admin, web1, "restart", target),
+            partial(ask, operator, web1, "restart", target),
+            partial(ask, admin, web1, "restart", target),
         )
         assert {first.joined, second.joined} == {True, False}
         assert first.command == second.command
