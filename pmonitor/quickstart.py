@@ -21,7 +21,7 @@ from pmonitor import addresses, embedded, hub_processes, standalone
 from pmonitor.supervise import Child
 
 SUMMARY = "Start everything on this machine: database, tables, first admin, web and worker, and this machine's agent."
-PORT_LEFTOVER_SEC = 5.0  # a killed hub's web process may still be answering its last requests
+PORT_LEFTOVER_SEC = 3.0  # a killed hub's web process may still be answering its last requests
 LOOK_SEC = 1.0
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -53,6 +53,7 @@ def main(arguments: list[str]) -> None:
 def run(host: str, port: int, data_dir: Path, *, agent: bool) -> None:
     """Run until SIGINT, SIGTERM or SIGHUP. Raises SystemExit with one clear line when it cannot start."""
     embedded.make_data_dir(data_dir)
+    os.environ["PMONITOR_DATA_DIR"] = str(data_dir)  # for every part
     with _claimed(data_dir, addresses.url(host, port)):
         _wait_for_port(host, port)
         for number in ENDING:
@@ -84,8 +85,8 @@ class Hub:
         self._start_database()
         standalone.keep_secret_key(self.data_dir)
         hub_processes.allow_own_names(self.host)
-        self._command("Tables", "migrate", "--verbosity", "0")
-        self._command("", "first_admin")
+        if hub_processes.run_command("prepare") != 0:
+            raise SystemExit("The tables or the first admin could not be made; see above.")
         self._start_web()
         if agent:
             self._start_agent()
@@ -131,14 +132,6 @@ class Hub:
         os.environ["DATABASE_URL"] = now
         if now != before:  # its port was taken meanwhile
             self.children[0].restart()
-
-    def _command(self, name: str, *words: str) -> None:
-        began = time.monotonic()
-        code = hub_processes.run_command(*words)
-        if code != 0:
-            raise SystemExit(f"{name or words[0]}: manage.py {words[0]} ended with exit code {code}; see above.")
-        if name:
-            say(step(name, f"up to date after {time.monotonic() - began:.1f} s"))
 
     def _start_web(self) -> None:
         began = time.monotonic()

