@@ -72,8 +72,8 @@ def version(rows: list[Row]) -> str:
     return blake2s(repr([(row.id, row.facts) for row in rows]).encode(), digest_size=8).hexdigest()
 
 
-def html(row: Row, agent_id: str, acting: bool) -> str:
-    """The row's element, with buttons only for those who may act."""
+def html(row: Row, agent_id: str, acting: bool, oob: bool = False) -> str:
+    """The row's element, with buttons only for those who may act; oob: for an answer that is about more than it."""
     offered = verbs.offered(row.service.active_state, row.service.verbs) if acting else []
     return get_template("_service.html").render(
         {
@@ -85,6 +85,7 @@ def html(row: Row, agent_id: str, acting: bool) -> str:
             "word": row.word,
             "sub": visible(row.service.sub_state),
             "acting": acting,
+            "oob": oob,
             "buttons": [_button(verb, row.service, agent_id) for verb in offered],
         }
     )

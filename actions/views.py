@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -127,11 +128,13 @@ def _ask_again(
 
 
 def _asked(request: HttpRequest, service: Service, asked: Asked) -> HttpResponseBase:
-    """With htmx the row as it is now and a word about the command; else the command's page."""
+    """On the server page (htmx) the row as it is now and a word about the command; else the command's page."""
+    address = reverse("actions:command", args=[asked.command.uuid])
     if not request.htmx:  # type: ignore[attr-defined]
-        return redirect("actions:command", asked.command.uuid)
-    role = access.role_of(request.user) or ""
-    row = service_rows.html(service_rows.one(service), service.server.agent_id, service_rows.can_act(role))
+        return redirect(address)
+    if (request.htmx.current_url_abs_path or "").startswith("/commands/"):  # type: ignore[attr-defined]
+        return HttpResponse(headers={"HX-Redirect": address})
+    row = service_rows.html(service_rows.one(service), service.server.agent_id, acting=True, oob=True)
     words = {"asked": asked, "row": row, "title": verbs.titled(asked.command.cmd, visible(asked.command.target))}
     response = render(request, "_asked.html", words)
     response["HX-Trigger"] = "pm:asked"  # confirm.js closes the dialog

@@ -119,6 +119,14 @@ def test_htmx_gets_the_row_as_it_is_now(as_operator: Client, web1: Server) -> No
     assert f"/commands/{Command.objects.get().uuid}/" in shown
 
 
+def test_from_a_commands_page_one_goes_on_to_the_new_commands_page(as_operator: Client, web1: Server) -> None:
+    service(web1)
+    old = command(web1, states.SUCCEEDED)
+    headers = {**HTMX, "HX-Current-URL": f"http://testserver/commands/{old.uuid}/"}
+    answer = as_operator.post(CONFIRM, GIVEN, headers=headers)
+    assert answer["HX-Redirect"] == f"/commands/{Command.objects.first().uuid}/"
+
+
 def test_confirming_twice_makes_one_command(as_operator: Client, web1: Server) -> None:
     service(web1)
     as_operator.post(CONFIRM, GIVEN)
@@ -249,7 +257,7 @@ def test_a_failure_shows_what_was_said_escaped_and_bounded(as_operator: Client, 
     log = ["<script>alert(1)</script>\x1b[31m", *("line" for _ in range(100))]
     made = finished(web1, operator, outcome="failed", exitCode=1, after=FAILED, output="<b>bold</b>", log=log[::-1])
     shown = text(as_operator.get(f"/commands/{made.uuid}/"))
-    assert "The service did not come back." in shown
+    assert "It was stopped, and did not start again." in shown
     assert "&lt;script&gt;alert(1)&lt;/script&gt;␛[31m" in shown
     assert "&lt;b&gt;bold&lt;/b&gt;" in shown
     assert "Try again…" in shown
