@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.http import HttpResponse
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from pmonitor import problems
 from pmonitor.access import ViewerApi
-from servers import api_shapes, history, proctable, wire
+from servers import api_examples, api_shapes, history, proctable, wire
 from servers.api_shapes import refusals
 from servers.history import Snapshot
 from servers.models import Newest, Server
@@ -49,7 +49,7 @@ class Servers(ViewerApi):
     @extend_schema(
         operation_id="list_servers",
         summary="The servers in your scope and their newest values",
-        responses={200: OpenApiResponse(api_shapes.schema(api_shapes.Fleet))},
+        responses={200: api_examples.shown(api_shapes.Fleet)},
     )
     def get(self, request: Request) -> HttpResponse:
         servers = list(_in_scope(request).defer("newest__procs", "newest__facts", "newest__recent_ts"))
@@ -64,7 +64,7 @@ class OneServer(ViewerApi):
     @extend_schema(
         operation_id="get_server",
         summary="One server: newest values, facts and the last 30 minutes",
-        responses={200: OpenApiResponse(api_shapes.schema(api_shapes.Detail)), **refusals(s404=NO_SERVER)},
+        responses={200: api_examples.shown(api_shapes.Detail), **refusals(s404=NO_SERVER)},
     )
     def get(self, request: Request, agent: str) -> HttpResponse:
         server = _one(request, agent)
@@ -79,7 +79,7 @@ class Processes(ViewerApi):
         summary="A server's process table, now or at a past moment",
         parameters=[AT],
         responses={
-            200: OpenApiResponse(api_shapes.schema(api_shapes.ProcessTable)),
+            200: api_examples.shown(api_shapes.ProcessTable),
             **refusals(s400="A parameter is wrong; it is named.", s404="No such server, or no table of that moment."),
         },
     )
@@ -108,7 +108,7 @@ class History(ViewerApi):
             OpenApiParameter("points", int, description="at most so many, 2 to 2000; 300 when left out"),
         ],
         responses={
-            200: OpenApiResponse(api_shapes.schema(api_shapes.History)),
+            200: api_examples.shown(api_shapes.History),
             **refusals(s400="A parameter is wrong; it is named.", s404=NO_SERVER),
         },
     )
@@ -137,7 +137,7 @@ class AllProcesses(ViewerApi):
             AT,
         ],
         responses={
-            200: OpenApiResponse(api_shapes.schema(api_shapes.FoundProcesses)),
+            200: api_examples.shown(api_shapes.FoundProcesses),
             **refusals(s400="A parameter is wrong; it is named."),
         },
     )

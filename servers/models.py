@@ -31,9 +31,7 @@ class Scope(models.Model):
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="scope")
     everything = models.BooleanField(_("all servers"), default=False)
-    groups = models.ManyToManyField(
-        ServerGroup, blank=True, related_name="scopes", verbose_name=_("server groups")
-    )
+    groups = models.ManyToManyField(ServerGroup, blank=True, related_name="scopes", verbose_name=_("server groups"))
 
     class Meta:
         verbose_name = _("scope")
@@ -68,9 +66,7 @@ class Server(models.Model):
 
     agent_id = models.CharField(_("agent id"), max_length=64, unique=True)
     hostname = models.CharField(_("host name"), max_length=255)
-    group = models.ForeignKey(
-        ServerGroup, null=True, blank=True, on_delete=models.SET_NULL, related_name="servers"
-    )
+    group = models.ForeignKey(ServerGroup, null=True, blank=True, on_delete=models.SET_NULL, related_name="servers")
     labels = models.JSONField(_("labels"), default=dict, blank=True)  # {"env": "prod"}
     state = models.CharField(
         _("state"), max_length=10, default=states.WAITING, choices=[(s, s) for s in states.SERVER_STATES]
@@ -103,9 +99,7 @@ class Newest(models.Model):
     received_at = models.DateTimeField()  # the hub's clock
     sampled_at = models.DateTimeField()  # where the sample is placed, see PROTOCOL.md "Time"
     interval_sec = models.FloatField(default=10)
-    seq = models.BigIntegerField(
-        default=0
-    )  # grows by one with each stored report; the version of what is shown
+    seq = models.BigIntegerField(default=0)  # grows by one with each stored report; the version of what is shown
     recent_ts = models.JSONField(
         default=list
     )  # the agent's ts of the last stored reports: the same one twice is stored once

@@ -22,9 +22,10 @@ class ServerQuerySet(models.QuerySet["Server"]):
         if role == access.ADMIN:
             return self
         groups: Any = self.model._meta.get_field("group").related_model
+        scopes: Any = groups._meta.get_field("scopes").related_model
         # Subqueries and no joins: nothing is found twice, so nothing has to be made distinct.
         in_groups = models.Q(group__in=groups.objects.filter(scopes__user=user))
-        return self.filter(in_groups | models.Exists(_everything(user)))
+        return self.filter(in_groups | models.Exists(scopes.objects.filter(user=user, everything=True)))
 
 
 class ServiceQuerySet(models.QuerySet["Service"]):
@@ -32,9 +33,3 @@ class ServiceQuerySet(models.QuerySet["Service"]):
         """The services of the servers in the user's scope."""
         servers: Any = self.model._meta.get_field("server").related_model
         return self.filter(server__in=servers.objects.visible_to(user))
-
-
-def _everything(user: Any) -> models.QuerySet[Any]:
-    scope = type(user).scope.related.related_model
-    scopes: models.QuerySet[Any] = scope.objects.filter(user=user, everything=True)
-    return scopes

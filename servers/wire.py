@@ -15,7 +15,8 @@ MOST_PROCESSES: Final = 500
 WHOLE: Final = 2**31 - 1
 LONG: Final = 2**63 - 1
 
-AgentId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+# "$" alone would also match before a newline at the end.
+AgentId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(?!\n)$")]
 Word = Annotated[str, Meta(max_length=40)]
 Name = Annotated[str, Meta(max_length=255)]
 Text = Annotated[str, Meta(max_length=4096)]

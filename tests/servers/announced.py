@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 
+import pytest
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 
-import pytest
 from pmonitor import live
 
 Announced = Callable[[], set[str]]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.http import HttpResponse
 from django.test import Client
+
+if TYPE_CHECKING:
+    from django.test.client import _MonkeyPatchedWSGIResponse as Answer
 
 TS = 1_726_147_200
 MINIMAL = """{"agentId": "srv-web-01", "ts": 1726147200,
@@ -43,17 +45,17 @@ def service(name: str = "redis-server.service", **facts: Any) -> dict[str, Any]:
 
 def report(**facts: Any) -> dict[str, Any]:
     """A report of srv-web-01."""
-    return json.loads(MINIMAL) | facts
+    body: dict[str, Any] = json.loads(MINIMAL)
+    return body | facts
 
 
-def post(agent: Client, body: Any, agent_id: str = "srv-web-01", **extra: Any) -> HttpResponse:
+def post(agent: Client, body: Any, agent_id: str = "srv-web-01", **extra: Any) -> Answer:
     """Post a report: a dict as JSON, a text or bytes as they are."""
     data = json.dumps(body) if isinstance(body, dict) else body
-    answer: Any = agent.post(f"/api/agents/{agent_id}/metrics", data, content_type="application/json", **extra)
-    return answer
+    return agent.post(f"/api/agents/{agent_id}/metrics", data, content_type="application/json", **extra)
 
 
-def post_gzip(agent: Client, packed: bytes) -> HttpResponse:
+def post_gzip(agent: Client, packed: bytes) -> Answer:
     """Post bytes that are said to be gzip."""
     return post(agent, packed, headers={"Content-Encoding": "gzip"})
 

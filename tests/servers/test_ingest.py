@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+import pytest
 from django.db import connection
 from django.utils import timezone
 
-import msgspec
-import pytest
 from servers import history, ingest, partitions, proctable, states
 from servers.models import Newest, Server, Service
 from servers.wire import Report
@@ -28,7 +28,8 @@ def store(server: Server, at: datetime = NOW, **facts: object) -> ingest.Stored:
 def raw(server: Server, table: str = history.HOST_READINGS, column: str = "cpu") -> list[tuple[datetime, object]]:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT sampled_at, {column} FROM {table} WHERE server_id = %s ORDER BY 1", [server.pk]  # noqa: S608
+            f"SELECT sampled_at, {column} FROM {table} WHERE server_id = %s ORDER BY 1",  # noqa: S608
+            [server.pk],
         )
         return list(cursor.fetchall())
 
@@ -74,7 +75,9 @@ def test_a_late_report_goes_into_the_past_only(web1: Server) -> None:
 
 def test_buffered_reports_land_where_they_belong(web1: Server) -> None:
     for number in range(5):
-        store(web1, NOW + number * SECOND / 100, ts=1000 + 10 * number, sentAt=1050 + number / 100, load={"cpu": number})
+        store(
+            web1, NOW + number * SECOND / 100, ts=1000 + 10 * number, sentAt=1050 + number / 100, load={"cpu": number}
+        )
     assert [(at - NOW, cpu) for at, cpu in raw(web1)] == [((10 * n - 50) * SECOND, n) for n in range(5)]
     assert Newest.objects.get().cpu == 4
 

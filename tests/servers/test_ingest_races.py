@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from threading import Barrier
 from typing import TypeVar
 
+import msgspec
+import pytest
 from django.db import connection
 from django.utils import timezone
 
-import msgspec
-import pytest
 from servers import history, ingest
 from servers.models import Newest, Server
 from servers.wire import Report
@@ -23,7 +24,7 @@ RACERS = 8
 T = TypeVar("T")
 
 
-def at_once(racers: list[Callable[[], T]]) -> list[T | Exception]:
+def at_once(racers: Sequence[Callable[[], T]]) -> list[T | Exception]:
     """Run them in threads that start together; what each returned or raised."""
     start = Barrier(len(racers))
 
@@ -72,8 +73,8 @@ def test_different_reports_at_once_are_all_stored(web1: Server) -> None:
 def test_two_reports_that_miss_the_same_partition(web1: Server, db1: Server) -> None:
     far = timezone.now() + timedelta(days=90)
     body = msgspec.convert(report(), Report)
-    outcomes = at_once([lambda server=server: ingest.store(server, body, far).outcome for server in (web1, db1)])
-    assert outcomes == [ingest.STORED] * 2
+    outcomes = at_once([partial(ingest.store, server, body, far) for server in (web1, db1)])
+    assert [getattr(stored, "outcome", stored) for stored in outcomes] == [ingest.STORED] * 2
 
 
 def test_a_report_of_a_server_that_is_removed_meanwhile(web1: Server) -> None:

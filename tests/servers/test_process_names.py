@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from django.test import Client
 
-import pytest
 from servers import proctable
 from servers.models import Newest, Server
 from servers.wire import Proc
 from tests.servers.reports import MINIMAL, post, proc, report, service
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.servers.only_api")]
+pytestmark = pytest.mark.django_db
 
 NAMES = [
     '<script>alert("x")</script>',

@@ -5,17 +5,17 @@ from __future__ import annotations
 import gzip
 import json
 
+import pytest
 from django.conf import settings
 from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries
 
-import pytest
 from servers import states
 from servers.models import Newest, Server
 from tests.cast import agent_with
 from tests.servers.reports import MINIMAL, post, post_gzip, proc, report, zipped
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.servers.only_api")]
+pytestmark = pytest.mark.django_db
 
 
 def newest(server: Server) -> Newest:

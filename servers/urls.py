@@ -1,0 +1,18 @@
+"""The pages about servers."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from servers import download, fleet_views, server_views
+
+app_name = "servers"
+urlpatterns = [
+    path("", fleet_views.fleet_page, name="fleet"),
+    path("search/", fleet_views.search_page, name="search"),
+    path("add/", fleet_views.add_server, name="add"),
+    path("servers/<str:agent_id>/", server_views.detail, name="detail"),
+    path("servers/<str:agent_id>/readings/", server_views.readings, name="readings"),
+    path("agent/install.sh", download.install_script, name="install-script"),
+    path("agent/pmonitor-agent.pyz", download.agent_file, name="agent-file"),
+]
