@@ -27,6 +27,7 @@ from pmonitor import logs
 
 log = logs.get(__name__)
 EVENTS = "live-events"  # the one group every web process with an open page is in
+AGAIN_SEC = 1.0  # after the channel layer failed
 Send = Callable[[str], Awaitable[None]]
 
 
@@ -77,15 +78,17 @@ def announce(*topics: str) -> None:
 
 
 def _send(topics: list[str]) -> None:
-    send = get_channel_layer().group_send(EVENTS, {"type": "changed", "topics": topics})
     if loop is not None and loop.is_running():
-        asyncio.run_coroutine_threadsafe(send, loop)
+        asyncio.run_coroutine_threadsafe(_tell(topics), loop)
     else:
-        async_to_sync(_awaited)(send)
+        async_to_sync(_tell)(topics)
 
 
-async def _awaited(coroutine: Awaitable[None]) -> None:
-    await coroutine
+async def _tell(topics: list[str]) -> None:
+    try:
+        await get_channel_layer().group_send(EVENTS, {"type": "changed", "topics": topics})
+    except Exception:
+        log.exception("live.not_announced", topics=topics)  # what was committed stays so; pages heal every minute
 
 
 @dataclass
@@ -94,6 +97,7 @@ class Watched:
 
     sends: set[Send] = field(default_factory=set)
     shown: Shown | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # else a page may get an older rendering after a newer
 
 
 class Broadcast:
@@ -111,11 +115,11 @@ class Broadcast:
         self._start()
         watched = self.watched.setdefault((topic, view), Watched())
         watched.sends.add(send)
-        shown, messages = await _update(topic, view, None)
-        if watched.shown is None:
-            watched.shown = shown
-        if shown.version != version:
-            await _deliver(messages, [send])
+        async with watched.lock:
+            shown, messages = await _update(topic, view, None)
+            watched.shown = watched.shown or shown
+            if shown and shown.version != version:
+                await _deliver(messages, [send])
 
     def leave(self, send: Send, topic: str | None = None) -> None:
         """Forget a page that is gone, or one topic it no longer shows."""
@@ -124,30 +128,36 @@ class Broadcast:
                 watched.sends.discard(send)
             if not watched.sends:
                 del self.watched[key]
-                self.sent_at.pop(key[0], None)
+        self.sent_at = {name: at for name, at in self.sent_at.items() if name in self._topics()}
 
     def sockets(self) -> int:
-        """How many pages watch something here."""
-        return len({send for watched in self.watched.values() for send in watched.sends})
+        """How many pages watch something here; may be asked from any thread."""
+        return len({send for watched in list(self.watched.values()) for send in list(watched.sends)})
+
+    def _topics(self) -> set[str]:
+        return {topic for topic, _view in self.watched}
 
     def _start(self) -> None:
         global loop
         loop = asyncio.get_running_loop()
-        if self.task is None or self.task.done():
+        if self.task is None or self.task.done() or self.task.get_loop() is not loop:
+            self.wake = asyncio.Event()
             self.task = loop.create_task(self._run())
 
     async def _run(self) -> None:
-        layer = get_channel_layer()
+        while True:
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._listen())
+                    tasks.create_task(self._keep_flushing())
+            except* Exception:
+                log.exception("live.lost")  # the channel layer is away
+            await asyncio.sleep(AGAIN_SEC)
+
+    async def _listen(self) -> None:
+        layer: Any = get_channel_layer()
         channel = await layer.new_channel()
         await layer.group_add(EVENTS, channel)
-        listener = asyncio.create_task(self._listen(layer, channel))
-        try:
-            while not listener.done():
-                await self._flush()
-        finally:
-            listener.cancel()
-
-    async def _listen(self, layer: Any, channel: str) -> None:
         while True:
             event = await layer.receive(channel)
             for topic in event["topics"]:
@@ -155,15 +165,19 @@ class Broadcast:
             self.wake.set()
 
     def _meant(self, topic: str) -> set[str]:
-        """ "fleet:all" means every watched topic of the kind: one for each scope somebody looks with."""
+        """The watched topics it means: "fleet:all" every one of the kind, one for each scope somebody looks with."""
         kind, _, key = topic.partition(":")
-        return {name for name, _view in self.watched if name.partition(":")[0] == kind} if key == "all" else {topic}
+        return {name for name in self._topics() if name == topic or (key == "all" and name.partition(":")[0] == kind)}
+
+    async def _keep_flushing(self) -> None:
+        while True:
+            await self._flush()
 
     async def _flush(self) -> None:
         with suppress(TimeoutError):  # then something is due
             await asyncio.wait_for(self.wake.wait(), self._next_due())
         self.wake.clear()
-        self.dirty &= {topic for topic, _view in self.watched}
+        self.dirty &= self._topics()
         now = time.monotonic()
         for topic in [topic for topic in self.dirty if self._due(topic) <= now]:
             self.dirty.discard(topic)
@@ -178,19 +192,20 @@ class Broadcast:
 
     async def _bring_up_to_date(self, topic: str) -> None:
         for (name, view), watched in list(self.watched.items()):
-            if name != topic:
-                continue
-            try:
-                watched.shown, messages = await _update(topic, view, watched.shown)
-            except Exception:
-                log.exception("live.update_failed", topic=topic)  # the page's own slow refresh shows the trouble
-                continue
-            await _deliver(messages, list(watched.sends))
+            if name == topic:
+                async with watched.lock:
+                    shown, messages = await _update(topic, view, watched.shown)
+                    watched.shown = shown or watched.shown
+                    await _deliver(messages, list(watched.sends))
 
 
-async def _update(topic: str, view: View, before: Shown | None) -> tuple[Shown, list[str]]:
+async def _update(topic: str, view: View, before: Shown | None) -> tuple[Shown | None, list[str]]:
     kind, _, key = topic.partition(":")
-    return await sync_to_async(_in_language, thread_sensitive=False)(TOPICS[kind].update, key, view, before)
+    try:
+        return await sync_to_async(_in_language, thread_sensitive=False)(TOPICS[kind].update, key, view, before)
+    except Exception:
+        log.exception("live.update_failed", topic=topic)  # the page's own slow refresh shows the trouble
+        return None, []
 
 
 def _in_language(update: Update, key: str, view: View, before: Shown | None) -> tuple[Shown, list[str]]:

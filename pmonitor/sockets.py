@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
 from django.utils import translation
 
 from pmonitor import access, live
 
 MOST_TOPICS = 400  # on one page
+LEASE_SEC = 180.0
+NOT_SIGNED_IN, COME_AGAIN = 4401, 1012
 
 
 class PageConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -20,14 +24,30 @@ class PageConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     To watch a topic again is to ask for it when the version is not the newest. Every message is answered at least with
     an empty one, so that a page whose line is dead notices.
+
+    Whoever signs out or loses a role gets nothing more once the page says something, and the page that says nothing for
+    LEASE_SEC is let go: live.js speaks at least every minute.
     """
 
-    async def connect(self) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.topics: set[str] = set()
-        self.role = await sync_to_async(access.role_of)(self.scope["user"])
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            live.broadcast.leave(self.send_html)  # however the socket ended, even cancelled
+
+    async def connect(self) -> None:
         await self.accept()  # before closing too: only so does the page learn why
+        await self._may_stay()
+
+    async def _may_stay(self) -> bool:
+        self.user = await database_sync_to_async(_person)(self.scope)
+        self.role = access.role_of(self.user)
+        self.asked_at = time.monotonic()
         if self.role is None:
-            await self.close(4401)
+            live.broadcast.leave(self.send_html)
+            await self.close(NOT_SIGNED_IN)
+        return self.role is not None
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
@@ -35,7 +55,7 @@ class PageConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             wanted, left = dict(said.get("watch", {})), list(said.get("leave", ()))
         except (ValueError, TypeError, AttributeError):
             return  # not our page's words; there is nobody to tell
-        if self.role is None:
+        if (wanted or time.monotonic() - self.asked_at > LEASE_SEC / 3) and not await self._may_stay():
             return
         for topic in self.topics.intersection(map(str, left)):
             self.topics.discard(topic)
@@ -49,15 +69,20 @@ class PageConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         known = live.TOPICS.get(kind)
         if known is None or len(self.topics | {topic}) > MOST_TOPICS:
             return
-        if await sync_to_async(known.may_watch)(self.scope["user"], key):
+        if await database_sync_to_async(known.may_watch)(self.user, key):
             self.topics.add(topic)
             await live.broadcast.watch(topic, version, self._view(), self.send_html)
+        elif topic in self.topics:
+            self.topics.discard(topic)
+            live.broadcast.leave(self.send_html, topic)
 
     async def send_html(self, html: str) -> None:
-        await self.send(text_data=html)
-
-    async def disconnect(self, code: int) -> None:
-        live.broadcast.leave(self.send_html)
+        """Send a fragment, or nothing and good-bye to a page that no longer asks."""
+        if time.monotonic() - self.asked_at > LEASE_SEC:
+            live.broadcast.leave(self.send_html)
+            await self.close(COME_AGAIN)
+        else:
+            await self.send(text_data=html)
 
     def _view(self) -> live.View:
         return live.View(self._language(), str(self.role))
@@ -73,3 +98,13 @@ class PageConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             if code.split("-")[0] in dict(settings.LANGUAGES):
                 return code.split("-")[0]
         return str(settings.LANGUAGE_CODE)
+
+
+def _person(scope: Any) -> User | AnonymousUser:
+    """The user as the database knows them now, with their role; nobody when the session has ended."""
+    user, session = scope["user"], scope.get("session")
+    ended = session is not None and not (session.session_key and session.exists(session.session_key))
+    found = None if ended or not user.is_authenticated else User.objects.filter(pk=user.pk).first()
+    person = found or AnonymousUser()
+    access.role_of(person)  # kept on the user, so that asking again needs no query
+    return person

@@ -1,0 +1,112 @@
+"""The pages' socket: who gets one, what may be watched, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import import_module
+
+import pytest
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
+
+from pmonitor import live, sockets
+from tests.frame.toy_topic import Page, Toy, announced, played
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_nobody_without_a_role_gets_a_line(toy: Toy, nobody: User) -> None:
+    async def play() -> None:
+        for user in (AnonymousUser(), nobody):
+            async with Page(user) as page:
+                assert await page.closed() == sockets.NOT_SIGNED_IN
+
+    played(play)
+
+
+def test_language_of_the_browser_counts_without_a_cookie(toy: Toy, viewer: User) -> None:
+    async def play() -> None:
+        async with Page(viewer, headers=[(b"accept-language", b"de, ro-RO;q=0.8, en;q=0.1")]) as page:
+            assert '<b id="cpu">1 ro</b>' in await page.watch(a="")
+
+    played(play)
+
+
+def test_out_of_scope_and_unknown_topics_are_not_watched(toy: Toy, viewer: User) -> None:
+    async def play() -> None:
+        async with Page(viewer) as page:
+            assert await page.watch(secret="") == []
+            await page.say({"watch": {"nonsense:1": "", "toys": "x"}})
+            assert await page.next() == ""
+            toy.parts["cpu"] = "2"
+            await announced("toy:secret", "nonsense:1")
+            assert await page.quiet()
+
+    played(play)
+
+
+@pytest.mark.parametrize("words", ["{", "[]", "\x00", "3", '{"watch": 3}', '{"watch": {"toy:a": null}, "leave": 3}'])
+def test_other_words_than_our_pages_do_no_harm(toy: Toy, viewer: User, words: str) -> None:
+    async def play() -> None:
+        async with Page(viewer) as page:
+            await page.socket.send_to(words)
+            assert len(await page.watch(a="")) == 2
+
+    played(play)
+
+
+def test_a_page_is_sent_nothing_of_what_it_left(toy: Toy, viewer: User) -> None:
+    async def play() -> None:
+        async with Page(viewer) as page:
+            await page.watch(a=toy.version)
+            await page.say({"leave": ["toy:a"]})
+            assert await page.next() == ""
+            toy.parts["cpu"] = "2"
+            await announced("toy:a")
+            assert await page.quiet()
+        assert live.broadcast.sockets() == 0
+
+    played(play)
+
+
+def test_a_socket_that_is_cut_is_forgotten(toy: Toy, viewer: User) -> None:
+    async def play() -> None:
+        page = await Page(viewer).__aenter__()
+        await page.watch(a=toy.version)
+        assert live.broadcast.sockets() == 1
+        page.socket.future.cancel()  # as daphne does to one that takes too long to end
+        await asyncio.wait([page.socket.future])
+        assert live.broadcast.sockets() == 0
+
+    played(play)
+
+
+def test_who_loses_the_role_or_signs_out_is_sent_away(toy: Toy, viewer: User, operator: User) -> None:
+    session = import_module(settings.SESSION_ENGINE).SessionStore()
+    session.create()
+
+    async def play() -> None:
+        async with Page(viewer) as one, Page(operator, session=session) as two:
+            await one.watch(a=toy.version)
+            await two.watch(a=toy.version)
+            await database_sync_to_async(viewer.groups.clear)()
+            await database_sync_to_async(session.delete)(session.session_key)
+            for page in (one, two):
+                await page.say({"watch": {"toy:a": ""}})
+                assert await page.closed() == sockets.NOT_SIGNED_IN
+            assert live.broadcast.sockets() == 0
+
+    played(play)
+
+
+def test_a_page_that_never_says_anything_is_let_go(toy: Toy, viewer: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play() -> None:
+        async with Page(viewer) as page:
+            await page.watch(a=toy.version)
+            monkeypatch.setattr(sockets, "LEASE_SEC", 0.0)
+            toy.parts["cpu"] = "2"
+            await announced("toy:a")
+            assert await page.closed() == sockets.COME_AGAIN
+
+    played(play)
