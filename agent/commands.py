@@ -93,11 +93,11 @@ class Commands:
                 continue
             self._unsent.pop(raw["id"], None)
             result = self._executor.result_of(raw)
+            self._in_hand.discard(raw["id"])  # from here on the journal answers, should it come again
             if result is not None:
                 self._unsent[raw["id"]] = result
                 self._send_at = 0.0
                 self._send_unsent()
-            self._in_hand.discard(raw["id"])
 
     def _recover(self) -> None:
         for entry in self._journal.unreported():

@@ -47,7 +47,7 @@ class Journal:
         """Commands whose result the hub has not taken yet, oldest first."""
         return [e for e in self._entries.values() if e["step"] == "done"]
 
-    def write(self, command: str, step: str, **facts: Any) -> None:
+    def write(self, command: str, step: str, /, **facts: Any) -> None:
         """Put a step on disk; raises JournalError when it is not there for sure."""
         assert step in _STEPS, step  # noqa: S101
         line = json.dumps({"id": command, "step": step, **facts}, separators=(",", ":")).encode() + b"\n"

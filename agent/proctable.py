@@ -6,6 +6,7 @@ again. So a recycled pid is never taken for the old process, and half the cost (
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import resource
@@ -30,6 +31,7 @@ STATUS = {
 }
 TICKS_PER_SEC = os.sysconf("SC_CLK_TCK")
 PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1048576
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 SPARE = 128  # for sockets, children and files
 _CMDLINE_BYTES = 4096
 
@@ -37,7 +39,7 @@ _CMDLINE_BYTES = 4096
 class Process:
     """One process as last seen; `wire` is its entry in the report, kept and updated in place."""
 
-    __slots__ = ("comm", "cpu", "fd", "pid", "raw", "rss_pages", "seen", "start_ticks", "ticks", "wire")
+    __slots__ = ("_text", "comm", "cpu", "fd", "pid", "raw", "rss_pages", "seen", "start_ticks", "ticks", "wire")
 
     def __init__(self, pid: int, fd: int) -> None:
         self.pid = pid
@@ -50,6 +52,16 @@ class Process:
         self.cpu: float | None = None  # percent of one core since the last sample
         self.seen = 0  # samples so far, up to 2
         self.wire: dict[str, Any] = {}
+        self._text = ""
+
+    def text(self) -> str:
+        """The entry as JSON, made anew only when the process changed: most sleep."""
+        self._text = self._text or _encode(self.wire)
+        return self._text
+
+    def changed(self) -> None:
+        """The entry is no longer what `text` says."""
+        self._text = ""
 
 
 def start_ticks(pid: int, root: str = "/proc") -> int | None:
@@ -82,7 +94,9 @@ class ProcTable:
         known, self._known = self._known, {}
         found: list[Process] = []
         for pid in sorted(int(name) for name in os.listdir(self._root) if name.isdigit()):
-            process = self._read(pid, known.pop(pid, None), scale)
+            process = known.pop(pid, None)
+            if process is None or not self._asleep(process):
+                process = self._read(pid, process, scale)
             if process is not None:
                 self._known[pid] = process
                 found.append(process)
@@ -90,6 +104,13 @@ class ProcTable:
             self._close(gone)
         self._at = now
         return found
+
+    def _asleep(self, process: Process) -> bool:
+        """Whether nothing changed since the last sample, with no CPU used then either: the short way for most."""
+        try:
+            return process.cpu == 0.0 and os.pread(process.fd, 1024, 0) == process.raw and process.seen > 1
+        except OSError:  # gone, or without a kept descriptor: the long way finds out
+            return False
 
     def _read(self, pid: int, process: Process | None, scale: float) -> Process | None:
         raw = b""
@@ -101,10 +122,6 @@ class ProcTable:
             process, raw = self._open(pid)
         if not raw:
             return None
-        if raw == process.raw and process.seen > 1:
-            if process.cpu:
-                process.cpu = process.wire["cpu"] = 0.0
-            return process
         return self._update(process, raw, scale)
 
     def _read_again(self, process: Process) -> bytes:
@@ -155,6 +172,7 @@ class ProcTable:
         if process.seen < 2 or comm != process.comm:
             process.comm, process.wire = comm, self._identity(process, comm)
         process.seen = min(process.seen + 1, 2)
+        process.changed()
         wire = process.wire
         wire["cpu"] = process.cpu
         wire["memMB"] = round(process.rss_pages * PAGE_MB, 2)

@@ -44,8 +44,8 @@ class Sampler:
             **host.identity(),
         }
 
-    def sample(self) -> dict[str, Any]:
-        """A report of now, without sentAt."""
+    def sample(self) -> tuple[bytes, bool]:
+        """A report of now as JSON but for its end, where sentAt goes; and whether it has the service list."""
         self._seq += 1
         taken = time.time()
         processes = self._processes.sample()
@@ -55,14 +55,16 @@ class Sampler:
             **self._fixed,
             "ts": round(taken, 3),
             "seq": self._seq,
-            "procs": [p.wire for p in chosen],
             "procsTotal": len(processes),
             "load": self._host.load(),
             **host.uptime(),
             "managers": self._table.managers(),
         }
         services = self._services_due()
-        return report if services is None else {**report, "services": services}
+        if services is not None:
+            report["services"] = services
+        text = _encode(report)[:-1] + ',"procs":[' + ",".join(p.text() for p in chosen) + "]"
+        return text.encode("utf-8", "replace"), services is not None
 
     def services_lost(self) -> None:
         """A report with the service list did not arrive: the next one has it again."""
@@ -82,24 +84,29 @@ class Kept:
     """Reports not yet taken by the hub, packed, the oldest first; `dropped` counts those there was no room for."""
 
     def __init__(self, limit: int = KEPT_REPORTS) -> None:
-        self._packed: deque[tuple[bytes, bool]] = deque(maxlen=limit)
+        self._reports: deque[tuple[bytes, bool]] = deque(maxlen=limit)
         self.dropped = 0
 
     def __len__(self) -> int:
-        return len(self._packed)
+        return len(self._reports)
 
-    def add(self, report: dict[str, Any]) -> None:
+    def add(self, report: bytes, services: bool) -> None:
         """Keep a report; the oldest gives way when there are too many."""
-        self.dropped += len(self._packed) == self._packed.maxlen
-        self._packed.append((zlib.compress(_encode(report).encode("utf-8", "replace")[:-1], 1), "services" in report))
+        if self._reports:  # it has to wait: only now is packing worth its while
+            waiting, has_services = self._reports.pop()
+            self._reports.append((zlib.compress(waiting, 1) if waiting[:1] == b"{" else waiting, has_services))
+        self.dropped += len(self._reports) == self._reports.maxlen
+        self._reports.append((report, services))
 
     def oldest(self) -> bytes:
         """The oldest report as JSON, with this moment as its sentAt."""
-        return zlib.decompress(self._packed[0][0]) + f',"sentAt":{time.time():.3f}}}'.encode()
+        report = self._reports[0][0]
+        whole = report if report[:1] == b"{" else zlib.decompress(report)
+        return whole + f',"sentAt":{time.time():.3f}}}'.encode()
 
     def done(self) -> bool:
         """The oldest one is dealt with; returns whether it had the service list."""
-        return self._packed.popleft()[1]
+        return self._reports.popleft()[1]
 
 
 class Reports:
@@ -119,7 +126,7 @@ class Reports:
         """Report until stopped: a sample each interval, whether the hub is there or not."""
         due = time.monotonic()
         while not self._stop.is_set():
-            self._kept.add(self._sampler.sample())
+            self._kept.add(*self._sampler.sample())
             self._send_kept()
             due = max(due + self._interval, time.monotonic())
             self._stop.wait(due - time.monotonic())

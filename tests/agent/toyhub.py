@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import select
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,7 +36,7 @@ class ToyHub:
         self.report_answer: tuple[int, Json] | None = None
         self.ack_answer: tuple[int, Json] | None = None
         self.result_answer: tuple[int, Json] | None = None
-        self._server: ThreadingHTTPServer | None = None
+        self._server: _Server | None = None
 
     def __enter__(self) -> ToyHub:
         self.open()
@@ -55,6 +58,7 @@ class ToyHub:
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
+            self._server.hang_up()
             self._server = None
 
     @property
@@ -92,6 +96,17 @@ class ToyHub:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections = [*getattr(self, "connections", []), request]
+        super().process_request(request, client_address)
+
+    def hang_up(self) -> None:
+        """Kept connections would outlive the server otherwise."""
+        for connection in getattr(self, "connections", []):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
     allow_reuse_address = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -111,15 +126,23 @@ class _Handler(BaseHTTPRequestHandler):
         with toy.changed:
             toy.polls += 1
             toy.changed.notify_all()
-            toy.changed.wait_for(lambda: toy.waiting, wait)
+            deadline = time.monotonic() + wait
+            while not toy.waiting and time.monotonic() < deadline and not self._left():
+                toy.changed.wait(0.1)
+            if self._left():
+                return
             commands, toy.waiting = toy.waiting, []
         self._answer(200, {"commands": commands}) if commands else self._answer(204, None)
+
+    def _left(self) -> bool:
+        """Whether the agent has gone: what waits is not for its dead connection."""
+        return bool(select.select([self.connection], [], [], 0)[0])
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers["Content-Length"]))
         body = json.loads(gzip.decompress(raw) if self.headers.get("Content-Encoding") == "gzip" else raw)
         toy, parts = self.toy, self.path.strip("/").split("/")
-        toy.tokens.append(self.headers.get("X-Agent-Token"))
+        toy.note(toy.tokens, self.headers.get("X-Agent-Token"))
         if parts[-1] == "register":
             toy.note(toy.registrations, body)
             self._answer(

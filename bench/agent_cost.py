@@ -1,0 +1,122 @@
+"""What a report costs the server it comes from, beside `top -b` and a floor in C, in one run.
+
+    python bench/agent_cost.py [processes=520] [reports=20]
+
+A real agent reports each second to a sink on this machine: collect, host readings, services, JSON, gzip, POST. CPU
+is the agent's own and its children's. The bound: at most 0.6 of one round of top; memory at most 32 MB.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.agent.conftest import free_port
+from tests.agent.toyhub import ToyHub
+
+ROOT = Path(__file__).parents[1]
+TOP_BOUND = 0.6
+RSS_BOUND_MB = 32.0
+SETTLED_REPORTS = 4  # the first ones read every user and command line
+
+
+def main() -> None:
+    wanted, reports = (int(arg) for arg in [*sys.argv[1:], "520", "20"][:2])
+    sleepers = spawn(wanted - len(running()))
+    try:
+        agent_ms, rss_mb, processes = agent_cost(reports)
+        top_ms = top_cost(reports)
+        floor_ms = floor_cost()
+    finally:
+        for sleeper in sleepers:
+            sleeper.kill()
+            sleeper.wait()
+    print(f"{processes} processes, CPU per collection:")
+    print(f"  agent  {agent_ms:6.2f} ms  report built, packed and sent")
+    print(f"  top -b {top_ms:6.2f} ms  agent / top   {agent_ms / top_ms:5.2f}  (bound {TOP_BOUND})")
+    if floor_ms:
+        print(f"  C      {floor_ms:6.2f} ms  agent / floor {agent_ms / floor_ms:5.2f}  (every stat read, no more)")
+    print(f"agent memory {rss_mb:.1f} MB RSS  (bound {RSS_BOUND_MB:.0f})")
+    sys.exit(agent_ms > TOP_BOUND * top_ms or rss_mb > RSS_BOUND_MB)
+
+
+def running() -> list[str]:
+    return [name for name in os.listdir("/proc") if name.isdigit()]
+
+
+def spawn(count: int) -> list[subprocess.Popen[bytes]]:
+    return [subprocess.Popen(["sleep", "600"]) for _ in range(count)]
+
+
+def agent_cost(reports: int) -> tuple[float, float, int]:
+    """CPU ms a report, RSS in MB, processes in the table."""
+    with tempfile.TemporaryDirectory() as state, ToyHub(free_port()) as sink:
+        environ = {"API": sink.address, "AGENT_ID": "bench", "AGENT_TOKEN": "t", "STATE_DIR": state, "INTERVAL": "1"}
+        agent = subprocess.Popen(
+            [sys.executable, "-m", "agent", "--config", os.devnull],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "MALLOC_ARENA_MAX": "1", **environ},
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            sink.wait_for(lambda: len(sink.reports) >= SETTLED_REPORTS, 60)
+            time.sleep(0.5)  # between two reports
+            first, before = len(sink.reports), cpu_ms(agent.pid)
+            sink.wait_for(lambda: len(sink.reports) >= first + reports, reports + 60)
+            time.sleep(0.5)
+            spent = (cpu_ms(agent.pid) - before) / (len(sink.reports) - first)
+            return spent, rss(agent.pid), sink.reports[-1]["procsTotal"]
+        finally:
+            agent.terminate()
+            agent.wait()
+
+
+def cpu_ms(pid: int) -> float:
+    """On the CPU so far: every thread to the nanosecond, ended children to the tick."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    own = sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e6
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return own + (int(fields[13]) + int(fields[14])) * 1000 / os.sysconf("SC_CLK_TCK")
+
+
+def rss(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1048576
+
+
+def top_cost(rounds: int) -> float:
+    """CPU ms of one round of `top -b`, its start taken off."""
+    return (children_ms(top(rounds + 1)) - children_ms(top(1))) / rounds
+
+
+def top(rounds: int) -> list[str]:
+    return ["top", "-b", "-w", "512", "-d", "0.5", "-n", str(rounds)]
+
+
+def children_ms(argv: list[str]) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(argv, stdout=subprocess.DEVNULL, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+def floor_cost() -> float | None:
+    """CPU ms of the same reads in C; None without a compiler."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        program = str(Path(folder) / "procstat")
+        subprocess.run([compiler, "-O2", "-o", program, str(ROOT / "bench/floor/procstat.c")], check=True)
+        return float(subprocess.run([program, "50"], capture_output=True, text=True, check=True).stdout.split()[0])
+
+
+if __name__ == "__main__":
+    main()
