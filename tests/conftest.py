@@ -30,7 +30,7 @@ def surroundings() -> None:
 surroundings()
 django.setup()  # the cast imports models
 
-pytest_plugins = ["tests.cast", "tests.frame.toy_topic"]
+pytest_plugins = ["tests.cast", "tests.frame.toy_topic", "tests.groups"]
 
 
 @pytest.fixture(scope="session")
