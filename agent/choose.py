@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from heapq import nlargest
-
 from agent.proctable import Process
 
 LIMIT = 500
@@ -16,6 +14,5 @@ def busiest(processes: list[Process], watched: set[int], limit: int = LIMIT) -> 
     """
     if len(processes) <= limit:
         return processes
-    kept = nlargest(limit, processes, key=lambda p: (p.pid in watched, p.cpu or 0.0, p.rss_pages, -p.pid))
-    kept.sort(key=lambda p: p.pid)
-    return kept
+    kept = sorted(processes, key=lambda p: (p.pid in watched, p.cpu or 0.0, p.rss_pages, -p.pid))[-limit:]
+    return sorted(kept, key=lambda p: p.pid)

@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ class HostReadings:
 
     def _disks(self) -> Reading:
         counters = psutil.disk_io_counters(perdisk=True) or {}
-        real = _physical(list(counters), "/sys/block", ("loop", "ram", "dm-", "md", "zram"))
+        real = _physical(tuple(counters), "/sys/block", ("loop", "ram", "dm-", "md", "zram"))
         return {
             "diskReadBps": self._rate("read", sum(counters[d].read_bytes for d in real)),
             "diskWriteBps": self._rate("write", sum(counters[d].write_bytes for d in real)),
@@ -66,7 +67,7 @@ class HostReadings:
 
     def _network(self) -> Reading:
         counters = psutil.net_io_counters(pernic=True)
-        real = _physical(list(counters), "/sys/class/net", ("lo", "veth", "docker", "br-", "virbr"))
+        real = _physical(tuple(counters), "/sys/class/net", ("lo", "veth", "docker", "br-", "virbr"))
         return {
             "netRxBps": self._rate("rx", sum(counters[n].bytes_recv for n in real)),
             "netTxBps": self._rate("tx", sum(counters[n].bytes_sent for n in real)),
@@ -81,7 +82,8 @@ class HostReadings:
         return round((total - before[1]) / max(now - before[0], 0.001), 1)
 
 
-def _physical(names: list[str], folder: str, virtual: tuple[str, ...]) -> list[str]:
+@lru_cache(maxsize=8)
+def _physical(names: tuple[str, ...], folder: str, virtual: tuple[str, ...]) -> list[str]:
     """The devices that are hardware, so that bytes through a stack of them count once; else the unstacked ones."""
     present = [n for n in names if os.path.exists(f"{folder}/{n}")]
     real = [n for n in present if os.path.exists(f"{folder}/{n}/device")]

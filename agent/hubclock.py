@@ -47,8 +47,6 @@ class HubClock:
             moment = parsedate_to_datetime(header or "")
         except (TypeError, ValueError):  # TypeError is what Python 3.9 raises
             return
-        if moment is None:
-            return
         told = moment.timestamp()
         # A whole second cannot correct what is known better: only a real difference counts.
         if self._offset is None or not told - 0.5 <= self.now() <= told + 2 * _DATE_HEADER_COARSENESS:

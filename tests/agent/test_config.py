@@ -57,7 +57,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
 )
 def test_a_wrong_value_is_named(name: str, value: str) -> None:
     with pytest.raises(config.ConfigError) as caught:
-        load(**{name: value})
+        load(Path("/dev/null"), **{name: value})
     assert len(caught.value.problems) == 1
     assert name in caught.value.problems[0]
     assert value in caught.value.problems[0]

@@ -14,6 +14,7 @@ from agent.managers import base, systemd
 from agent.managers.base import ManagerError
 from agent.managers.supervisord import Supervisord
 from agent.managers.sysv import SysV
+from agent.proctable import start_ticks
 from agent.servicetable import ServiceTable
 from tests.agent.conftest import eventually
 
@@ -73,7 +74,7 @@ def test_systemctl_show_is_read_whole() -> None:
     blocks = systemd.parse(SHOWN.format(pid=os.getpid()))
     redis, nginx, dbus = (systemd._service(block) for block in blocks)
     assert redis.facts["mainPid"] == os.getpid()
-    assert redis.facts["startTicks"] == base.start_ticks(os.getpid())
+    assert redis.facts["startTicks"] == start_ticks(os.getpid())
     assert redis.facts["since"] == "2026-11-23T04:58:09Z"
     assert (redis.facts["nRestarts"], redis.facts["memMB"], redis.facts["tasks"]) == (3, 8.0, 5)
     assert redis.possible == ("start", "stop", "restart")
@@ -189,7 +190,7 @@ def test_supervised_programs_are_listed_in_the_common_words(supervisor: str) -> 
     assert set(services) == {"web", "broken", "shortlived", "jobs:one"}
     web = services["web"].facts
     assert (web["activeState"], web["subState"]) == ("active", "running")
-    assert web["startTicks"] == base.start_ticks(web["mainPid"])
+    assert web["startTicks"] == start_ticks(web["mainPid"])
     assert web["since"].endswith("Z")
     assert services["broken"].facts["activeState"] == "inactive"
     assert services["broken"].possible == ("start", "stop", "restart")

@@ -48,7 +48,10 @@ def test_times_go_there_and_back() -> None:
 
 def test_waits_double_to_a_cap_with_jitter_and_start_again() -> None:
     backoff = Backoff(first=1, cap=8)
-    rounds = [[backoff.next() for _ in range(10)] for _ in (backoff.reset() for _ in range(50))]
+    rounds = []
+    for _ in range(50):
+        rounds.append([backoff.next() for _ in range(10)])
+        backoff.reset()
     longest = [max(column) for column in zip(*rounds, strict=True)]
     assert longest[0] <= 1
     assert longest[1] <= 2
