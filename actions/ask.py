@@ -114,7 +114,6 @@ def _join(question: Question, active: Command) -> Asked:
         raise Problem(409, _("%(who)s asked to %(cmd)s it at %(since)s, and that is not over yet.") % words)
     with transaction.atomic():
         _write("command.joined", question, active)
-        lifecycle.announce(active)
     return Asked(active, joined=True)
 
 

@@ -34,7 +34,7 @@ def write(
     reason: str = "",
     facts: dict[str, Any] | None = None,
 ) -> AuditEntry:
-    """Write one entry; server, verb and target come from the command where there is one."""
+    """Write one entry and announce it; server, verb and target come from the command where there is one."""
     if not connection.in_atomic_block:
         raise OutsideTransaction(event)
     entry = AuditEntry.objects.create(
@@ -52,8 +52,13 @@ def write(
         reason=reason,
         facts=facts or {},
     )
-    live.announce("audit:all")
+    live.announce("audit:all", *(_topics(command) if command else ()))
     return entry
+
+
+def _topics(command: Command) -> tuple[str, ...]:
+    server = command.server_id
+    return f"command:{command.pk}", f"commands:{server}", f"services:{server}", "fleet:all"
 
 
 def name_of(user: AbstractBaseUser) -> str:

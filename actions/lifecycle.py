@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from actions import audit, states, wire
 from actions.judge import Judgement, judge
 from actions.models import Command
-from pmonitor import live, logs
+from pmonitor import logs
 from pmonitor.problems import Problem
 from servers import states as server_states
 from servers.models import Server
@@ -210,7 +210,6 @@ def _keep(command: Command, actor: Actor, ending: Judgement, evidence: dict[str,
     rows = Command.objects.filter(pk=command.pk, state=command.state)
     if rows.update(evidence=evidence, verdict=ending.verdict, facts=ending.facts):
         audit.write("command.evidence", actor=actor.name, address=actor.address, command=command, facts=ending.facts)
-        announce(command)
 
 
 def _expected(command: Command) -> wire.Observation | None:
@@ -251,13 +250,6 @@ def _record(command: Command, old: str, actor: Actor, reason: str, facts: dict[s
         facts=facts,
     )
     log.info("command.moved", command=str(command.uuid), old=old, new=command.state, actor=actor.name)
-    announce(command)
-
-
-def announce(command: Command) -> None:
-    """Let the open pages show this command anew, after the commit."""
-    number, server = command.pk, command.server_id
-    live.announce(f"command:{number}", f"commands:{server}", f"services:{server}", "fleet:all")
 
 
 def _wake(command: Command) -> None:

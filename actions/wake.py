@@ -15,7 +15,7 @@ from psycopg import sql
 
 from actions import lifecycle, states
 from actions.models import Command
-from pmonitor import logs, stopping
+from pmonitor import live, logs, stopping
 
 log = logs.get(__name__)
 LOOK_EVERY_SEC = 2.0  # at the table, while nothing listens
@@ -66,6 +66,7 @@ class Bells:
             if self.task is None:
                 stopping.on_stop(self.release_all)
             self.task = loop.create_task(self._listen_for_ever())
+            live.loop = loop  # what this process's threads announce needs no event loop of its own
 
     async def _listen_for_ever(self) -> None:
         while True:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import requests
-from django.db import connection, transaction
+from asgiref.testing import ApplicationCommunicator
+from django.db import OperationalError, connection, transaction
 
 from actions import lifecycle, states
 from actions.models import Command
+from actions.queue import QueueConsumer
+from servers import agents
 from servers.models import Server
 from tests.actions.making import NGINX, ago, command
 from tests.actions.web_process import Polling, WebProcess, sessions, web_process
@@ -119,6 +123,32 @@ def test_it_is_delivered_though_the_listening_connection_was_killed(
     again = waiting(web, agent_token)
     asked(web1, "b.service")
     assert again.done().status_code == 200
+
+
+def test_a_notice_that_names_no_server_is_passed_over(web: WebProcess, web1: Server, agent_token: str) -> None:
+    polling = waiting(web, agent_token)
+    with connection.cursor() as cursor:
+        cursor.execute("NOTIFY commands, 'nonsense'")
+    asked(web1)
+    assert polling.done().status_code == 200
+
+
+def test_a_database_that_fails_is_said_in_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_args: object) -> None:
+        raise OperationalError("the connection is lost")
+
+    monkeypatch.setattr(agents, "server_for", away)
+    sent = asyncio.run(_sent_by_the_consumer())
+    assert sent[0]["status"] == 503
+    assert b"try again" in sent[1]["body"]
+
+
+async def _sent_by_the_consumer() -> list[Any]:
+    route = {"kwargs": {"agent": "srv-web-01"}}
+    scope = {"type": "http", "method": "GET", "query_string": b"", "headers": [], "url_route": route}
+    caller = ApplicationCommunicator(QueueConsumer.as_asgi(), scope)
+    await caller.send_input({"type": "http.request", "body": b""})
+    return [await caller.receive_output(5) for _ in range(2)]
 
 
 def test_an_agent_that_leaves_takes_nothing(web: WebProcess, web1: Server, agent_token: str) -> None:
