@@ -31,6 +31,7 @@ NAV = (
     Place("servers:fleet", pgettext_lazy("navigation", "Fleet"), "fleet", "g f"),
     Place("actions:audit", _("Audit"), "audit", "g u"),
 )
+LANGUAGE_NAMES = (("en", "English"), ("ro", "Română"))  # each in its own language
 ROLE_WORDS = {access.VIEWER: _("viewer"), access.OPERATOR: _("operator"), access.ADMIN: _("admin")}
 
 
@@ -43,15 +44,13 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "role": role,
         "role_word": ROLE_WORDS.get(role or "", ""),
         "version": settings.VERSION,
+        "language": get_language(),
         "theme": theme if theme in THEMES else "",
         "other_language": next((pair for pair in LANGUAGE_NAMES if pair[0] != get_language()), None),
         "nav": [_entry(request, place) for place in NAV] if role else [],
         "now_ms": int(time.time() * 1000),
         "units": " ".join(show.unit_words().values()),
     }
-
-
-LANGUAGE_NAMES = (("en", "English"), ("ro", "Română"))  # each in its own language
 
 
 def _entry(request: HttpRequest, place: Place) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def made(request: HttpRequest) -> dict[str, Any]:
     if not form.is_valid():
         return {"form": form}
     chosen = form.cleaned_data
-    by = User.objects.get(pk=request.user.pk)
+    by = User.objects.get(username=request.user.get_username())
     secret = enrolment.new_key(uses=chosen["uses"], minutes=chosen["minutes"], group=chosen["group"], created_by=by)
     key = EnrolmentKey.objects.select_related("group").get(prefix=secret[: secrets.PREFIX_LENGTH])
     return {"form": form, "secret": secret, "key": key} | steps(key)

@@ -9,7 +9,7 @@ const QUIET = 5000, DEAD = 15000, OFFLINE = 10000, REFRESH = 60000, SLOWEST = 15
 const state = document.getElementById('live'), body = document.body;
 const seen = new Set();          // rows on the screen
 const watched = new Map();       // topic -> the version this socket was told
-let socket = null, tries = 0, heard = Date.now(), data = hubNow(), lostAt = 0, nextAt = 0, waiting = 0, fresh = true;
+let socket = null, tries = 0, heard = Date.now(), data = hubNow(), lostAt = Date.now(), nextAt = 0, waiting = 0, fresh = true;
 
 const lists = new IntersectionObserver(entries => {
   for (const {target, isIntersecting} of entries) isIntersecting ? seen.add(target) : seen.delete(target);
@@ -146,5 +146,4 @@ if (state) {
   setInterval(() => say(wanted(), true), REFRESH);
   wanted();
   connect();
-  state.dataset.state = 'live';
 }

@@ -79,8 +79,8 @@ document.addEventListener('keydown', event => {
 /* Palette: arrows choose, Enter goes there; the list is fetched as one types. */
 const palette = $('#palette');
 function choose(by) {
-  const options = [...palette.querySelectorAll('[role=option]')];
-  if (!options.length) return;
+  const options = [...palette.querySelectorAll('[data-href]')];
+  if (!options.length) return $('input', palette).removeAttribute('aria-activedescendant');
   const now = options.findIndex(option => option.ariaSelected === 'true');
   const next = by ? (now + by + options.length) % options.length : 0;
   options.forEach((option, place) => { option.ariaSelected = String(place === next); });
@@ -90,8 +90,12 @@ function choose(by) {
 palette?.addEventListener('keydown', event => {
   const by = {ArrowDown: 1, ArrowUp: -1}[event.key];
   if (by) { event.preventDefault(); choose(by); }
-  const chosen = event.key === 'Enter' && $('[aria-selected=true] a', palette);
-  if (chosen) { event.preventDefault(); location.assign(chosen.href); }
+  const chosen = event.key === 'Enter' && $('[aria-selected=true]', palette);
+  if (chosen) { event.preventDefault(); location.assign(chosen.dataset.href); }
+});
+palette?.addEventListener('click', event => {
+  const chosen = event.target.closest('[data-href]');
+  if (chosen) location.assign(chosen.dataset.href);
 });
 palette?.addEventListener('htmx:afterSwap', () => choose(0));
 

@@ -1,0 +1,53 @@
+"""What every page is held to: accessible, nothing overflows, no style in the markup, nothing from elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.hosts.waiting import eventually
+
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+WIDTHS = (1440, 1024, 390, 320)
+
+CUT = """() => {
+  const titled = element => element.closest('[title]') || element.querySelector('[title]')
+    || element.closest('tr, li')?.querySelector('[title]');
+  const cut = element => element.offsetWidth > 4 && element.scrollWidth > element.clientWidth + 1
+    && getComputedStyle(element).overflowX !== 'visible' && !element.closest('.hide, .skip');
+  return [...document.querySelectorAll('th, td, .clip, h1, h2, button, a.btn')]
+    .filter(element => cut(element) && !titled(element)).map(element => element.outerHTML.slice(0, 160));
+}"""
+
+
+def accessible(page: Page) -> None:
+    """Axe finds nothing."""
+    found: Any = Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}}).response
+    said = [(one["id"], [node["html"][:200] for node in one["nodes"]][:3]) for one in found["violations"]]
+    assert not said, said
+
+
+def fits(page: Page, width: int) -> None:
+    """Nothing is wider than the window, no text is cut without its whole in a title."""
+    page.set_viewport_size({"width": width, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(CUT) == []
+
+
+def watch_console(page: Page) -> list[str]:
+    """A list that fills with the page's errors, the Content-Security-Policy's among them."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    return said
+
+
+def open_live(page: Page, address: str, topic: str) -> None:
+    """Open a page and wait until the hub was told that it watches a topic that begins so."""
+    said: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: said.append(str(frame))))
+    page.goto(address)
+    eventually(lambda: page.wait_for_timeout(20) or any(f'"{topic}' in frame for frame in said), bool)
+    page.wait_for_timeout(400)  # the answer may be empty, which Playwright does not tell
