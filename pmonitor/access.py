@@ -30,10 +30,11 @@ def role_of(user: AbstractBaseUser | AnonymousUser) -> str | None:
     """The user's highest role, or None: not signed in, not active, or in none of the groups."""
     if not user.is_authenticated or not user.is_active:
         return None
-    if not hasattr(user, "_role"):
-        names = {ADMIN} if user.is_superuser else set(user.groups.values_list("name", flat=True))  # type: ignore[union-attr]
-        user._role = next((role for role in reversed(ROLES) if role in names), None)  # type: ignore[union-attr]
-    role: str | None = user._role  # type: ignore[union-attr]
+    person: Any = user
+    if not hasattr(person, "_role"):
+        names = {ADMIN} if person.is_superuser else set(person.groups.values_list("name", flat=True))
+        person._role = next((role for role in reversed(ROLES) if role in names), None)
+    role: str | None = person._role
     return role
 
 

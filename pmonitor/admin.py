@@ -20,7 +20,7 @@ admin.site.unregister(Group)  # the three roles are fixed
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin):
+class PersonAdmin(UserAdmin[User]):
     """A person's role is the highest of their groups; single permissions and is_staff are not used."""
 
     list_display = ("username", "first_name", "last_name", "email", "is_active", "last_login")

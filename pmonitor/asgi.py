@@ -22,12 +22,10 @@ application = ProtocolTypeRouter(
         "http": URLRouter(
             [
                 # The long-poll holds neither a thread nor a database connection, so it stands before Django's handler.
-                path("api/actions/queue/<str:agent>", QueueConsumer.as_asgi()),
-                re_path(r"", django_application),
+                path("api/actions/queue/<str:agent>", QueueConsumer.as_asgi()),  # type: ignore[arg-type]
+                re_path(r"", django_application),  # type: ignore[arg-type]
             ]
         ),
-        "websocket": AllowedHostsOriginValidator(
-            AuthMiddlewareStack(URLRouter([path("ws", PageConsumer.as_asgi())]))
-        ),
+        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([path("ws", PageConsumer.as_asgi())]))),
     }
 )

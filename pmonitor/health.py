@@ -10,6 +10,7 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
@@ -118,5 +119,5 @@ def _user_of(request: HttpRequest) -> Any:
     try:
         by_token = BearerAuthentication().authenticate(request)
     except AuthenticationFailed:
-        return access.AnonymousUser()
+        return AnonymousUser()
     return by_token[0] if by_token else request.user

@@ -29,7 +29,7 @@ def configure(form: str, level: str) -> None:
     """Route structlog and the standard library through one handler on stderr; form is json, text or auto."""
     plain = form == "text" or (form == "auto" and sys.stderr.isatty())
     renderer = structlog.dev.ConsoleRenderer() if plain else structlog.processors.JSONRenderer()
-    final = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
+    final: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
     if not plain:
         final.insert(1, structlog.processors.format_exc_info)
     formatter = {"()": structlog.stdlib.ProcessorFormatter, "foreign_pre_chain": SHARED, "processors": final}
@@ -40,9 +40,7 @@ def configure(form: str, level: str) -> None:
             "formatters": {"lines": formatter},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
             "root": {"handlers": ["stderr"], "level": level},
-            "loggers": {
-                name: {"level": "WARNING"} for name in ("daphne", "asyncio", "axes", "django.request")
-            },
+            "loggers": {name: {"level": "WARNING"} for name in ("daphne", "asyncio", "axes", "django.request")},
         }
     )
     structlog.configure(

@@ -14,7 +14,7 @@ from drf_spectacular.views import SpectacularAPIView
 from pmonitor.access import VIEWER, RolePermission, viewer_required
 
 
-class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
+class BearerScheme(OpenApiAuthenticationExtension):
     """How a user's token is sent."""
 
     target_class = "pmonitor.tokens.BearerAuthentication"
@@ -24,7 +24,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
         return {"type": "http", "scheme": "bearer", "description": "`manage.py api_token USER` prints one."}
 
 
-class AgentScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
+class AgentScheme(OpenApiAuthenticationExtension):
     """How an agent's token is sent."""
 
     target_class = "servers.agents.AgentAuthentication"
@@ -35,7 +35,7 @@ class AgentScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
         return {"type": "apiKey", "in": "header", "name": "X-Agent-Token", "description": said}
 
 
-class Schema(SpectacularAPIView):  # type: ignore[misc]
+class Schema(SpectacularAPIView):
     """OpenAPI 3, as YAML or JSON by what the caller accepts."""
 
     access = VIEWER

@@ -10,7 +10,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
-from django.utils import translation
+from django.utils.translation.trans_real import parse_accept_lang_header
 
 from pmonitor import access, live
 
@@ -19,7 +19,7 @@ LEASE_SEC = 180.0
 NOT_SIGNED_IN, COME_AGAIN = 4401, 1012
 
 
-class PageConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class PageConsumer(AsyncWebsocketConsumer):
     """A page sends {"watch": {"row:12": "its version", …}, "leave": ["row:7", …]} and receives HTML fragments.
 
     To watch a topic again is to ask for it when the version is not the newest. Every message is answered at least with
@@ -88,15 +88,15 @@ class PageConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         return live.View(self._language(), str(self.role))
 
     def _language(self) -> str:
-        chosen: Any = self.scope["cookies"].get(settings.LANGUAGE_COOKIE_NAME, "")
+        chosen: str = self.scope["cookies"].get(settings.LANGUAGE_COOKIE_NAME, "")
         return chosen if chosen in dict(settings.LANGUAGES) else self._accepted()
 
     def _accepted(self) -> str:
         headers = dict(self.scope["headers"])
         accepted = headers.get(b"accept-language", b"").decode("latin-1")
-        for code, _ in translation.trans_real.parse_accept_lang_header(accepted):
+        for code, _ in parse_accept_lang_header(accepted):
             if code.split("-")[0] in dict(settings.LANGUAGES):
-                return code.split("-")[0]
+                return str(code.split("-")[0])
         return str(settings.LANGUAGE_CODE)
 
 

@@ -42,7 +42,7 @@ urlpatterns = [
     path("pretending", Pretending.as_view()),
     path("misspelt", Misspelt.as_view()),
     path("fine-api", access.ViewerApi.as_view()),
-    path("public", access.public(reason="a test")(bare.__class__(bare.__code__, bare.__globals__))),
+    path("public", access.public(reason="a test")(lambda request: HttpResponse())),
     path("inner/", include((inner, "inner"))),
 ]
 
@@ -101,5 +101,7 @@ def test_deploy_checks_are_clean_with_the_settings_of_the_compose_file() -> None
     root = Path(__file__).resolve().parent.parent.parent
     ended = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
-    ended = subprocess.run(command, cwd=root, env={**environment, "HUB_URL": ""}, capture_output=True, check=False)
+    ended = subprocess.run(
+        command, cwd=root, env={**environment, "HUB_URL": ""}, text=True, capture_output=True, check=False
+    )
     assert ended.returncode != 0  # so the command above can fail

@@ -54,13 +54,19 @@ def test_repeated_headers_of_a_scope_are_one_list() -> None:
 
 
 def answered(request: HttpRequest) -> HttpResponse:
-    return client.ClientMiddleware(lambda request: HttpResponse("secure" if request.is_secure() else "plain"))(request)
+    response = client.ClientMiddleware(scheme)(request)
+    assert isinstance(response, HttpResponse)
+    return response
 
 
-@pytest.mark.parametrize(("peer", "scheme"), [("10.0.0.1", b"secure"), ("203.0.113.9", b"plain")])
-def test_only_a_trusted_proxy_says_that_it_came_over_tls(peer: str, scheme: bytes) -> None:
+def scheme(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("secure" if request.is_secure() else "plain")
+
+
+@pytest.mark.parametrize(("peer", "said"), [("10.0.0.1", b"secure"), ("203.0.113.9", b"plain")])
+def test_only_a_trusted_proxy_says_that_it_came_over_tls(peer: str, said: bytes) -> None:
     request = RequestFactory().get("/", headers={"X-Forwarded-Proto": "https"}, REMOTE_ADDR=peer)
-    assert answered(request).content == scheme
+    assert answered(request).content == said
 
 
 def test_no_header_reaches_the_key_that_says_tls() -> None:

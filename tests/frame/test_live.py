@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connections, transaction
@@ -176,7 +177,7 @@ def test_the_layer_may_fail_for_a_while(toy: Toy, viewer: User, monkeypatch: pyt
     monkeypatch.setattr(live, "AGAIN_SEC", 0.1)
 
     async def play() -> None:
-        layer: Any = live.get_channel_layer()
+        layer: Any = get_channel_layer()
         async with Page(viewer) as page:
             await page.watch(a=toy.version)
             await asyncio.sleep(0.1)
