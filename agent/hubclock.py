@@ -13,7 +13,10 @@ def parse(text: object) -> float:
     """Epoch seconds of an ISO 8601 time with a zone; raises ValueError for anything else."""
     if not isinstance(text, str):
         raise ValueError(f"{text!r} is not a time")  # noqa: TRY004 - one error for every wrong value
-    moment = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith(("Z", "z")) else text)
+    try:
+        moment = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith(("Z", "z")) else text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a time") from error
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
     return moment.timestamp()

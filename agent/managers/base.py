@@ -88,8 +88,10 @@ def _collect(process: subprocess.Popen[bytes], seconds: float, limit: int) -> tu
     """What the process prints until it ends; False when it did not end in time and was killed."""
     deadline = time.monotonic() + seconds
     output = b""
+    readable = select.poll()  # select() stops at descriptor 1023, and the process table keeps many open
     pipe = process.stdout
     assert pipe is not None  # noqa: S101 - told to the type checker
+    readable.register(pipe, select.POLLIN)
     with pipe:
         while True:
             left = deadline - time.monotonic()
@@ -97,7 +99,7 @@ def _collect(process: subprocess.Popen[bytes], seconds: float, limit: int) -> tu
                 process.kill()
                 process.wait()
                 return output, False
-            if select.select([pipe], [], [], min(left, 0.1))[0]:
+            if readable.poll(1000 * min(left, 0.1)):
                 chunk = os.read(pipe.fileno(), 65536)
                 if not chunk:
                     break

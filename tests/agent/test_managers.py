@@ -113,6 +113,15 @@ def test_a_daemon_that_keeps_the_pipe_holds_nobody_up() -> None:
     assert time.monotonic() - started < 3
 
 
+def test_many_open_descriptors_do_not_matter() -> None:
+    held = [os.open("/dev/null", os.O_RDONLY) for _ in range(1100)]
+    try:
+        assert base.run(["echo", "ok"], 10).output == "ok"
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+
+
 def test_a_missing_program_is_a_manager_error() -> None:
     with pytest.raises(ManagerError, match="no-such-program"):
         base.run(["no-such-program"], 1)

@@ -58,10 +58,14 @@ def test_cpu_of_a_burning_process_rises_and_falls(spawn: Spawn) -> None:
     burning = spawn(sys.executable, "-c", "while True: pass")
     table = ProcTable()
     table.sample()
-    time.sleep(1)
-    assert of(table.sample(), burning.pid)["cpu"] > 25  # of one core, on a busy machine
+    used, since = sum(psutil.Process(burning.pid).cpu_times()[:2]), time.monotonic()
+    time.sleep(2)
+    cpu = of(table.sample(), burning.pid)["cpu"]
+    used, since = sum(psutil.Process(burning.pid).cpu_times()[:2]) - used, time.monotonic() - since
+    assert cpu > 1
+    assert cpu == pytest.approx(100 * used / since, abs=15)  # whatever a busy machine gave it
     burning.send_signal(signal.SIGSTOP)
-    time.sleep(0.1)
+    eventually(lambda: psutil.Process(burning.pid).status() == psutil.STATUS_STOPPED)
     table.sample()
     time.sleep(0.3)
     stopped = of(table.sample(), burning.pid)
