@@ -37,13 +37,14 @@ def write(
     """Write one entry and announce it; server, verb and target come from the command where there is one."""
     if not connection.in_atomic_block:
         raise OutsideTransaction(event)
+    number = None if server is None else server.pk
     entry = AuditEntry.objects.create(
         at=timezone.now(),
         event=event,
         actor=actor,
         actor_user=user,
         address=address,
-        server=command.server if command else server,
+        server_id=command.server_id if command else number,
         command=command,
         cmd=command.cmd if command else cmd,
         target=command.target if command else target,

@@ -60,7 +60,11 @@ class Agents:
 
     async def _agent(self, name: str, token: str) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        lines = [f"GET /api/actions/queue/{name}?wait=50 HTTP/1.1", "Host: localhost", f"X-Agent-Token: {token}"]
+        lines = [
+            f"GET /api/actions/queue/{name}?wait={random.randint(20, 55)} HTTP/1.1",
+            "Host: localhost",
+            f"X-Agent-Token: {token}",
+        ]
         while True:
             writer.write("\r\n".join([*lines, "", ""]).encode())
             self.waiting += 1

@@ -280,3 +280,9 @@ def test_a_move_is_announced_after_its_commit(
         lifecycle.claim(web1)
         assert sent == []
     assert {f"command:{queued.pk}", f"commands:{web1.pk}", f"services:{web1.pk}", "fleet:all", "audit:all"} <= set(sent)
+
+
+def test_a_claim_costs_three_statements_a_command(web1: Server, django_assert_num_queries: Any) -> None:
+    command(web1)
+    with django_assert_num_queries(5):  # look, savepoint of the test's transaction, move, entry, release
+        lifecycle.claim(web1)

@@ -112,7 +112,7 @@ def test_htmx_gets_the_row_as_it_is_now(as_operator: Client, web1: Server) -> No
     row = service(web1)
     answer = as_operator.post(CONFIRM, GIVEN, headers=HTMX)
     shown = text(answer)
-    assert answer["HX-Trigger"] == "pm:asked"
+    assert answer["HX-Trigger-After-Swap"] == "pm:asked"
     assert f'<template><tr id="svc-{row.pk}" hx-swap-oob="true"' in shown
     assert "Queued" in shown
     assert "Restart nginx.service is queued." in shown
