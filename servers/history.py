@@ -83,13 +83,12 @@ def recent(
     averages = ", ".join(f"avg({METRICS[metric]})" for metric in metrics)
     query = (
         f"SELECT server_id, date_bin('1 minute', sampled_at, 'epoch'), {averages} FROM {HOST_READINGS}"  # noqa: S608
-        " WHERE server_id = ANY(%s) AND sampled_at >= %s GROUP BY 1, 2"
+        " WHERE server_id = ANY(%s) AND sampled_at >= %s AND sampled_at < %s GROUP BY 1, 2"
     )
-    for server, minute, *values in _rows(query, [list(server_ids), first]):
+    for server, minute, *values in _rows(query, [list(server_ids), first, last + timedelta(minutes=1)]):
         slot = (minute - first) // timedelta(minutes=1)
         for metric, value in zip(metrics, values, strict=True):
-            if slot < minutes:
-                series[server][metric][slot] = value
+            series[server][metric][slot] = value
     return series
 
 

@@ -35,16 +35,16 @@ READING = """reading AS (
         %(mem_total_mb)s, %(swap_used_mb)s, %(swap_total_mb)s, %(load1)s, %(load5)s, %(load15)s, %(disk_read_bps)s,
         %(disk_write_bps)s, %(net_rx_bps)s, %(net_tx_bps)s))"""
 SNAPSHOT = """snapshot AS (
-    INSERT INTO servers_processsnapshot VALUES (%(server)s, %(sampled)s, %(ts)s, %(total)s, %(procs)s))"""
+    INSERT INTO servers_processsnapshot SELECT %(server)s, %(sampled)s, %(ts)s, %(total)s, procs FROM packed)"""
 ALIVE = """alive AS (
     UPDATE servers_server SET state = 'up', state_since = %(received)s
     WHERE id = %(server)s AND state <> 'up' RETURNING id)"""
 SEEN = "received_at = %(received)s, interval_sec = %(interval)s, seq = seq + 1, recent_ts = %(recent)s"
 NEWER = """, sampled_at = %(sampled)s, cpu = %(cpu)s, mem_used_mb = %(mem_used_mb)s, mem_total_mb = %(mem_total_mb)s,
     load1 = %(load1)s, uptime_sec = %(uptime)s, procs_total = %(total)s, top_name = %(top_name)s, top_cpu = %(top_cpu)s,
-    readings = %(readings)s, facts = facts || %(facts)s, procs = %(procs)s"""
-WRITE = """WITH {raw} UPDATE servers_newest SET {values} WHERE server_id = %(server)s
-    RETURNING (SELECT count(*) FROM alive)"""
+    readings = %(readings)s, facts = facts || %(facts)s, procs = (SELECT procs FROM packed)"""
+WRITE = """WITH packed AS (SELECT %(procs)s::bytea AS procs), {raw}
+    UPDATE servers_newest SET {values} WHERE server_id = %(server)s RETURNING (SELECT count(*) FROM alive)"""
 
 
 class Stored(NamedTuple):
