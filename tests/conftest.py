@@ -9,6 +9,7 @@ import django
 import psutil
 import psycopg
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import TransactionTestCase
@@ -29,6 +30,7 @@ def surroundings() -> None:
 
 surroundings()
 django.setup()  # the cast imports models
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick; its strength is not tested
 
 pytest_plugins = ["tests.cast", "tests.frame.toy_topic", "tests.groups"]
 
