@@ -10,11 +10,12 @@ from django.utils.translation import gettext as _
 from actions import audit, lifecycle, settling, states
 from actions.models import Command
 from pmonitor.problems import Problem, bad
-from servers.models import Server, Service
+from servers.models import Newest, Server, Service
 
 DELIVER_WITHIN = (10, 30 * 86_400)  # seconds
 EXECUTE_WITHIN = (5, 3_600)  # seconds
 REASON_LENGTH = 200  # characters
+TARGET_LENGTH = 255  # characters
 ATTEMPTS = 3
 
 
@@ -91,15 +92,26 @@ def wrong_fields(cmd: str, reason: str, deliver_within: int, execute_within: int
     return wrong
 
 
-def _service(question: Question) -> Service:
+def _service(question: Question) -> Service | None:
+    """The service as listed; None where the agent lists none at all and so has to judge the target itself."""
     services = Service.objects.filter(server=question.server, name=question.target.replace("\0", ""))
-    service = services.first()
+    service: Service | None = services.first()
+    if service is None and _target_is_sane(question) and _lists_nothing(question.server):
+        return None
     if service is None:
         raise bad({"target": _("is no service that this server has reported")})
     if question.cmd not in service.verbs:
         words = {"cmd": question.cmd, "target": question.target}
         raise Problem(409, _("The agent of this server does not offer to %(cmd)s %(target)s.") % words)
     return service
+
+
+def _target_is_sane(question: Question) -> bool:
+    return 0 < len(question.target) <= TARGET_LENGTH and question.target.isprintable()
+
+
+def _lists_nothing(server: Server) -> bool:
+    return Newest.objects.filter(server=server, services_at__isnull=True).exists()
 
 
 def _active(question: Question) -> Command | None:
@@ -119,7 +131,7 @@ def _join(question: Question, active: Command) -> Asked:
 
 def _queue(
     question: Question,
-    service: Service,
+    service: Service | None,
     deliver_within: int,
     execute_within: int,
     expect: dict[str, Any] | None,
@@ -135,7 +147,7 @@ def _queue(
             deliver_within=deliver_within,
             execute_within=execute_within,
             expect=expect,
-            listed=settling.listed(service),
+            listed=settling.listed(service) if service else None,
         )
     except IntegrityError as error:
         if "one_active_command_per_service" not in str(error):

@@ -137,5 +137,5 @@ def _asked(request: HttpRequest, service: Service, asked: Asked) -> HttpResponse
     row = service_rows.html(service_rows.one(service), service.server.agent_id, acting=True, oob=True)
     words = {"asked": asked, "row": row, "title": verbs.titled(asked.command.cmd, visible(asked.command.target))}
     response = render(request, "_asked.html", words)
-    response["HX-Trigger"] = "pm:asked"  # confirm.js closes the dialog
+    response["HX-Trigger-After-Swap"] = "pm:asked"  # confirm.js closes the dialog
     return response

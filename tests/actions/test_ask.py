@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from actions import states
 from actions.ask import ask
 from actions.models import AuditEntry, Command
 from pmonitor.problems import Problem
-from servers.models import Server
+from servers.models import Newest, Server
 from tests.actions.making import NGINX, command, service
 
 pytestmark = pytest.mark.django_db
@@ -84,6 +85,13 @@ def test_what_the_agent_does_not_offer_is_denied_and_on_record(web1: Server, ope
 def test_an_unknown_service_is_denied_and_on_record(web1: Server, operator: User) -> None:
     refused(operator, web1, "stop", "unheard-of.service")
     assert AuditEntry.objects.get().event == "command.denied"
+
+
+def test_an_agent_that_lists_no_services_judges_the_target_itself(web1: Server, operator: User) -> None:
+    now = timezone.now()
+    Newest.objects.create(server=web1, received_at=now, sampled_at=now)
+    assert ask(operator, web1, "restart", "sleepy").command.state == states.QUEUED
+    assert refused(operator, web1, "restart", "slee\npy").status_code == 400
 
 
 def test_a_service_of_another_server_is_unknown(web1: Server, web2: Server, operator: User) -> None:

@@ -1,0 +1,41 @@
+"""Whole processes and a real browser: nothing here touches the tests' own database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.e2e.hub import PASSWORD, Hub
+from tests.hosts.conftest import lab  # noqa: F401  # the fixture
+
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+CHROMIUM += ["--disable-component-update", "--disable-sync"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="module")
+def chromium_page() -> Iterator[Page]:
+    """One page of a fresh Chromium profile; script errors fail the test that meets them."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        page = browser.new_page(viewport={"width": 1440, "height": 900}, locale="en-GB")
+        page.set_default_timeout(15_000)
+        yield page
+        browser.close()
+
+
+def sign_in(page: Page, hub: Hub) -> None:
+    """As the first admin."""
+    page.goto(hub.url)
+    page.fill("[name=username]", "admin")
+    page.fill("[name=password]", PASSWORD)
+    page.click("button:has-text('Sign in')")
+    expect(page.locator("h1")).to_be_visible()
