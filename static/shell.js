@@ -88,6 +88,7 @@ function choose(by) {
   $('input', palette).setAttribute('aria-activedescendant', options[next].id);
 }
 palette?.addEventListener('keydown', event => {
+  if (event.key === 'Escape') { event.preventDefault(); palette.close(); }  // a search field would only be emptied
   const by = {ArrowDown: 1, ArrowUp: -1}[event.key];
   if (by) { event.preventDefault(); choose(by); }
   const chosen = event.key === 'Enter' && $('[aria-selected=true]', palette);

@@ -41,7 +41,7 @@ def test_dialogs_are_accessible_and_give_focus_back(page_as: PageAs, scheme: str
     opener = page.locator(".palette-open")
     opener.focus()
     page.keyboard.press("Control+k")
-    page.keyboard.type("pg")
+    page.keyboard.type("web")
     expect(page.locator("#palette-list [aria-selected=true]")).to_be_visible()
     accessible(page)
     page.keyboard.press("Escape")
