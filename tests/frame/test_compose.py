@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-REQUIRED = {"HUB_DOMAIN": "monitor.example.net", "SECRET_KEY": "k3y" * 25, "POSTGRES_PASSWORD": "pa55word"}
+REQUIRED = {"HUB_DOMAIN": "monitor.example.net", "SECRET_KEY": "k3y-for-tests" * 5, "POSTGRES_PASSWORD": "pa55word"}
 OURS = ("web", "worker", "migrate")
 
 
