@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.db.models import Q
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -50,6 +51,7 @@ def context(service: Service, cmd: str, form: Confirmation | None = None, proble
     errors = _errors(form) if form else {}
     return {
         "verb": verb,
+        "address": reverse("actions:confirm", args=[server.agent_id, service.name, cmd]),
         "service": service,
         "server": server,
         "host": host,

@@ -120,7 +120,7 @@ def _ask_again(
     request: HttpRequest, context: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None
 ) -> HttpResponse:
     if request.htmx:  # type: ignore[attr-defined]
-        return render(request, "_confirm.html", context)  # 200: htmx swaps no other answer into the dialog
+        return render(request, "_confirm.html", {**context, "dialog": True})  # htmx swaps in no other status than 200
     response = render(request, "confirm.html", context, status=status)
     for name, value in (headers or {}).items():
         response[name] = value

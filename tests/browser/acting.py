@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import requests
@@ -12,6 +14,14 @@ NGINX, BROKEN, CLOSED = "nginx.service", "logrotate.service", "ssh.service"
 RUNNING = {"activeState": "active", "subState": "running", "mainPid": 123, "startTicks": 4711}
 RUNNING_ANEW = {"activeState": "active", "subState": "running", "mainPid": 456, "startTicks": 9001, "settledSec": 5}
 BOOT = {"bootTime": 1_726_000_000, "ticksPerSec": 100, "cpuCount": 8}
+
+
+_numbers = count(1)
+
+
+def another(new_agent: Callable[..., Agent], listed: list[dict[str, Any]]) -> Agent:
+    """A server of its own, with these processes and three services."""
+    return new_agent(f"page-{next(_numbers)}", procs=listed, services=services(), procsTotal=1873, **BOOT)
 
 
 def proc(pid: int, cpu: float | None = 0.0, **more: Any) -> dict[str, Any]:

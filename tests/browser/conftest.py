@@ -95,13 +95,15 @@ def sign_in(browser: Browser, hub: Hub, role: str) -> Any:
         return context.storage_state()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_agent(hub: Hub) -> Callable[..., Agent]:
     """new_agent("web-99", group="Web") -> the agent of a server that has just registered and reported."""
+    keys: dict[str, str] = {}
 
     def make(agent_id: str, group: str = "Web", **first: Any) -> Agent:
-        key = hub.python("-c", NEW_KEY, group)
-        agent = Agent(hub, agent_id, key)
+        if group not in keys:
+            keys[group] = hub.python("-c", NEW_KEY, group)
+        agent = Agent(hub, agent_id, keys[group])
         agent.report(**first)
         return agent
 
@@ -111,5 +113,6 @@ def new_agent(hub: Hub) -> Callable[..., Agent]:
 NEW_KEY = """
 import sys, django; django.setup()
 from servers import enrolment, models
-print(enrolment.new_key(group=models.ServerGroup.objects.get_or_create(name=sys.argv[1])[0]))
+group = models.ServerGroup.objects.get_or_create(name=sys.argv[1])[0]
+print(enrolment.new_key(uses=1000, group=group))
 """

@@ -41,6 +41,8 @@ class Hub:
             **os.environ,
             "DATABASE_URL": urlunsplit(address._replace(path=f"/{self.database}")),
             "DATABASE_POOL": "8",
+            "LIMIT_REGISTER": "1000",
+            "LIMIT_ACTIONS": "1000",
         }
         self._server(sql.SQL("drop database if exists {} with (force)"))
         self._server(sql.SQL("create database {}"))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.acting import BOOT, CLOSED, NGINX, proc, procs, services
+from tests.browser.acting import BOOT, CLOSED, NGINX, another, proc, procs, services
 from tests.browser.conftest import PageAs
 from tests.browser.hub import Agent, Hub
 from tests.browser.looks import WIDTHS, accessible, fits, watch_console
@@ -27,16 +27,10 @@ UNMARKED = "[...document.querySelectorAll('#procs tr')].filter(row => !row.marke
 NAMES = "[...document.querySelectorAll('#procs tr:not([hidden]) th bdi.clip')].map(cell => cell.textContent)"
 
 
-@pytest.fixture(scope="module")
-def _numbers() -> list[int]:
-    return [0]
-
-
 @pytest.fixture
-def agent(new_agent: Callable[..., Agent], _numbers: list[int]) -> Agent:
+def agent(new_agent: Callable[..., Agent]) -> Agent:
     """A server of its own for each test: 500 processes and three services."""
-    _numbers[0] += 1
-    return new_agent(f"page-{_numbers[0]}", procs=procs(), services=services(), procsTotal=1873, **BOOT)
+    return another(new_agent, procs())
 
 
 def opened(page_as: PageAs, agent: Agent, role: str = "viewer", **look: Any) -> Page:
@@ -257,11 +251,10 @@ def test_a_service_that_changes_changes_its_row(page_as: PageAs, agent: Agent) -
     listed = services()
     listed[0] |= {"activeState": "failed", "subState": "exited", "mainPid": 0}
     agent.report(procs=procs(), services=listed, **BOOT)
-    expect(page.locator("#services tr", has_text=NGINX)).to_have_attribute("data-state", "failed")
+    row = page.locator("#services tr", has_text=NGINX)
+    expect(row).to_have_attribute("data-state", "failed")
     expect(page.locator("#svc-failed")).to_have_text("2")
-    expect(
-        page.locator("#services tr", has_text=NGINX).get_by_role("link", name=f"Start {NGINX}", exact=True)
-    ).to_be_visible()
+    expect(row.get_by_role("link", name=f"Start {NGINX}", exact=True)).to_be_visible()
 
 
 def test_buttons_are_for_operators_and_for_what_the_owner_allows(page_as: PageAs, agent: Agent) -> None:
