@@ -62,7 +62,7 @@ class Result(Struct, rename="camel", omit_defaults=True):
     outcome: Annotated[str, Meta(pattern="^(done|failed|refused|interrupted)$")]
     exit_code: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | None = None
     output: Annotated[str, Meta(max_length=16_384)] = ""
-    reason: Annotated[str, Meta(max_length=400)] = ""
+    reason: Annotated[str, Meta(max_length=1_000)] = ""
     before: Observation | None = None
     after: Observation | None = None
     started_at: Moment | None = None

@@ -11,7 +11,7 @@ from agent.managers.base import Acted, ManagerError, Service, State, main_proces
 _ASK_SEC = 15.0
 _UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _PROPERTIES = (
-    "Id,Description,LoadState,ActiveState,SubState,MainPID,NRestarts,Result,StateChangeTimestamp,MemoryCurrent,"
+    "Id,Type,Description,LoadState,ActiveState,SubState,MainPID,NRestarts,Result,StateChangeTimestamp,MemoryCurrent,"
     "TasksCurrent,UnitFileState,CanStart,CanStop,CanReload,RefuseManualStart,RefuseManualStop"
 )
 _NO_NUMBER = {"", "[not set]", "infinity", "18446744073709551615"}
@@ -106,7 +106,6 @@ def _service(block: dict[str, str]) -> Service:
     facts = {
         "description": block.get("Description", "")[:200],
         "loadState": block.get("LoadState", ""),
-        "since": _since(block.get("StateChangeTimestamp", "")),
         "unitFileState": block.get("UnitFileState", ""),
         **_state(block),
     }
@@ -117,6 +116,8 @@ def _state(block: dict[str, str]) -> State:
     return {
         "activeState": block.get("ActiveState", ""),
         "subState": block.get("SubState", ""),
+        "type": block.get("Type", ""),  # a oneshot ends inactive when it is done
+        "since": _since(block.get("StateChangeTimestamp", "")),
         **main_process(int(block.get("MainPID") or 0)),
         "result": block.get("Result", ""),
         "nRestarts": _number(block.get("NRestarts", "")),

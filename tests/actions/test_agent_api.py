@@ -87,7 +87,7 @@ WRONG: list[tuple[str, Any, set[str]]] = [
     ("result", {"outcome": "done", "exitCode": 2**31}, {"exitCode"}),
     ("result", {"outcome": "done", "output": ["x"], "reason": 1}, {"output", "reason"}),
     ("result", {"outcome": "done", "output": "x" * 16_385}, {"output"}),
-    ("result", {"outcome": "done", "reason": "x" * 401}, {"reason"}),
+    ("result", {"outcome": "done", "reason": "x" * 1_001}, {"reason"}),
     ("result", {"outcome": "done", "before": "active"}, {"before"}),
     ("result", {"outcome": "done", "after": {"mainPid": "1", "settledSec": -1}}, {"after.mainPid", "after.settledSec"}),
     ("result", {"outcome": "done", "after": {"activeState": "x" * 41}}, {"after.activeState"}),
