@@ -1,5 +1,6 @@
 /* Times on the page: ages tick by the hub's clock, absolute times are told in the reader's own zone and language. */
-const body = document.body, lang = document.documentElement.lang || 'en';
+const body = document.body, said = document.documentElement.lang || 'en';
+const lang = said === 'en' ? 'en-GB' : said;  // Sun 22 Nov 2026, as the hub writes it
 const loaded = performance.getEntriesByType('navigation')[0]?.responseStart ?? 0;
 const offset = Number(body.dataset.now || Date.now()) - (performance.timeOrigin + loaded);
 const [S, MIN, H, D] = (body.dataset.units || 's min h d').split(' ');
@@ -33,8 +34,7 @@ function ages() {
 /* The hub writes absolute times in UTC, for pages without scripts. */
 function zones() {
   for (const element of document.querySelectorAll('time[data-age], time[data-at]')) {
-    const said = element.dateTime + element.title;
-    if (element.pmSaid === said) continue;
+    if (element.pmSaid === element.dateTime + element.title) continue;
     const when = Date.parse(element.dateTime);
     element.title = full.format(when);
     if ('at' in element.dataset) write(element, (element.dataset.at === 'full' ? full : time).format(when));

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -70,7 +70,7 @@ def page_as(browser: Browser, request: pytest.FixtureRequest, _signed_in: dict[A
         if role and (hub.url, role) not in _signed_in:
             _signed_in[hub.url, role] = sign_in(browser, hub, role)
         context = browser.new_context(
-            base_url=hub.url, viewport={"width": width, "height": 900}, color_scheme=scheme,
+            base_url=hub.url, viewport={"width": width, "height": 900}, color_scheme=cast(Any, scheme),
             storage_state=_signed_in[hub.url, role] if role else None, **more,
         )  # fmt: skip
         contexts.append(context)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import requests
-from psycopg import sql
+from psycopg import sql as compose
 
 from tests.hosts.waiting import eventually
 
@@ -44,8 +44,8 @@ class Hub:
             "LIMIT_REGISTER": "1000",
             "LIMIT_ACTIONS": "1000",
         }
-        self._server(sql.SQL("drop database if exists {} with (force)"))
-        self._server(sql.SQL("create database {}"))
+        self._server(compose.SQL("drop database if exists {} with (force)"))
+        self._server(compose.SQL("create database {}"))
         self.python("manage.py", "migrate", "--verbosity", "0")
         self.python("-m", "tests.browser.fill", str(servers))
         self.process: subprocess.Popen[bytes] | None = None
@@ -69,7 +69,7 @@ class Hub:
     def close(self) -> None:
         """End it and drop its database."""
         self.kill()
-        self._server(sql.SQL("drop database if exists {} with (force)"))
+        self._server(compose.SQL("drop database if exists {} with (force)"))
 
     def python(self, *arguments: str) -> str:
         """Run Python on this hub's database; returns what it prints."""
@@ -101,9 +101,9 @@ class Hub:
         except requests.ConnectionError:
             return False
 
-    def _server(self, statement: sql.SQL) -> None:
+    def _server(self, statement: compose.SQL) -> None:
         with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
-            server.execute(statement.format(sql.Identifier(self.database)))
+            server.execute(statement.format(compose.Identifier(self.database)))
 
 
 class Agent:

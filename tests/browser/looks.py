@@ -7,8 +7,6 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from tests.hosts.waiting import eventually
-
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 WIDTHS = (1440, 1024, 390, 320)
 
@@ -49,5 +47,10 @@ def open_live(page: Page, address: str, topic: str) -> None:
     said: list[str] = []
     page.on("websocket", lambda socket: socket.on("framesent", lambda frame: said.append(str(frame))))
     page.goto(address)
-    eventually(lambda: page.wait_for_timeout(20) or any(f'"{topic}' in frame for frame in said), bool)
+    for _ in range(500):
+        if any(f'"{topic}' in frame for frame in said):
+            break
+        page.wait_for_timeout(20)  # lets Playwright hear the socket, which sleeping would not
+    else:
+        raise AssertionError(f"the page did not watch {topic}; it said {said}")
     page.wait_for_timeout(400)  # the answer may be empty, which Playwright does not tell
