@@ -146,7 +146,7 @@ def test_a_database_that_fails_is_said_in_json(monkeypatch: pytest.MonkeyPatch) 
 async def _sent_by_the_consumer() -> list[Any]:
     route = {"kwargs": {"agent": "srv-web-01"}}
     scope = {"type": "http", "method": "GET", "query_string": b"", "headers": [], "url_route": route}
-    caller = ApplicationCommunicator(QueueConsumer.as_asgi(), scope)
+    caller: Any = ApplicationCommunicator(QueueConsumer.as_asgi(), scope)  # type: ignore[no-untyped-call]
     await caller.send_input({"type": "http.request", "body": b""})
     return [await caller.receive_output(5) for _ in range(2)]
 
