@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.e2e.hub import PASSWORD, Hub
+from tests.e2e.hub import PASSWORD
 from tests.hosts.conftest import lab  # noqa: F401  # the fixture
 
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -32,9 +32,9 @@ def chromium_page() -> Iterator[Page]:
         browser.close()
 
 
-def sign_in(page: Page, hub: Hub) -> None:
+def sign_in(page: Page, url: str) -> None:
     """As the first admin."""
-    page.goto(hub.url)
+    page.goto(url)
     page.fill("[name=username]", "admin")
     page.fill("[name=password]", PASSWORD)
     page.click("button:has-text('Sign in')")

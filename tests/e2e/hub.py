@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,18 +11,12 @@ from types import TracebackType
 
 import requests
 
+from tests.browser.hub import free_port
 from tests.hosts.waiting import eventually
 
 CHECKOUT = Path(__file__).parents[2]
 PASSWORD = "correct-horse-battery"
 OURS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "PMONITOR_TEST_RUN", "HUB_URL", "PORT")
-
-
-def free_port() -> int:
-    """A TCP port nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 class Hub:

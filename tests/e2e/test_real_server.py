@@ -36,7 +36,7 @@ def server(lab: Lab, hub: Hub) -> Iterator[Host]:
 def test_restart_of_a_real_service_is_proved_and_on_record(hub: Hub, server: Host, chromium_page: Page) -> None:
     page = chromium_page
     pid_before = server.unit_state(UNIT)["MainPID"]
-    sign_in(page, hub)
+    sign_in(page, hub.url)
     page.click("#servers a:has-text('srv-redis-01')", timeout=60_000)
     row = page.locator(f"tr:has-text('{UNIT}')")
     expect(row).to_contain_text(pid_before)

@@ -35,7 +35,7 @@ def test_it_appears_and_executes_a_command(hub: Hub, chromium_page: Page, strang
     page = chromium_page
     assert stranger.stdout is not None
     assert stranger.stdout.readline() == "reporting\n"
-    sign_in(page, hub)
+    sign_in(page, hub.url)
     page.click("#servers a:has-text('srv-theirs')")
     expect(page.locator("#procs tr")).to_have_count(1)
     token = hub.manage("api_token", "admin")

@@ -40,7 +40,7 @@ def test_a_process_appears_burns_and_vanishes_live(
     hub: Hub, chromium_page: Page, burner: subprocess.Popen[bytes]
 ) -> None:
     page = chromium_page
-    sign_in(page, hub)
+    sign_in(page, hub.url)
     page.locator("#servers tr th a").first.click(timeout=60_000)
     row = page.locator(f"#procs tr:has-text('{NAME}')")
     expect(row).to_have_count(1, timeout=THREE_REPORTS_MS)
