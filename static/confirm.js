@@ -4,6 +4,7 @@ let opener = '';
 
 dialog.addEventListener('htmx:afterSwap', event => {
   if (event.target !== dialog) return;
+  window.htmx.process(dialog);   // now: htmx itself would wait until an Enter could slip through as a plain request
   if (!dialog.open) {
     opener = document.activeElement?.id || '';
     dialog.showModal();

@@ -26,7 +26,7 @@ def agent(new_agent: Callable[..., Agent]) -> Agent:
 def opened(page_as: PageAs, address: str, role: str = "operator", **look: Any) -> Page:
     page = page_as(role, **look)
     page.goto(address)
-    expect(page.locator("#live [role=status]")).to_have_text("Live")
+    expect(page.locator("#live[data-state=live]")).to_be_visible()
     return page
 
 

@@ -37,7 +37,7 @@ def opened(page_as: PageAs, agent: Agent, role: str = "viewer", **look: Any) -> 
     """The server's page, connected and away from the pointer."""
     page = page_as(role, **look)
     page.goto(f"/servers/{agent.id}/")
-    expect(page.locator("#live [role=status]")).to_have_text("Live")
+    expect(page.locator("#live[data-state=live]")).to_be_visible()
     page.wait_for_function(
         "performance.getEntriesByType('resource').some(entry => entry.name.endsWith('process-table.js'))"
     )
@@ -55,7 +55,7 @@ def test_is_accessible_and_fits(page_as: PageAs, agent: Agent, scheme: str) -> N
     page = page_as("operator", scheme=scheme)
     said = watch_console(page)
     page.goto(f"/servers/{agent.id}/")
-    expect(page.locator("#live [role=status]")).to_have_text("Live")
+    expect(page.locator("#live[data-state=live]")).to_be_visible()
     accessible(page)
     for width in WIDTHS:
         fits(page, width)
@@ -84,7 +84,7 @@ def test_an_update_changes_only_the_cells_that_moved(page_as: PageAs, agent: Age
     frames: list[str] = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(str(frame))))
     page.goto(f"/servers/{agent.id}/")
-    expect(page.locator("#live [role=status]")).to_have_text("Live")
+    expect(page.locator("#live[data-state=live]")).to_be_visible()
     page.evaluate(MARK_ROWS)
     listed = procs()
     for moved in listed[:80]:
