@@ -153,6 +153,7 @@ class Broadcast:
             except* Exception:
                 log.exception("live.lost")  # the channel layer is away
             await asyncio.sleep(AGAIN_SEC)
+            self.dirty |= self._topics()  # what was announced meanwhile is not known
 
     async def _listen(self) -> None:
         layer: Any = get_channel_layer()

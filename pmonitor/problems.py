@@ -7,11 +7,13 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.core.signals import got_request_exception
-from django.http import Http404
+from django.http import Http404, HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 
 from pmonitor import logs
+from pmonitor.access import public
 
 log = logs.get(__name__)
 
@@ -59,6 +61,13 @@ def handle(exc: Exception, context: Mapping[str, Any]) -> Response:
     log.error("api.failed", view=type(context.get("view")).__name__, exc_info=exc)
     got_request_exception.send(sender=None, request=context.get("request"))
     return Response(body("The hub failed at this; the request id in X-Request-ID finds it in its log."), 500)
+
+
+@csrf_exempt
+@public(reason="there is nothing to protect")
+def no_such_call(request: HttpRequest, rest: str) -> JsonResponse:
+    """Every other address under api/: programs are answered in their language, too."""
+    return JsonResponse(body("There is no such call; /api/docs lists them."), status=404)
 
 
 def _headers(exc: exceptions.APIException) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
-from pmonitor import accounts, health, schema
+from pmonitor import accounts, health, problems, schema
 
 urlpatterns = [
     path("", include("servers.urls")),
@@ -14,6 +14,7 @@ urlpatterns = [
     path("api/", include("actions.api_urls")),
     path("api/schema", schema.schema, name="schema"),
     path("api/docs", schema.docs, name="docs"),
+    path("api/<path:rest>", problems.no_such_call),
     path("login/", accounts.login, name="login"),
     path("logout/", accounts.logout, name="logout"),
     path("language/", accounts.language, name="language"),

@@ -48,10 +48,11 @@ def fleet_page(request: HttpRequest) -> HttpResponse:
     servers, wanted = fleet.in_scope(scope), fleet.asked(request.GET)
     if getattr(request, "htmx", False) and "from" in request.GET:
         return render(request, "_more_rows.html", _listed(request, servers, wanted))
-    totals = fleet_totals.totals(servers)
-    if not totals.servers:
-        return render(request, "add_server.html", enrol_page.context(request, first=True))
-    around = totals_context(scope, totals) | {"labels": fleet.labels(servers)}
+    totals = totals_context(scope, fleet_totals.totals(servers))
+    if not totals["totals"].servers:
+        context = enrol_page.context(request, first=not Server.objects.exists())
+        return render(request, "add_server.html", totals | context | {"empty": True})
+    around = totals | {"labels": fleet.labels(servers)}
     return render(request, "fleet.html", _listed(request, servers, wanted) | around)
 
 

@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     path = shutil.which("chromium") or shutil.which("google-chrome")
     assert path, "The browser tests need chromium: apt-get install chromium"
@@ -41,21 +41,21 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     running = Hub(tmp_path_factory.mktemp("hub"), "fleet", 60)
     yield running
     running.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def empty_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     running = Hub(tmp_path_factory.mktemp("hub"), "empty", 0)
     yield running
     running.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def _signed_in() -> dict[tuple[str, str], Any]:
     """Each hub's and person's cookies, so that one signs in once."""
     return {}
@@ -95,7 +95,7 @@ def sign_in(browser: Browser, hub: Hub, role: str) -> Any:
         return context.storage_state()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def new_agent(hub: Hub) -> Callable[..., Agent]:
     """new_agent("web-99", group="Web") -> the agent of a server that has just registered and reported."""
     keys: dict[str, str] = {}

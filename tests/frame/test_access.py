@@ -31,9 +31,10 @@ EXAMPLES = {  # of a URL's parts, all of them of web1
     "target": "a.service",
     "cmd": "restart",
     "verb": "restart",
+    "rest": "nothing-here",
 }
 STRICTER = {("servers:add", "post"): access.ADMIN}  # everybody may read how, admins make the key
-OF_ALL = {"prefix"}  # parts that are of no server
+OF_ALL = {"prefix", "rest"}  # parts that are of no server
 PART = re.compile(r"<(?:\w+:)?(\w+)>")
 ROUTES = [route for route in checks.routes() if not route.path.startswith(tuple(checks.GUARDED_OTHERWISE))]
 RANK = {None: -1, access.VIEWER: 0, access.OPERATOR: 1, access.ADMIN: 2}
