@@ -47,8 +47,8 @@ def may_watch_fleet(user: Any, key: str) -> bool:
 def render_fleet(key: str, view: View) -> tuple[str, dict[str, str]]:
     """The totals, the size in the page's head, the groups; on the empty page, that a server has come."""
     context = totals_context(key, fleet_totals.totals(fleet.in_scope(key)))
-    names = {"totals": "_totals.html", "fleet-size": "_fleet_size.html", "groups": "_groups.html", "arrived": "_arrived.html"}
-    return context["version"], {id: render_to_string(template, context) for id, template in names.items()}
+    names = ("totals", "fleet-size", "groups", "arrived")
+    return context["version"], {name: render_to_string(f"_{name.replace('-', '_')}.html", context) for name in names}
 
 
 def totals_context(scope: str, totals: Totals) -> dict[str, Any]:
