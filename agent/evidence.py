@@ -11,6 +11,7 @@ from agent.managers.base import Manager, ManagerError, State
 
 _POLL_SEC = 0.5
 _MAX_CHANGES = 20
+_PATIENCE = 3  # a service that changes at each look is not watched for ever
 _LOG_LINES = 20
 _LOG_CHARS = 4096
 _TELLING = ("activeState", "subState", "mainPid", "startTicks")
@@ -29,7 +30,7 @@ def _shown(value: object) -> str:
 
 
 class Settling:
-    """Watches a service for the settle time after an action."""
+    """Watches a service after an action until its state has held for the settle time, or three times as long in all."""
 
     def __init__(self, manager: Manager, unit: str, seconds: float, hub_now: float) -> None:
         self._manager = manager
@@ -45,7 +46,8 @@ class Settling:
         """The last state seen, with settledSec: for how long it was seen without change. Ends early when stopped."""
         while True:
             self._look()
-            left = self._started + self._seconds - time.monotonic()
+            end = min(self._since + self._seconds, self._started + _PATIENCE * self._seconds)
+            left = end - time.monotonic()
             if left <= 0 or stop.wait(min(_POLL_SEC, left)):
                 return {**self._last, "settledSec": round(time.monotonic() - self._since, 2)}
 

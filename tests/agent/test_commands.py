@@ -70,7 +70,7 @@ def test_a_program_that_dies_while_it_is_watched_is_seen(hub: ToyHub, agent: Cal
     told = result(hub)
     assert told["outcome"] == "done"
     assert told["after"]["activeState"] == "inactive"
-    assert told["after"]["settledSec"] < 2.5
+    assert told["after"]["settledSec"] >= 2.9, "watched until the new state has held as long"
     assert [c["activeState"] for c in told["changes"]] == ["active", "inactive"]
 
 
