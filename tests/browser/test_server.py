@@ -49,6 +49,15 @@ def update(agent: Agent, listed: list[dict[str, Any]]) -> None:
     agent.report(procs=listed, procsTotal=1873, **BOOT)
 
 
+def shown_live(page: Page, agent: Agent) -> list[dict[str, Any]]:
+    """Wait until an update arrives, so that the next one is told as changes; returns what the agent listed."""
+    listed = procs()
+    listed[-1]["memMB"] = 11
+    update(agent, listed)
+    expect(page.locator("#m-1499-14990")).to_have_text("11")
+    return listed
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_is_accessible_and_fits(page_as: PageAs, agent: Agent, scheme: str) -> None:
     update(agent, [proc(20 + place, name=name, cmdline=name * 30) for place, name in enumerate(HOSTILE)] + procs(30))
@@ -84,9 +93,8 @@ def test_an_update_changes_only_the_cells_that_moved(page_as: PageAs, agent: Age
     frames: list[str] = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(str(frame))))
     page.goto(f"/servers/{agent.id}/")
-    expect(page.locator("#live[data-state=live]")).to_be_visible()
+    listed = shown_live(page, agent)
     page.evaluate(MARK_ROWS)
-    listed = procs()
     for moved in listed[:80]:
         moved["cpu"] += 0.3
     frames.clear()
@@ -101,8 +109,8 @@ def test_an_update_changes_only_the_cells_that_moved(page_as: PageAs, agent: Age
 
 def test_processes_come_and_go(page_as: PageAs, agent: Agent) -> None:
     page = opened(page_as, agent)
+    listed = shown_live(page, agent)
     page.evaluate(MARK_ROWS)
-    listed = procs()
     update(agent, [proc(7, 99.0, name="just-started"), *listed[1:]])
     expect(page.locator("#procs tr").first).to_contain_text("just-started")
     expect(page.locator("#proc-1000-10000")).to_have_count(0)
