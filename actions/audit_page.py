@@ -105,7 +105,7 @@ def _people(chosen: str) -> list[str]:
 def _chips(query: QueryDict) -> list[dict[str, str]]:
     """The filters in force, each with the address without it."""
     said = {
-        "q": "“{}”",
+        "q": _("“{}”"),
         "who": _("by {}"),
         "state": "{}",
         "event": "{}",

@@ -55,7 +55,7 @@ def context(service: Service, cmd: str, form: Confirmation | None = None, proble
         "service": service,
         "server": server,
         "host": host,
-        "question": _("%(what)s on %(where)s?") % {"what": verbs.titled(cmd, name), "where": host},
+        "question": verbs.question(cmd, name, host),
         "confirms": verbs.titled(cmd, name.removesuffix(".service")),
         "runs": verbs.line(service.manager, cmd, name),
         "labels": [f"{visible(str(key))}={visible(str(value))}" for key, value in server.labels.items()],

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from actions import audit, states, wire
+from actions import audit, states, verbs, wire
 from actions.judge import Judgement, judge
 from actions.models import Command
 from pmonitor import logs
@@ -125,7 +125,9 @@ def cancel(user: Any, command: Command, address: str | None = None) -> None:
         _move(command, states.CANCELLED, actor, "cancelled", {"by": actor.name}, ended_at=timezone.now())
     except IllegalMove as error:
         command.refresh_from_db()
-        sentence = _("Too late to cancel: the command is %(state)s already.") % {"state": command.state}
+        sentence = _("Too late to cancel: the command is %(state)s already.") % {
+            "state": verbs.STATE_WORDS[command.state].lower()
+        }
         raise Problem(409, sentence) from error
 
 

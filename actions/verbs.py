@@ -31,17 +31,30 @@ class Verb(NamedTuple):
     doing: Any  # "Restarting"
     icon: str
     titled: Any  # "Restart %(target)s", where one string is needed
+    asking: Any  # "Restart %(target)s on %(where)s?"
 
 
 VERBS: dict[str, Verb] = {
     verb.name: verb
     for verb in (
-        Verb(states.START, _("Start"), _("Start again…"), _("Starting"), "play", _("Start %(target)s")),
-        Verb(states.STOP, _("Stop"), _("Stop again…"), _("Stopping"), "stop", _("Stop %(target)s")),
-        Verb(states.RESTART, _("Restart"), _("Restart again…"), _("Restarting"), "restart", _("Restart %(target)s")),
-        Verb(states.RELOAD, _("Reload"), _("Reload again…"), _("Reloading"), "restart", _("Reload %(target)s")),
+        Verb(
+            states.START, _("Start"), _("Start again…"), _("Starting"), "play",
+            _("Start %(target)s"), _("Start %(target)s on %(where)s?"),
+        ),
+        Verb(
+            states.STOP, _("Stop"), _("Stop again…"), _("Stopping"), "stop",
+            _("Stop %(target)s"), _("Stop %(target)s on %(where)s?"),
+        ),
+        Verb(
+            states.RESTART, _("Restart"), _("Restart again…"), _("Restarting"), "restart",
+            _("Restart %(target)s"), _("Restart %(target)s on %(where)s?"),
+        ),
+        Verb(
+            states.RELOAD, _("Reload"), _("Reload again…"), _("Reloading"), "restart",
+            _("Reload %(target)s"), _("Reload %(target)s on %(where)s?"),
+        ),
     )
-}
+}  # fmt: skip
 # What is offered in which state; reload and restart of a stopped service start it or fail, so only restart stays.
 OFFERED = {
     "active": (states.STOP, states.RESTART, states.RELOAD),
@@ -61,6 +74,11 @@ def titled(cmd: str, target: str) -> str:
     """ "Restart nginx.service"."""
     verb = VERBS.get(cmd)
     return str(verb.titled) % {"target": target} if verb else f"{cmd} {target}"
+
+
+def question(cmd: str, target: str, where: str) -> str:
+    """ "Restart nginx.service on web-buh-07?", which other languages do not make of the title."""
+    return str(VERBS[cmd].asking) % {"target": target, "where": where}
 
 
 def line(manager: str, cmd: str, target: str) -> str:

@@ -7,6 +7,7 @@ import time
 
 from django.conf import settings
 from django.core.cache import cache
+from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
 from pmonitor import logs
@@ -22,7 +23,8 @@ def hit(name: str, key: object) -> None:
     if _count(f"limit:{name}:{key}:{int(window)}", seconds) > times:
         wait = math.ceil(seconds - into)
         log.warning("limits.refused", limit=name, key=str(key))
-        raise Problem(429, f"Too many requests; try again in {wait} s.", headers={"Retry-After": str(wait)})
+        sentence = _("Too many requests; try again in %(wait)s s.") % {"wait": wait}
+        raise Problem(429, sentence, headers={"Retry-After": str(wait)})
 
 
 def _count(key: str, seconds: int) -> int:

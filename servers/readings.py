@@ -151,8 +151,10 @@ def _lanes(series: dict[str, list[Value]], now: dict[str, SafeString], axis: Axi
     )
     note = format_html("<small>{}</small>", peak)
     return [
-        Lane("cpu", _("CPU"), now["now-cpu"], note, _label(_("CPU"), axis), cpu, "100%", "0"),
-        Lane("mem", _("Memory"), now["now-mem"], now["say-mem"], _label(_("Memory"), axis), mem, "100%", "0"),
+        Lane("cpu", _("CPU"), now["now-cpu"], note, _label(_("CPU"), axis), cpu, show.percent(100), "0"),
+        Lane(
+            "mem", _("Memory"), now["now-mem"], now["say-mem"], _label(_("Memory"), axis), mem, show.percent(100), "0"
+        ),
         Lane(
             "load",
             _("Load"),

@@ -16,7 +16,8 @@ function filter(box, body) {
       if (!out) shown += 1;
     }
     none.hidden = shown > 0 || !body.rows.length;
-    none.querySelector('[data-words]').textContent = [box.value.trim(), only].filter(Boolean).join(' ');
+    const chosen = only && choices.find(choice => choice.dataset.only === only).textContent.toLowerCase();
+    none.querySelector('[data-words]').textContent = [box.value.trim(), chosen].filter(Boolean).join(' ');
   }
 
   box.addEventListener('input', apply);

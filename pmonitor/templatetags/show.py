@@ -209,7 +209,16 @@ def moment(when: datetime | None) -> str:
     """A time in words, in UTC: Sun 22 Nov 2026, 12:06:32 UTC. The page's script tells it in the reader's own zone."""
     if when is None:
         return ""
-    return f"{dateformat.format(when.astimezone(UTC), 'D j M Y, H:i:s')} UTC"
+    # Translators: Sun 22 Nov 2026, in Django's date format characters
+    when = when.astimezone(UTC)
+    return f"{dateformat.format(when, pgettext('date format', 'D j M Y'))}, {when:%H:%M:%S} UTC"
+
+
+@register.filter
+def day(when: datetime) -> str:
+    """A day of this year, in UTC: 22 Nov."""
+    # Translators: 22 Nov, in Django's date format characters
+    return dateformat.format(when.astimezone(UTC), pgettext("date format", "j M"))
 
 
 @register.filter
