@@ -57,12 +57,33 @@ function sort() {
   due = false;
   const rows = order(), depths = tree ? branches(rows) : null, wanted = depths ? [...depths.keys()] : rows;
   for (const row of rows) indent(row, depths?.get(row));
-  if (wanted.some((row, place) => body.rows[place] !== row)) {
-    const top = wrap.scrollTop;
-    body.append(...wanted);
-    wrap.scrollTop = top;
-  }
+  move(wanted);
   observer.takeRecords();
+}
+
+/* Brings the rows into this order and moves as few as can be: laying out a row that stays costs nothing. */
+function move(wanted) {
+  const places = new Map([...body.rows].map((row, place) => [row, place]));
+  const stay = longestRise(wanted.map(row => places.get(row)));
+  let after = null;
+  for (let place = wanted.length - 1; place >= 0; place -= 1) {
+    if (!stay.has(place)) body.insertBefore(wanted[place], after);
+    after = wanted[place];
+  }
+}
+
+/* Which entries, by their index, make up the longest rising subsequence. */
+function longestRise(numbers) {
+  const tails = [], before = [];
+  numbers.forEach((number, index) => {
+    let low = 0, high = tails.length;
+    while (low < high) { const middle = low + high >> 1; numbers[tails[middle]] < number ? low = middle + 1 : high = middle; }
+    before[index] = low ? tails[low - 1] : -1;
+    tails[low] = index;
+  });
+  const kept = new Set();
+  for (let index = tails.at(-1) ?? -1; index >= 0; index = before[index]) kept.add(index);
+  return kept;
 }
 
 function bars() {
@@ -82,8 +103,13 @@ function bar(row, name, full) {
   rect.setAttribute('width', `${Math.min(100, 100 * value / full).toFixed(1)}%`);
 }
 
-const selecting = () => { const chosen = getSelection(); return !chosen.isCollapsed && body.contains(chosen.anchorNode); };
-const busy = () => wrap.matches(':hover') || wrap.contains(document.activeElement) || selecting();
+/* Asked for when it happens: asking at each update would lay the page out once more. */
+let selecting = false;
+document.addEventListener('selectionchange', () => {
+  const chosen = getSelection();
+  selecting = !chosen.isCollapsed && body.contains(chosen.anchorNode);
+});
+const busy = () => wrap.matches(':hover') || wrap.contains(document.activeElement) || selecting;
 
 function updated() {
   bars();
