@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from heapq import nsmallest
+
 from agent.proctable import Process
 
 LIMIT = 500
@@ -14,5 +16,6 @@ def busiest(processes: list[Process], watched: set[int], limit: int = LIMIT) -> 
     """
     if len(processes) <= limit:
         return processes
-    kept = sorted(processes, key=lambda p: (p.pid in watched, p.cpu or 0.0, p.rss_pages, -p.pid))[-limit:]
-    return sorted(kept, key=lambda p: p.pid)
+    too_many = len(processes) - limit
+    left_out = set(nsmallest(too_many, processes, lambda p: (p.pid in watched, p.cpu or 0.0, p.rss_pages, -p.pid)))
+    return [p for p in processes if p not in left_out]

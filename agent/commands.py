@@ -87,7 +87,7 @@ class Commands:
         self._recover()
         while not self._stop.is_set():
             try:
-                raw = self._arrived.get(timeout=0.5)
+                raw = self._arrived.get(timeout=0.5 if self._unsent else None)
             except queue.Empty:
                 self._send_unsent()
                 continue

@@ -28,7 +28,6 @@ class HostReadings:
         self._collectors: tuple[tuple[str, Callable[[], Reading]], ...] = (
             ("cpu", self._cpu),
             ("memory", _memory),
-            ("swap", _swap),
             ("load average", _load_average),
             ("disks", self._disks),
             ("network", self._network),
@@ -58,7 +57,7 @@ class HostReadings:
         return {"cpu": percent if known else None}
 
     def _disks(self) -> Reading:
-        counters = psutil.disk_io_counters(perdisk=True) or {}
+        counters = psutil.disk_io_counters(perdisk=True, nowrap=False) or {}
         real = _physical(tuple(counters), "/sys/block", ("loop", "ram", "dm-", "md", "zram"))
         return {
             "diskReadBps": self._rate("read", sum(counters[d].read_bytes for d in real)),
@@ -66,7 +65,7 @@ class HostReadings:
         }
 
     def _network(self) -> Reading:
-        counters = psutil.net_io_counters(pernic=True)
+        counters = psutil.net_io_counters(pernic=True, nowrap=False)
         real = _physical(tuple(counters), "/sys/class/net", ("lo", "veth", "docker", "br-", "virbr"))
         return {
             "netRxBps": self._rate("rx", sum(counters[n].bytes_recv for n in real)),
@@ -91,16 +90,17 @@ def _physical(names: tuple[str, ...], folder: str, virtual: tuple[str, ...]) -> 
 
 
 def _memory() -> Reading:
-    memory = psutil.virtual_memory()
+    # psutil reads this file twice and /proc/vmstat besides, and understands ten times as much of it.
+    with open("/proc/meminfo", "rb", buffering=0) as file:
+        words = file.read(8192).split()
+    wanted = (b"MemTotal:", b"MemAvailable:", b"SwapTotal:", b"SwapFree:")
+    total, available, swap, swap_free = (int(words[words.index(name) + 1]) / 1024 for name in wanted)
     return {
-        "memUsedMB": round((memory.total - memory.available) / MB, 1),
-        "memTotalMB": round(memory.total / MB, 1),
+        "memUsedMB": round(total - available, 1),
+        "memTotalMB": round(total, 1),
+        "swapUsedMB": round(swap - swap_free, 1),
+        "swapTotalMB": round(swap, 1),
     }
-
-
-def _swap() -> Reading:
-    swap = psutil.swap_memory()
-    return {"swapUsedMB": round(swap.used / MB, 1), "swapTotalMB": round(swap.total / MB, 1)}
 
 
 def _load_average() -> Reading:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 
 from agent import __version__
 from agent.config import Config
@@ -42,19 +43,17 @@ class Hub:
     def __init__(self, config: Config, clock: HubClock) -> None:
         self.clock = clock
         self.agent_id = config.agent_id
-        self._base = config.api + "/api"
-        self._session = requests.Session()
-        # Nothing of this machine's surroundings (netrc, curl bundles) may change how the token travels; proxies may.
-        self._session.trust_env = False
-        self._session.proxies.update(requests.utils.get_environ_proxies(config.api))
-        self._session.verify = config.ca_file or True
-        self._session.headers["User-Agent"] = f"pmonitor-agent/{__version__}"
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=3))
+        # Without a session of requests: a third of a call is its cookies, hooks and redirects. And nothing of
+        # this machine's surroundings (netrc, curl bundles) may change how the token travels; proxies may.
+        self._connections = HTTPAdapter(pool_connections=1, pool_maxsize=3)
+        self._proxies = requests.utils.get_environ_proxies(config.api)
+        self._verify = config.ca_file or True
+        headers = {"User-Agent": f"pmonitor-agent/{__version__}", "Accept-Encoding": "identity"}
+        self._prepared = requests.Request("GET", config.api + "/api", headers).prepare()  # once; each call is a copy
 
     def use_token(self, token: str) -> None:
         """Send this token with every call from now on."""
-        self._session.headers["X-Agent-Token"] = token
+        self._prepared.headers["X-Agent-Token"] = token
 
     def register(self, body: dict[str, Any]) -> Answer:
         """Ask for a token with the enrolment key."""
@@ -81,29 +80,27 @@ class Hub:
         return f"/actions/queue/{quote(self.agent_id)}/{quote(command, safe='')}"
 
     def _call(self, method: str, path: str, body: bytes | None, read_sec: float = READ_SEC) -> Answer:
-        headers = {}
+        request = self._prepared.copy()
+        request.method, request.url = method, f"{request.url}{path}"
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            request.headers["Content-Type"] = "application/json"
             if len(body) > _GZIP_FROM:
-                headers["Content-Encoding"] = "gzip"
+                request.headers["Content-Encoding"] = "gzip"
                 body = gzip.compress(body, 1)
+            request.headers["Content-Length"] = str(len(body))
+            request.body = body
+        timeout = (CONNECT_SEC, read_sec)
         try:
-            # No redirects: the token goes to the address the owner gave and nowhere else.
-            with self._session.request(
-                method,
-                self._base + path,
-                data=body,
-                headers=headers,
-                timeout=(CONNECT_SEC, read_sec),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
+            # An adapter follows no redirects: the token goes to the address the owner gave and nowhere else.
+            with self._connections.send(request, True, timeout, self._verify, proxies=self._proxies) as response:
                 return self._answer(response)
-        except (requests.RequestException, OSError) as error:
+        except (requests.RequestException, HTTPError, OSError) as error:
             raise Unreachable(_plain(error)) from error
 
     def _answer(self, response: requests.Response) -> Answer:
-        raw = b"".join(_bounded(response))
+        raw = response.raw.read(_MAX_ANSWER + 1)
+        if len(raw) > _MAX_ANSWER:
+            raise Unreachable("the answer is longer than 1 MB")
         if 300 <= response.status_code < 400:
             raise Unreachable(f"redirected to {response.headers.get('Location')}: set API to that address")
         try:
@@ -113,15 +110,6 @@ class Hub:
         body = body if isinstance(body, dict) else {"detail": body}
         self.clock.learn(body.get("serverTime"), response.headers.get("Date"))
         return Answer(response.status_code, body, _seconds(response.headers.get("Retry-After")))
-
-
-def _bounded(response: requests.Response) -> Any:
-    total = 0
-    for chunk in response.iter_content(65536):
-        total += len(chunk)
-        if total > _MAX_ANSWER:
-            raise Unreachable("the answer is longer than 1 MB")
-        yield chunk
 
 
 def _seconds(text: str | None) -> float | None:

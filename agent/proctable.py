@@ -11,7 +11,7 @@ import os
 import pwd
 import resource
 import time
-from typing import Any
+from functools import lru_cache
 
 from agent import scrub
 
@@ -38,9 +38,9 @@ _STAT_BYTES = 400  # past the last field read here; Python allocates up to 512 b
 
 
 class Process:
-    """One process as last seen; `wire` is its entry in the report, kept and updated in place."""
+    """One process as last seen; `text` is its entry in the report, JSON."""
 
-    __slots__ = ("_text", "comm", "cpu", "fd", "pid", "raw", "rss_pages", "seen", "start_ticks", "ticks", "wire")
+    __slots__ = ("comm", "cpu", "fd", "identity", "pid", "raw", "rss_pages", "seen", "start_ticks", "text", "ticks")
 
     def __init__(self, pid: int, fd: int) -> None:
         self.pid = pid
@@ -52,17 +52,14 @@ class Process:
         self.rss_pages = 0
         self.cpu: float | None = None  # percent of one core since the last sample
         self.seen = 0  # samples so far, up to 2
-        self.wire: dict[str, Any] = {}
-        self._text = ""
+        self.identity = ""  # the part of the entry that stays while the process keeps its name
+        self.text = ""
 
-    def text(self) -> str:
-        """The entry as JSON, made anew only when the process changed: most sleep."""
-        self._text = self._text or _encode(self.wire)
-        return self._text
 
-    def changed(self) -> None:
-        """The entry is no longer what `text` says."""
-        self._text = ""
+@lru_cache(maxsize=128)
+def _shown(cmdline: bytes) -> str:
+    """A command line as the report has it; each is asked for twice, and many start again and again."""
+    return scrub.command_line(cmdline.rstrip(b"\0").decode("utf-8", "replace").split("\0")) if cmdline else ""
 
 
 def start_ticks(pid: int, root: str = "/proc") -> int | None:
@@ -81,7 +78,7 @@ class ProcTable:
 
     def __init__(self, root: str = "/proc") -> None:
         self._root = root
-        self._known: dict[int, Process] = {}
+        self._known: dict[str, Process] = {}  # by the pid as /proc spells it
         self._at = 0.0
         self._kept = 0
         # Past this, stat is opened, read and closed each time: twice the cost, but never out of descriptors.
@@ -93,65 +90,50 @@ class ProcTable:
         now = time.monotonic()
         scale = 100.0 / (TICKS_PER_SEC * max(now - self._at, 0.001))
         known, self._known = self._known, {}
-        found: list[Process] = []
-        for pid in sorted(int(name) for name in os.listdir(self._root) if name.isdigit()):
-            process = known.pop(pid, None)
-            if process is None or not self._asleep(process):
-                process = self._read(pid, process, scale)
-            if process is not None:
-                self._known[pid] = process
-                found.append(process)
+        for name in filter(str.isdigit, os.listdir(self._root)):  # /proc lists them by pid
+            process = known.pop(name, None)
+            raw = self._read(process) if process is not None else b""
+            if process is None or not raw:
+                process, raw = self._replaced(int(name), process)
+            if not raw:
+                continue
+            # An idle process says the same again, byte for byte: its entry stays as it is. Most are idle.
+            if raw != process.raw or process.cpu != 0.0 or process.seen < 2:
+                self._update(process, raw, scale)
+            self._known[name] = process
         for gone in known.values():
             self._close(gone)
         self._at = now
-        return found
+        return list(self._known.values())
 
-    def _asleep(self, process: Process) -> bool:
-        """Whether nothing changed since the last sample, with no CPU used then either: the short way for most."""
+    def _read(self, process: Process) -> bytes:
+        """What stat says now; empty when the process is gone."""
         try:
-            return process.cpu == 0.0 and os.pread(process.fd, _STAT_BYTES, 0) == process.raw and process.seen > 1
-        except OSError:  # gone, or without a kept descriptor: the long way finds out
-            return False
-
-    def _read(self, pid: int, process: Process | None, scale: float) -> Process | None:
-        raw = b""
-        if process is not None:
-            raw = self._read_again(process)
-            if not raw:
-                self._close(process)
-        if process is None or not raw:
-            process, raw = self._open(pid)
-        if not raw:
-            return None
-        return self._update(process, raw, scale)
-
-    def _read_again(self, process: Process) -> bytes:
-        if process.fd < 0:
-            return self._open_read_close(process.pid)
-        try:
-            return os.pread(process.fd, _STAT_BYTES, 0)
-        except ProcessLookupError:
-            return b""
-
-    def _open_read_close(self, pid: int) -> bytes:
-        try:
-            with open(f"{self._root}/{pid}/stat", "rb", buffering=0) as file:
+            if process.fd >= 0:
+                return os.pread(process.fd, _STAT_BYTES, 0)
+            with open(f"{self._root}/{process.pid}/stat", "rb", buffering=0) as file:
                 return file.read(_STAT_BYTES)
         except (FileNotFoundError, ProcessLookupError):
             return b""
 
-    def _open(self, pid: int) -> tuple[Process, bytes]:
-        if self._kept >= self._keep_limit:
-            return Process(pid, -1), self._open_read_close(pid)
-        try:
-            process = Process(pid, os.open(f"{self._root}/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC))
-        except (FileNotFoundError, ProcessLookupError):
-            return Process(pid, -1), b""
-        self._kept += 1
-        raw = self._read_again(process)
+    def _replaced(self, pid: int, gone: Process | None) -> tuple[Process, bytes]:
+        """A process not known yet, and what its stat says; empty when it is gone already."""
+        if gone is not None:
+            self._close(gone)
+        process = Process(pid, self._open(pid) if self._kept < self._keep_limit else -1)
+        raw = self._read(process)
         if not raw:
             self._close(process)
         return process, raw
+
+    def _open(self, pid: int) -> int:
+        """A descriptor to keep; -1 when the process is gone."""
+        try:
+            descriptor = os.open(f"{self._root}/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+        except (FileNotFoundError, ProcessLookupError):
+            return -1
+        self._kept += 1
+        return descriptor
 
     def _close(self, process: Process) -> None:
         if process.fd >= 0:
@@ -159,7 +141,7 @@ class ProcTable:
             process.fd = -1
             self._kept -= 1
 
-    def _update(self, process: Process, raw: bytes, scale: float) -> Process:
+    def _update(self, process: Process, raw: bytes, scale: float) -> None:
         # The name stands in parentheses and may itself hold parentheses, spaces and newlines: the last ")" ends it.
         end = raw.rfind(b")")
         comm = raw[raw.find(b"(") + 1 : end]
@@ -171,19 +153,16 @@ class ProcTable:
         process.raw, process.ticks, process.rss_pages = raw, ticks, int(fields[21])
         # Read again at the second sample too: just after its fork a process is not yet who it is going to be.
         if process.seen < 2 or comm != process.comm:
-            process.comm, process.wire = comm, self._identity(process, comm)
+            process.comm, process.identity = comm, self._identity(process, comm)
         process.seen = min(process.seen + 1, 2)
-        process.changed()
-        wire = process.wire
-        wire["cpu"] = process.cpu
-        wire["memMB"] = round(process.rss_pages * PAGE_MB, 2)
-        wire["status"] = STATUS.get(fields[0], "idle")
-        wire["ppid"] = int(fields[1])
-        wire["threads"] = int(fields[17])
-        return process
+        process.text = (
+            f'{process.identity},"cpu":{"null" if process.cpu is None else process.cpu},'
+            f'"memMB":{process.rss_pages * PAGE_MB:.2f},"status":"{STATUS.get(fields[0], "idle")}",'
+            f'"ppid":{int(fields[1])},"threads":{int(fields[17])}}}'
+        )
 
-    def _identity(self, process: Process, comm: bytes) -> dict[str, Any]:
-        """What stays the same while a process keeps its name."""
+    def _identity(self, process: Process, comm: bytes) -> str:
+        """What stays the same while a process keeps its name: the beginning of its entry."""
         folder = f"{self._root}/{process.pid}"
         try:
             user = self._user(os.stat(folder).st_uid)  # the folder's owner is the effective user, always
@@ -191,14 +170,14 @@ class ProcTable:
                 raw = file.read(_CMDLINE_BYTES)
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             user, raw = "", b""
-        argv = raw.rstrip(b"\0").decode("utf-8", "replace").split("\0") if raw else []
-        return {
+        facts = {
             "name": comm.decode("utf-8", "replace"),
             "pid": process.pid,
             "startTicks": process.start_ticks,
             "user": user,
-            "cmdline": scrub.command_line(argv),
+            "cmdline": _shown(raw),
         }
+        return _encode(facts)[:-1]
 
     def _user(self, uid: int) -> str:
         if uid not in self._users:

@@ -63,7 +63,7 @@ class Sampler:
         services = self._services_due()
         if services is not None:
             report["services"] = services
-        text = _encode(report)[:-1] + ',"procs":[' + ",".join(p.text() for p in chosen) + "]"
+        text = _encode(report)[:-1] + ',"procs":[' + ",".join(p.text for p in chosen) + "]"
         return text.encode("utf-8", "replace"), services is not None
 
     def services_lost(self) -> None:

@@ -59,9 +59,20 @@ _IN_TEXT = tuple(
 )
 
 
+# Every pattern above needs one of these: most command lines have none, and are spared the patterns.
+_TELLING = (
+    *("pass", "pwd", "secret", "token", "credential", "key", "auth", "jwt", "cookie", "bearer", "://", "user="),
+    *("akia", "asia", "aroa", "aida", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox"),
+    *("sk_live_", "sk-", "npm_", "hvs.", "eyj", "sql", "bcp", "mariadb", "mongo", "redis", "valkey", "ldap"),
+)
+
+
 def command_line(argv: list[str]) -> str:
     """The command line as one text of at most 1,024 characters, with passwords, tokens and keys replaced by ***."""
-    text = " ".join(_without_secrets(argv))
+    text = " ".join(argv)
+    folded = text.casefold()
+    if any(map(folded.__contains__, _TELLING)) or not _USER_OPTION.isdisjoint(argv):
+        text = " ".join(_without_secrets(argv))
     return text if len(text) <= MAX_CHARS else text[: MAX_CHARS - 1] + "…"
 
 

@@ -219,7 +219,7 @@ def test_a_program_that_cannot_start_is_told(supervisor: str) -> None:
     acted = Supervisord(supervisor).act("restart", "broken", 20)
     assert acted.exit_code not in (0, None)
     assert acted.output.startswith("stopProcess: was not running\nstartProcess: ")
-    assert Supervisord(supervisor).show("broken")["activeState"] == "failed"
+    eventually(lambda: Supervisord(supervisor).show("broken")["activeState"] == "failed")
 
 
 def test_a_supervisord_that_is_gone_is_a_manager_error(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import resource
@@ -43,13 +44,18 @@ def spawn() -> Iterator[Spawn]:
         process.communicate()
 
 
+def entry_of(process: Process) -> dict[str, Any]:
+    entry: dict[str, Any] = json.loads(process.text)
+    return entry
+
+
 def of(processes: list[Process], pid: int) -> dict[str, Any]:
-    return next(p.wire for p in processes if p.pid == pid)
+    return next(entry_of(p) for p in processes if p.pid == pid)
 
 
 def test_the_first_sample_does_not_know_cpu_yet() -> None:
     table = ProcTable()
-    assert all(p.wire["cpu"] is None for p in table.sample())
+    assert all(p.cpu is None for p in table.sample())
     time.sleep(0.05)
     assert of(table.sample(), os.getpid())["cpu"] is not None
 
@@ -173,7 +179,7 @@ def test_few_descriptors_are_enough(spawn: Spawn) -> None:
 
 
 def test_kernel_threads_are_there_with_an_empty_command_line() -> None:
-    kernel = [p.wire for p in ProcTable().sample() if p.wire["ppid"] == 2]
+    kernel = [entry for entry in map(entry_of, ProcTable().sample()) if entry["ppid"] == 2]
     if not kernel:
         pytest.skip("this machine hides its kernel threads (a container)")
     assert all(p["cmdline"] == "" and p["user"] == "root" for p in kernel)
