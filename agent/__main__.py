@@ -106,7 +106,8 @@ def _check(settings: config.Config) -> int:
 def _run(settings: config.Config) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
+        # In a thread: this one may hold the event's lock just now, being about to wait for it.
+        signal.signal(number, lambda _number, _frame: threading.Thread(target=stop.set).start())
     lock = _only_one(settings.state_dir)
     hub = Hub(settings, HubClock())
     token = token_for(settings, hub, stop)
