@@ -22,9 +22,11 @@ STATUS_WORDS = {
     "running": gettext_lazy("running"),
     "sleeping": gettext_lazy("sleeping"),
     "idle": gettext_lazy("idle"),
-    "disk-sleep": gettext_lazy("disk wait"),
+    "disk wait": gettext_lazy("disk wait"),
     "zombie": gettext_lazy("zombie"),
     "stopped": gettext_lazy("stopped"),
+    "tracing stop": gettext_lazy("tracing stop"),
+    "dead": gettext_lazy("dead"),
 }
 QUIET = ("sleeping", "idle")  # the usual: shown muted
 
