@@ -58,14 +58,17 @@ def audit(_key: str, _view: View) -> tuple[str, dict[str, str]]:
     return str(last), {"last": format_html(html, last)}
 
 
-def may_watch_command(user: Any, key: str) -> bool:
-    """Whether the command is on a server in the user's scope."""
-    return key.isdecimal() and Command.objects.visible_to(user).filter(pk=int(key)).exists()
+def may_watch_command(user: Any, keys: set[str]) -> set[str]:
+    """The numbers of commands on servers in the user's scope."""
+    numbers = [int(key) for key in keys if key.isdecimal() and len(key) < 19]  # what a bigint holds
+    return keys & {
+        str(pk) for pk in Command.objects.visible_to(user).filter(pk__in=numbers).values_list("pk", flat=True)
+    }
 
 
-def may_watch_audit(user: Any, key: str) -> bool:
+def may_watch_audit(user: Any, keys: set[str]) -> set[str]:
     """Whoever has a role; the push tells a number only."""
-    return key == "all" and access.role_of(user) is not None
+    return keys & {"all"} if access.role_of(user) else set()
 
 
 TOPICS = {

@@ -28,6 +28,7 @@ from pmonitor import logs
 log = logs.get(__name__)
 EVENTS = "live-events"  # the one group every web process with an open page is in
 AGAIN_SEC = 1.0  # after the channel layer failed
+FRESH_SEC = 2.0  # so long pages that come one after the other are sent the same rendering
 Send = Callable[[str], Awaitable[None]]
 
 
@@ -52,7 +53,7 @@ Update = Callable[[str, View, Shown | None], tuple[Shown, list[str]]]
 class Topic(NamedTuple):
     """How one kind of topic is watched and shown."""
 
-    may_watch: Callable[[Any, str], bool]  # (user, key): in the user's scope?
+    may_watch: Callable[[Any, set[str]], set[str]]  # (user, keys): those in the user's scope
     update: Update
     every: float = 1.0  # seconds between two updates of one topic at the most often
 
@@ -91,12 +92,21 @@ async def _tell(topics: list[str]) -> None:
         log.exception("live.not_announced", topics=topics)  # what was committed stays so; pages heal every minute
 
 
+class Whole(NamedTuple):
+    """All of a topic as it was rendered at that moment, never before what its pages were last sent."""
+
+    at: float  # time.monotonic()
+    shown: Shown
+    messages: list[str]
+
+
 @dataclass
 class Watched:
     """One topic in one view: the pages that watch it and what they were last sent."""
 
     sends: set[Send] = field(default_factory=set)
     shown: Shown | None = None
+    whole: Whole | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # else a page may get an older rendering after a newer
 
 
@@ -116,10 +126,19 @@ class Broadcast:
         watched = self.watched.setdefault((topic, view), Watched())
         watched.sends.add(send)
         async with watched.lock:
-            shown, messages = await _update(topic, view, None)
-            watched.shown = watched.shown or shown
-            if shown and shown.version != version:
-                await _deliver(messages, [send])
+            whole = watched.whole = await self._whole(topic, view, watched.whole)
+            if whole:
+                watched.shown = watched.shown or whole.shown
+                if whole.shown.version != version:
+                    await _deliver(whole.messages, [send])
+
+    async def _whole(self, topic: str, view: View, known: Whole | None) -> Whole | None:
+        """All of the topic, rendered anew if it may have changed; seldom enough that a lost announcement is healed."""
+        now = time.monotonic()
+        if known and topic not in self.dirty and now - known.at < FRESH_SEC:
+            return known
+        shown, messages = await _update(topic, view, None)
+        return Whole(now, shown, messages) if shown else None
 
     def leave(self, send: Send, topic: str | None = None) -> None:
         """Forget a page that is gone, or one topic it no longer shows."""
@@ -195,6 +214,7 @@ class Broadcast:
         for (name, view), watched in list(self.watched.items()):
             if name == topic:
                 async with watched.lock:
+                    watched.whole = None
                     shown, messages = await _update(topic, view, watched.shown)
                     watched.shown = shown or watched.shown
                     await _deliver(messages, list(watched.sends))

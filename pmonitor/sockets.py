@@ -17,13 +17,14 @@ from pmonitor import access, live
 MOST_TOPICS = 400  # on one page
 LEASE_SEC = 180.0
 NOT_SIGNED_IN, COME_AGAIN = 4401, 1012
+HEARD = " "  # answers what was said; daphne would not send a message of nothing at all
 
 
 class PageConsumer(AsyncWebsocketConsumer):
     """A page sends {"watch": {"row:12": "its version", …}, "leave": ["row:7", …]} and receives HTML fragments.
 
     To watch a topic again is to ask for it when the version is not the newest. Every message is answered at least with
-    an empty one, so that a page whose line is dead notices.
+    a blank one, so that a page whose line is dead notices.
 
     Whoever signs out or loses a role gets nothing more once the page says something, and the page that says nothing for
     LEASE_SEC is let go: live.js speaks at least every minute.
@@ -60,16 +61,14 @@ class PageConsumer(AsyncWebsocketConsumer):
         for topic in self.topics.intersection(map(str, left)):
             self.topics.discard(topic)
             live.broadcast.leave(self.send_html, topic)
-        for topic, version in list(wanted.items())[:MOST_TOPICS]:
-            await self._watch(str(topic), str(version))
-        await self.send_html("")
+        versions = {str(topic): str(version) for topic, version in list(wanted.items())[:MOST_TOPICS]}
+        allowed = await database_sync_to_async(_allowed)(self.user, set(versions)) if versions else set()
+        for topic, version in versions.items():
+            await self._watch(topic, version, topic in allowed)
+        await self.send_html(HEARD)
 
-    async def _watch(self, topic: str, version: str) -> None:
-        kind, _, key = topic.partition(":")
-        known = live.TOPICS.get(kind)
-        if known is None or len(self.topics | {topic}) > MOST_TOPICS:
-            return
-        if await database_sync_to_async(known.may_watch)(self.user, key):
+    async def _watch(self, topic: str, version: str, allowed: bool) -> None:
+        if allowed and len(self.topics | {topic}) <= MOST_TOPICS:
             self.topics.add(topic)
             await live.broadcast.watch(topic, version, self._view(), self.send_html)
         elif topic in self.topics:
@@ -98,6 +97,16 @@ class PageConsumer(AsyncWebsocketConsumer):
             if code.split("-")[0] in dict(settings.LANGUAGES):
                 return str(code.split("-")[0])
         return str(settings.LANGUAGE_CODE)
+
+
+def _allowed(user: Any, topics: set[str]) -> set[str]:
+    """Those of the topics the user may watch; one question for each kind."""
+    keys: dict[str, set[str]] = {}
+    for topic in topics:
+        kind, _, key = topic.partition(":")
+        keys.setdefault(kind, set()).add(key)
+    known = {kind: live.TOPICS[kind].may_watch for kind in keys if kind in live.TOPICS}
+    return {f"{kind}:{key}" for kind, may_watch in known.items() for key in may_watch(user, keys[kind])}
 
 
 def _person(scope: Any) -> User | AnonymousUser:

@@ -80,9 +80,9 @@ def made(request: HttpRequest) -> dict[str, Any]:
 # The steps, live as the topic enrol:<key prefix>
 
 
-def may_watch(user: Any, prefix: str) -> bool:
-    """Whoever may make keys may see what becomes of one."""
-    return access.has_role(user, access.ADMIN)
+def may_watch(user: Any, prefixes: set[str]) -> set[str]:
+    """Whoever may make keys may see what becomes of them."""
+    return prefixes if access.has_role(user, access.ADMIN) else set()
 
 
 def render(prefix: str, view: View) -> tuple[str, dict[str, str]]:

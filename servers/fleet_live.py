@@ -11,14 +11,8 @@ from pmonitor.live import Shown, View
 from servers import fleet, fleet_totals, states
 from servers.fleet import Row
 from servers.fleet_totals import Totals
-from servers.models import Server
 
 MOVED = 3  # percent points from which a change is pointed out
-
-
-def may_watch_row(user: Any, key: str) -> bool:
-    """Whether the server is in the user's scope."""
-    return key.isdecimal() and Server.objects.visible_to(user).filter(pk=int(key)).exists()
 
 
 def update_row(key: str, view: View, before: Shown | None) -> tuple[Shown, list[str]]:
@@ -39,9 +33,9 @@ def _moved(old: float | None, new: float | None) -> bool:
     return (old is None) != (new is None) or (old is not None and new is not None and abs(old - new) >= MOVED)
 
 
-def may_watch_fleet(user: Any, key: str) -> bool:
-    """Whether these are exactly the servers the user sees."""
-    return key == fleet.scope_of(user)
+def may_watch_fleet(user: Any, keys: set[str]) -> set[str]:
+    """The scope that is exactly the servers the user sees."""
+    return keys & {fleet.scope_of(user)}
 
 
 def render_fleet(key: str, view: View) -> tuple[str, dict[str, str]]:

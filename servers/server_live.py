@@ -9,9 +9,12 @@ from servers import process_live, readings, server_page, states
 from servers.models import Server
 
 
-def may_watch(user: Any, key: str) -> bool:
-    """Whether the server of that number is in the user's scope."""
-    return key.isdecimal() and Server.objects.visible_to(user).filter(pk=int(key)).exists()
+def may_watch(user: Any, keys: set[str]) -> set[str]:
+    """The numbers of servers in the user's scope."""
+    numbers = [int(key) for key in keys if key.isdecimal() and len(key) < 19]  # what a bigint holds
+    return keys & {
+        str(pk) for pk in Server.objects.visible_to(user).filter(pk__in=numbers).values_list("pk", flat=True)
+    }
 
 
 def update(key: str, view: View, before: Shown | None) -> tuple[Shown, list[str]]:

@@ -6,7 +6,7 @@ from pmonitor.live import TOPICS, Topic, by_id
 from servers import enrol_page, fleet_live, server_live
 
 OURS = {
-    "row": Topic(fleet_live.may_watch_row, fleet_live.update_row),
+    "row": Topic(server_live.may_watch, fleet_live.update_row),
     "fleet": Topic(fleet_live.may_watch_fleet, by_id(fleet_live.render_fleet)),
     "enrol": Topic(enrol_page.may_watch, by_id(enrol_page.render), every=0.5),
     "server": Topic(server_live.may_watch, server_live.update),

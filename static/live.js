@@ -60,7 +60,7 @@ function opened() {
 
 function received(html) {
   heard = Date.now(); data = hubNow();
-  if (html) swap(html);
+  if (html.trim()) swap(html);
 }
 
 function closed(code) {

@@ -48,6 +48,25 @@ def test_only_what_changed_is_sent_and_rendered_once_for_all(toy: Toy, viewer: U
     played(play)
 
 
+def test_pages_that_come_together_share_a_rendering_but_an_old_one_is_made_anew(
+    toy: Toy, viewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play() -> None:
+        async with Page(viewer) as one, Page(viewer) as two, Page(viewer) as three:
+            assert await one.watch(a="") == await two.watch(a="")
+            assert len(toy.rendered) == 1
+            toy.parts["cpu"] = "2"
+            monkeypatch.setattr(live, "FRESH_SEC", 0.0)  # the announcement was lost
+            assert '<b id="cpu">2 en</b>' in await three.watch(a="")
+            monkeypatch.setattr(live, "FRESH_SEC", 60.0)
+            toy.parts["cpu"] = "3"
+            await announced("toy:a")
+            assert [await page.next() for page in (one, two, three)] == ['<b id="cpu">3 en</b>'] * 3
+            assert '<b id="cpu">3 en</b>' in await one.watch(a="")
+
+    played(play)
+
+
 def test_once_for_each_language_and_role(toy: Toy, viewer: User, operator: User) -> None:
     async def play() -> None:
         cookies = {settings.LANGUAGE_COOKIE_NAME: "ro"}
@@ -126,7 +145,7 @@ def test_an_older_rendering_never_comes_after_a_newer(toy: Toy, viewer: User, mo
         return rendered
 
     async def play() -> None:
-        monkeypatch.setitem(live.TOPICS, "toy", Topic(lambda user, key: True, live.by_id(slow), every=0))
+        monkeypatch.setitem(live.TOPICS, "toy", Topic(lambda user, keys: keys, live.by_id(slow), every=0))
         async with Page(viewer) as page:
             await page.say({"watch": {"toy:a": ""}})
             await sync_to_async(begun.wait, thread_sensitive=False)(5)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from importlib import import_module
 
 import pytest
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
+from django.test import Client
 
 from pmonitor import live, sockets
+from tests.actions.web_process import web_process
 from tests.frame.toy_topic import Page, Toy, announced, played
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,7 +41,7 @@ def test_out_of_scope_and_unknown_topics_are_not_watched(toy: Toy, viewer: User)
         async with Page(viewer) as page:
             assert await page.watch(secret="") == []
             await page.say({"watch": {"nonsense:1": "", "toys": "x"}})
-            assert await page.next() == ""
+            assert await page.next() == sockets.HEARD
             toy.parts["cpu"] = "2"
             await announced("toy:secret", "nonsense:1")
             assert await page.quiet()
@@ -56,12 +59,26 @@ def test_other_words_than_our_pages_do_no_harm(toy: Toy, viewer: User, words: st
     played(play)
 
 
+def test_the_line_of_a_page_with_nothing_new_is_heard(as_admin: Client) -> None:
+    cookie = f"sessionid={as_admin.cookies['sessionid'].value}"
+    upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + "a" * 22
+    masked = b"\x81\x8e" + bytes(4) + b'{"alive":true}'
+    with web_process() as web, socket.create_connection(("127.0.0.1", web.port), 10) as line:
+        line.sendall(f"GET /ws HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n{upgrade}==\r\n\r\n".encode())
+        came = line.makefile("rb")
+        assert b" 101 " in came.readline()
+        while came.readline() != b"\r\n":
+            pass
+        line.sendall(masked)
+        assert came.read(3) == b"\x81\x01" + sockets.HEARD.encode()
+
+
 def test_a_page_is_sent_nothing_of_what_it_left(toy: Toy, viewer: User) -> None:
     async def play() -> None:
         async with Page(viewer) as page:
             await page.watch(a=toy.version)
             await page.say({"leave": ["toy:a"]})
-            assert await page.next() == ""
+            assert await page.next() == sockets.HEARD
             toy.parts["cpu"] = "2"
             await announced("toy:a")
             assert await page.quiet()

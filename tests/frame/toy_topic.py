@@ -41,7 +41,7 @@ class Toy:
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Toy]:
     shown = Toy()
-    topic = Topic(lambda user, key: key != "secret", live.by_id(shown.render), every=0.3)
+    topic = Topic(lambda user, keys: keys - {"secret"}, live.by_id(shown.render), every=0.3)
     monkeypatch.setitem(live.TOPICS, "toy", topic)
     monkeypatch.setattr(live, "broadcast", live.Broadcast())
     channel_layers.backends.clear()  # of another event loop
@@ -64,10 +64,10 @@ class Page:
         await self.socket.disconnect()
 
     async def watch(self, **topics: str) -> list[str]:
-        """Watch toy:NAME at a version; what came up to the empty answer."""
+        """Watch toy:NAME at a version; what came up to the blank answer."""
         await self.say({"watch": {f"toy:{key}": version for key, version in topics.items()}})
         found: list[str] = []
-        while html := await self.socket.receive_from():
+        while (html := await self.socket.receive_from()) != sockets.HEARD:
             found.append(html)
         return found
 

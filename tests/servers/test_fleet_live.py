@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from pmonitor import live
 from pmonitor.live import View
 from servers import enrol_page, enrolment, fleet_live
 from servers.models import EnrolmentKey, Server, ServerGroup
@@ -14,17 +17,18 @@ EN, RO = View("en", "viewer"), View("ro", "viewer")
 
 
 def test_rows_are_watched_only_in_scope(viewer: User, outsider: User, web1: Server) -> None:
-    assert fleet_live.may_watch_row(viewer, str(web1.pk))
-    assert not fleet_live.may_watch_row(outsider, str(web1.pk))
-    for wrong in ("", "x", "-1", "1e3", "99999"):
-        assert not fleet_live.may_watch_row(viewer, wrong)
+    may_watch = live.TOPICS["row"].may_watch
+    key, wrong = str(web1.pk), {"", "x", "-1", "1e3", "99999", "9" * 30, f"0{web1.pk}"}
+    with CaptureQueriesContext(connection) as queries:
+        assert may_watch(viewer, {key, *wrong}) == {key}
+    assert len([query for query in queries if "servers_server" in query["sql"]]) == 1
+    assert may_watch(outsider, {key}) == set()
 
 
 def test_totals_are_watched_only_of_ones_own_scope(viewer: User, admin: User, web_group: ServerGroup) -> None:
-    assert fleet_live.may_watch_fleet(viewer, str(web_group.pk))
-    assert fleet_live.may_watch_fleet(admin, "all")
-    assert not fleet_live.may_watch_fleet(viewer, "all")
-    assert not fleet_live.may_watch_fleet(viewer, f"{web_group.pk}-99")
+    own = str(web_group.pk)
+    assert fleet_live.may_watch_fleet(viewer, {own, "all", f"{own}-99"}) == {own}
+    assert fleet_live.may_watch_fleet(admin, {own, "all"}) == {"all"}
 
 
 def test_a_row_marks_what_moved_visibly(web1: Server) -> None:
@@ -60,8 +64,8 @@ def test_steps_follow_the_server_that_came_with_the_key(admin: User, viewer: Use
     secret = enrolment.new_key(created_by=admin)
     key = EnrolmentKey.objects.get()
     assert secret.startswith(key.prefix)
-    assert enrol_page.may_watch(admin, key.prefix)
-    assert not enrol_page.may_watch(viewer, key.prefix)
+    assert enrol_page.may_watch(admin, {key.prefix}) == {key.prefix}
+    assert enrol_page.may_watch(viewer, {key.prefix}) == set()
     assert [step.state for step in enrol_page.steps(key)["steps"]] == ["running", "todo", "todo"]
     server, _ = enrolled("srv-new")
     Server.objects.filter(pk=server.pk).update(enrolled_with=key.prefix)

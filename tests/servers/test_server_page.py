@@ -243,9 +243,8 @@ def test_two_processes_of_one_number_are_one_row(as_viewer: Client, web1: Server
 
 
 def test_only_those_who_see_the_server_may_watch_it(viewer: Any, outsider: Any, web1: Server) -> None:
-    assert server_live.may_watch(viewer, str(web1.pk))
-    assert not server_live.may_watch(outsider, str(web1.pk))
-    assert not server_live.may_watch(viewer, "1; drop")
+    assert server_live.may_watch(viewer, {str(web1.pk), "1; drop"}) == {str(web1.pk)}
+    assert server_live.may_watch(outsider, {str(web1.pk)}) == set()
 
 
 def test_a_table_of_a_process_is_read_as_it_was_packed() -> None:
