@@ -19,7 +19,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+            # In a thread: the main one may hold the event's lock just now, being about to wait for it.
+            signal.signal(number, lambda *_: threading.Thread(target=stop.set).start())
         log.info("worker.started", steps=len(worker.STEPS))
         worker.run(stop)
         log.info("worker.stopped")
