@@ -7,6 +7,8 @@ const [S, MIN, H, D] = (body.dataset.units || 's min h d').split(' ');
 const time = new Intl.DateTimeFormat(lang, {hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23'});
 const full = new Intl.DateTimeFormat(lang, {weekday: 'short', day: 'numeric', month: 'short', year: 'numeric',
   hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23', timeZoneName: 'short'});
+const minute = new Intl.DateTimeFormat(lang, {hour: '2-digit', minute: '2-digit', hourCycle: 'h23'});
+const zone = full.formatToParts(Date.now()).find(part => part.type === 'timeZoneName').value;
 const number = new Intl.NumberFormat(lang);
 
 export const hubNow = () => Date.now() + offset;
@@ -40,6 +42,8 @@ function zones() {
     if ('at' in element.dataset) write(element, (element.dataset.at === 'full' ? full : time).format(when));
     element.pmSaid = element.dateTime + element.title;
   }
+  for (const mark of document.querySelectorAll('[data-clock]')) write(mark, minute.format(Date.parse(mark.dataset.clock)));
+  for (const name of document.querySelectorAll('[data-zone]')) write(name, zone);
 }
 
 export function start() {
