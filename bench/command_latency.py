@@ -53,7 +53,7 @@ def _measure(url: str, agents: int, commands: int) -> None:
         _wait_for(port)
         numbers = {"--port": port, "--web-pid": web.pid, "--agents": agents, "--commands": commands}
         options = [str(word) for pair in numbers.items() for word in pair]
-        subprocess.run([sys.executable, "bench/command_load.py", *options], cwd=ROOT, check=True)
+        sys.exit(subprocess.run([sys.executable, "bench/command_load.py", *options], cwd=ROOT).returncode)
     finally:
         web.send_signal(signal.SIGTERM)
         web.wait(15)

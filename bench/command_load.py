@@ -33,6 +33,7 @@ from django.utils import timezone  # noqa: E402
 
 from actions import lifecycle, states  # noqa: E402
 from actions.models import Command  # noqa: E402
+from bench.budgets import Budget, close  # noqa: E402
 from pmonitor import secrets, tokens  # noqa: E402
 from servers.models import Server, Service  # noqa: E402
 
@@ -180,6 +181,11 @@ def main() -> None:
     shown = f"{web.memory_info().rss / 1e6:.0f} MB, {web.num_threads()} threads"
     print(f"{given.agents:,} agents waiting; the web process: {shown}")
     show(took)
+    asked = sorted(1000 * seconds for seconds in took["asked by POST"])
+    close(
+        Budget("command asked for to agent's hands, p50", statistics.median(asked), 15, "ms"),
+        Budget("command asked for to agent's hands, p99", asked[int(len(asked) * 0.99)], 60, "ms"),
+    )
 
 
 def measure(fleet: Fleet, agents: Agents, floor: Floor, commands: int) -> dict[str, list[float]]:

@@ -36,17 +36,17 @@ class PagesOpen:
 
     def __enter__(self) -> PagesOpen:
         self.thread.start()
-        self.lines = asyncio.run_coroutine_threadsafe(self._open_all(), self.loop).result(LONGEST_SEC)
+        self.lines: list[Line] = asyncio.run_coroutine_threadsafe(self._open_all(), self.loop).result(LONGEST_SEC)
         self.reading = [
             asyncio.run_coroutine_threadsafe(self._read(number, reader), self.loop)
-            for number, (reader, _) in enumerate(self.lines)
+            for number, (reader, _writer) in enumerate(self.lines)
         ]
         return self
 
     def __exit__(self, *_: object) -> None:
         for task in self.reading:
             task.cancel()
-        for _, writer in self.lines:
+        for _reader, writer in self.lines:
             self.loop.call_soon_threadsafe(writer.close)
         time.sleep(0.1)
         self.loop.call_soon_threadsafe(self.loop.stop)
