@@ -60,11 +60,11 @@ def test_other_words_than_our_pages_do_no_harm(toy: Toy, viewer: User, words: st
 
 
 def test_the_line_of_a_page_with_nothing_new_is_heard(as_admin: Client) -> None:
-    cookie = f"sessionid={as_admin.cookies['sessionid'].value}"
+    who = f"Origin: http://localhost\r\nCookie: sessionid={as_admin.cookies['sessionid'].value}"
     upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + "a" * 22
     masked = b"\x81\x8e" + bytes(4) + b'{"alive":true}'
     with web_process() as web, socket.create_connection(("127.0.0.1", web.port), 10) as line:
-        line.sendall(f"GET /ws HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n{upgrade}==\r\n\r\n".encode())
+        line.sendall(f"GET /ws HTTP/1.1\r\nHost: localhost\r\n{who}\r\n{upgrade}==\r\n\r\n".encode())
         came = line.makefile("rb")
         assert b" 101 " in came.readline()
         while came.readline() != b"\r\n":
