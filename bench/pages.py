@@ -108,7 +108,8 @@ def cost(browser: Client, name: str, url: str, times: int, headers: dict[str, st
     with CaptureQueriesContext(connection) as queries:
         ask(browser, url, headers)
         count = len(queries)  # the next request empties the log
-    ours, floor = [], []
+    ours: list[float] = []
+    floor: list[float] = []
     for _ in range(times):
         for taken, asked in ((ours, url), (floor, "/empty/")):
             began = time.perf_counter()
