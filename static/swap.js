@@ -38,7 +38,7 @@ function remove(element) {
   if (!element || locked(element)) return;
   const next = element.contains(document.activeElement) && (element.nextElementSibling || element.previousElementSibling);
   element.remove();
-  next?.querySelector('a, button')?.focus({preventScroll: true});
+  if (next) next.querySelector('a, button')?.focus({preventScroll: true});
 }
 
 function morph(old, next) {

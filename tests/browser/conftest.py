@@ -64,6 +64,7 @@ def _signed_in() -> dict[tuple[str, str], Any]:
 @pytest.fixture
 def page_as(browser: Browser, request: pytest.FixtureRequest, _signed_in: dict[Any, Any]) -> Iterator[PageAs]:
     contexts: list[BrowserContext] = []
+    broken: list[str] = []  # errors of our scripts, on any page of the test
 
     def page(role: str | None, on: Hub | None = None, width: int = 1440, scheme: str = "light", **more: Any) -> Page:
         hub = on or request.getfixturevalue("hub")
@@ -76,11 +77,13 @@ def page_as(browser: Browser, request: pytest.FixtureRequest, _signed_in: dict[A
         contexts.append(context)
         made = context.new_page()
         made.set_default_timeout(10_000)
+        made.on("pageerror", lambda error: broken.append(str(error)))
         return made
 
     yield page
     for context in contexts:
         context.close()
+    assert broken == []
 
 
 def sign_in(browser: Browser, hub: Hub, role: str) -> Any:

@@ -28,8 +28,11 @@ def chromium_page() -> Iterator[Page]:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
         page = browser.new_page(viewport={"width": 1440, "height": 900}, locale="en-GB")
         page.set_default_timeout(15_000)
+        broken: list[str] = []
+        page.on("pageerror", lambda error: broken.append(str(error)))
         yield page
         browser.close()
+    assert broken == []
 
 
 def sign_in(page: Page, url: str) -> None:
