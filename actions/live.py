@@ -72,8 +72,8 @@ def may_watch_audit(user: Any, keys: set[str]) -> set[str]:
 
 
 TOPICS = {
-    "services": Topic(server_live.may_watch, services),
-    "commands": Topic(server_live.may_watch, commands),
+    "services": Topic(server_live.may_watch, services, every=0.25),
+    "commands": Topic(server_live.may_watch, commands, every=0.25),
     "command": Topic(may_watch_command, by_id(command), every=0.1),
     "audit": Topic(may_watch_audit, by_id(audit)),
 }

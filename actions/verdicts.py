@@ -96,5 +96,5 @@ def service_word(state: str) -> str:
 
 
 def _shown(facts: dict[str, Any]) -> dict[str, Any]:
-    """5.0 s is shown as 5 s."""
-    return {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in facts.items()}
+    """Seconds whole: 5.01 s is shown as 5 s."""
+    return {name: f"{value:.0f}" if isinstance(value, float) else value for name, value in facts.items()}
