@@ -97,4 +97,4 @@ class Production:
 
     def _server(self, statement: str) -> None:
         with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
-            server.execute(sql.SQL(statement).format(sql.Identifier(self.database)))  # type: ignore[arg-type]
+            server.execute(sql.SQL(statement).format(sql.Identifier(self.database)))
