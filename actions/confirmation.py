@@ -32,7 +32,11 @@ class Confirmation(forms.Form):
     """The reason, how long the command may wait for its server, and the main process as the operator saw it."""
 
     reason = forms.CharField(
-        max_length=200, error_messages={"required": gettext_lazy("Say why: the audit trail keeps it.")}
+        max_length=200,
+        error_messages={
+            "required": gettext_lazy("Say why: the audit trail keeps it."),
+            "max_length": gettext_lazy("Say it in at most 200 characters."),
+        },
     )
     within = forms.TypedChoiceField(choices=WITHIN, coerce=int, initial=60)
     main_pid = forms.IntegerField(min_value=0, required=False)

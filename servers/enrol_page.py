@@ -21,6 +21,7 @@ VALID_FOR = ((60, _("1 hour")), (24 * 60, _("1 day")), (7 * 24 * 60, _("7 days")
 PORTS = {"http": 80, "https": 443}
 
 
+NOT_SO_MANY = ("required", "invalid", "min_value", "max_value")
 LABELS = (("group", _("Group")), ("uses", _("Servers")), ("minutes", _("Valid for")))
 
 
@@ -28,7 +29,12 @@ class KeyForm(forms.Form):
     """What a new enrolment key is for."""
 
     group = forms.ModelChoiceField(ServerGroup.objects.all(), required=False, empty_label=_("none"))
-    uses = forms.IntegerField(min_value=1, max_value=1000, initial=1)
+    uses = forms.IntegerField(
+        min_value=1,
+        max_value=1000,
+        initial=1,
+        error_messages=dict.fromkeys(NOT_SO_MANY, _("Use a number from 1 to 1000.")),
+    )
     minutes = forms.TypedChoiceField(choices=VALID_FOR, coerce=int, initial=60)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
