@@ -48,8 +48,8 @@ def _spans(key: str, before: Cells | None, now: Cells) -> Iterable[str]:
     if before is None:
         return
     if before.cpu != now.cpu:
-        yield process_rows.cpu_span(key, now.cpu, moved=True)
+        yield process_rows.cpu_span(key, now.cpu)
     if before.mem != now.mem:
-        yield process_rows.mem_span(key, now.mem, moved=True)
+        yield process_rows.mem_span(key, now.mem)
     if before.status != now.status:
-        yield process_rows.status_span(key, now.status, moved=True)
+        yield process_rows.status_span(key, now.status)

@@ -71,21 +71,21 @@ def _plain(value: float, decimals: int, language: str | None) -> str:
     return show.plain(value, decimals)
 
 
-def cpu_span(key: str, cpu: str, moved: bool = False) -> str:
+def cpu_span(key: str, cpu: str) -> str:
     """A process's CPU percent; process-table.js draws its bar from it."""
-    return f'<span class="n{_muted(cpu)}{_changed(moved)}" id="c-{key}">{cpu}</span>'
+    return f'<span class="n{_muted(cpu)}" id="c-{key}">{cpu}</span>'
 
 
-def mem_span(key: str, mem: str, moved: bool = False) -> str:
+def mem_span(key: str, mem: str) -> str:
     """A process's memory in MB."""
-    return f'<span class="n{_muted(mem)}{_changed(moved)}" id="m-{key}">{mem}</span>'
+    return f'<span class="n{_muted(mem)}" id="m-{key}">{mem}</span>'
 
 
-def status_span(key: str, status: str, moved: bool = False) -> str:
+def status_span(key: str, status: str) -> str:
     """A process's status in the reader's word."""
     quiet = "muted" if status in QUIET else "live-value"
     word = STATUS_WORDS.get(status)
-    return f'<span class="{quiet}{_changed(moved)}" id="s-{key}">{word or _text(status)}</span>'
+    return f'<span class="{quiet}" id="s-{key}">{word or _text(status)}</span>'
 
 
 def row(proc: Proc, frame: Frame, now: float) -> str:
@@ -132,10 +132,6 @@ def _bar(value: float | None, whole: float | None) -> str:
 
 def _muted(value: str) -> str:
     return "" if value.strip("0.,—") else " muted"
-
-
-def _changed(moved: bool) -> str:
-    return " changed" if moved else ""
 
 
 def _text(sent: str) -> str:

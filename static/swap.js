@@ -19,9 +19,15 @@ function place(next) {
   next.removeAttribute('hx-swap-oob');
   const here = next.id && document.getElementById(next.id);
   if (how === 'delete') return remove(selector ? document.querySelector(selector) : here);
-  if (here) return locked(here) || morph(here, next);
+  if (here) return locked(here) || arrive(here, next);
   const anchor = PLACES.has(how) && selector && document.querySelector(selector);
   if (anchor && !locked(anchor)) for (const element of next.id ? [next] : [...next.children]) insert(anchor, how, element);
+}
+
+/* In a [data-flash] a span that comes by itself comes because it moved; its hub spares the class. */
+function arrive(here, next) {
+  morph(here, next);
+  if (here.matches('[data-flash] span')) moved.push(here);
 }
 
 function insert(anchor, how, element) {
