@@ -93,6 +93,8 @@ class Host:
             if pid := news.get("X_NSPAWN_LEADER_PID"):
                 self._init_pid = int(pid)
             if news.get("READY") == "1":
+                # Unread, its later news would fill the socket, and systemd inside would wait in sending for ever.
+                self._close_news()
                 return
 
     def stop(self) -> None:
