@@ -1,0 +1,153 @@
+"""Commands by the whole path: a real hub, the agent installed on a real server, services that misbehave in each way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from tests.e2e.hub import Hub
+from tests.hosts import units
+from tests.hosts.agent_install import SERVICE, install_agent
+from tests.hosts.host import Host
+from tests.hosts.lab import Lab
+from tests.hosts.waiting import eventually
+
+REPORTED_WITHIN = 30
+RSS_BOUND_KB = 32 * 1024
+INSTALLED = ("/etc/pmonitor", "/usr/lib/pmonitor", "/var/lib/pmonitor-agent", f"/etc/systemd/system/{SERVICE}")
+
+
+class Api:
+    """The hub's API as an operator's program sees it, for one server."""
+
+    def __init__(self, hub: Hub, agent_id: str) -> None:
+        self.hub, self.agent_id = hub, agent_id
+        self.session = requests.Session()
+        self.session.headers["Authorization"] = f"Bearer {hub.manage('api_token', 'admin')}"
+
+    def get(self, path: str) -> Any:
+        answer = self.session.get(f"{self.hub.url}/api/{path}", timeout=10)
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def post(self, cmd: str, target: str, execute_within: int = 60) -> requests.Response:
+        body = {"cmd": cmd, "target": target, "reason": "a test", "deliverWithinSec": 300}
+        address = f"{self.hub.url}/api/actions/{self.agent_id}"
+        return self.session.post(address, json={**body, "executeWithinSec": execute_within}, timeout=10)
+
+    def ask(self, cmd: str, target: str, execute_within: int = 60) -> str:
+        """The id of a command just queued."""
+        answer = self.post(cmd, target, execute_within)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    def outcome(self, command: str, within: float = 60) -> dict[str, Any]:
+        """A command once it has ended."""
+        ended = ("succeeded", "failed", "unknown", "refused", "expired", "cancelled")
+        return eventually(lambda: self.get(f"commands/{command}"), lambda c: c["state"] in ended, within)
+
+    def service(self, name: str) -> dict[str, Any]:
+        """A service as the hub stored it: mainPid, verbs; empty when it does not know it. The API has no services."""
+        asked = f"Service.objects.filter(server__agent_id={self.agent_id!r}, name={name!r})"
+        show = f"print(json.dumps(list({asked}.values('main_pid', 'verbs'))))"
+        script = f"import json; from servers.models import Service; {show}"
+        found: list[dict[str, Any]] = json.loads(self.hub.manage("shell", "-v", "0", "-c", script))
+        return found[0] if found else {}
+
+
+@pytest.fixture(scope="module")
+def hub(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    with Hub(tmp_path_factory.mktemp("agent") / "data", "--no-agent", host=lab.hub_address) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(lab: Lab, hub: Hub) -> Iterator[Host]:
+    (host,) = lab.boot("srv-units")
+    units.install_units(host)
+    host.systemctl("start", units.OK, units.SLOW_STOP)
+    install_agent(host, hub.url, hub.manage("enrolment_key"), "start,stop,restart,reload:pm-*.service")
+    yield host
+    lab.discard(host)
+
+
+@pytest.fixture(scope="module")
+def api(hub: Hub, server: Host) -> Api:
+    api = Api(hub, "srv-units")
+    eventually(lambda: api.service(units.OK), bool, REPORTED_WITHIN)
+    return api
+
+
+def test_the_installed_agent_keeps_its_secrets_and_its_bounds(server: Host, api: Api) -> None:
+    assert server.run("systemd-analyze", "verify", f"/etc/systemd/system/{SERVICE}").stderr == ""
+    for secret in ("/etc/pmonitor/agent.env", "/var/lib/pmonitor-agent/token.json"):
+        assert server.run("stat", "-c", "%a %U", secret).stdout.strip() == "600 root"
+    state = server.wait_unit(SERVICE, ActiveState="active", SubState="running")
+    status = server.read(f"/proc/{state['MainPID']}/status")
+    rss = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
+    assert rss <= RSS_BOUND_KB
+
+
+def test_a_restart_is_proved_by_another_main_process(server: Host, api: Api) -> None:
+    before = server.unit_state(units.OK)["MainPID"]
+    done = api.outcome(api.ask("restart", units.OK))
+    assert done["state"] == "succeeded", done
+    after = server.unit_state(units.OK)["MainPID"]
+    assert after != before
+    assert (str(done["evidence"]["before"]["mainPid"]), str(done["evidence"]["after"]["mainPid"])) == (before, after)
+
+
+@pytest.mark.parametrize(
+    ("cmd", "target", "execute_within", "states", "exit_code"),
+    [
+        ("reload", units.OK, 60, {"succeeded"}, 0),
+        ("start", units.DIES_SOON, 60, {"failed"}, 0),
+        ("start", units.FAILS_TO_START, 60, {"failed"}, 1),
+        ("start", units.ONESHOT, 60, {"succeeded"}, 0),
+        ("stop", units.SLOW_STOP, 60, {"succeeded"}, 0),
+        ("start", units.RESTART_LOOP, 60, {"failed", "unknown"}, 0),
+        ("start", units.NEVER_READY, 10, {"failed", "unknown"}, None),
+    ],
+)
+def test_the_outcome_is_what_was_observed(
+    server: Host, api: Api, cmd: str, target: str, execute_within: int, states: set[str], exit_code: int | None
+) -> None:
+    done = api.outcome(api.ask(cmd, target, execute_within))
+    assert done["state"] in states, done
+    assert done["evidence"].get("exitCode") == exit_code, done
+    if target not in (units.OK, units.SLOW_STOP):
+        server.systemctl("stop", "--no-block", target)
+
+
+@pytest.mark.parametrize("target", [units.MASKED, "cron.service"])
+def test_what_may_not_be_done_is_refused_by_the_hub(api: Api, target: str) -> None:
+    assert api.service(target)["verbs"] == []
+    assert api.post("restart", target).status_code == 409
+
+
+def test_a_restart_by_hand_is_seen(server: Host, api: Api) -> None:
+    server.systemctl("restart", units.OK)
+    pid = int(server.unit_state(units.OK)["MainPID"])
+    eventually(lambda: api.service(units.OK)["main_pid"], lambda seen: seen == pid, REPORTED_WITHIN)
+
+
+def test_a_killed_agent_comes_back_and_obeys(server: Host, api: Api) -> None:
+    before = server.unit_state(SERVICE)["MainPID"]
+    server.run("kill", "-9", before)
+    eventually(lambda: server.unit_state(SERVICE), lambda s: s["MainPID"] not in ("0", before), 15)
+    assert api.outcome(api.ask("restart", units.OK))["state"] == "succeeded"
+
+
+def test_installing_again_keeps_the_identity_and_uninstalling_leaves_nothing(server: Host, hub: Hub, api: Api) -> None:
+    token = server.read("/var/lib/pmonitor-agent/token.json")
+    install_agent(server, hub.url, hub.manage("enrolment_key"), "restart:pm-ok.service")
+    assert server.read("/var/lib/pmonitor-agent/token.json") == token
+    eventually(lambda: api.service(units.SLOW_STOP)["verbs"], lambda verbs: verbs == [], REPORTED_WITHIN)
+    server.run("sh", "-c", f"curl -fsSL {hub.url}/agent/install.sh | sh -s -- --uninstall")
+    for path in INSTALLED:
+        assert server.run("test", "-e", path, check=False).returncode == 1, path
+    assert server.unit_state(SERVICE)["LoadState"] == "not-found"
