@@ -9,7 +9,6 @@ is the agent's own and its children's. The bound: at most 0.6 of one round of to
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -33,8 +32,7 @@ def main() -> None:
     wanted, reports = (int(arg) for arg in [*sys.argv[1:], "520", "20"][:2])
     sleepers = spawn(wanted - len(running()))
     try:
-        agent_ms, rss_mb, processes = agent_cost(reports)
-        top_ms = top_cost(reports)
+        agent_ms, top_ms, rss_mb, processes = side_by_side(reports)
         floor_ms = floor_cost()
     finally:
         for sleeper in sleepers:
@@ -59,8 +57,9 @@ def spawn(count: int) -> list[subprocess.Popen[bytes]]:
     return [subprocess.Popen(["sleep", "600"]) for _ in range(count)]
 
 
-def agent_cost(reports: int) -> tuple[float, float, int]:
-    """CPU ms a report, RSS in MB, processes in the table."""
+def side_by_side(reports: int) -> tuple[float, float, float, int]:
+    """CPU ms a report, CPU ms a round of top, RSS in MB, processes: both at one a second over the same seconds, so that
+    what else the machine does weighs on both."""
     with tempfile.TemporaryDirectory() as state, ToyHub(free_port()) as sink:
         environ = {"API": sink.address, "AGENT_ID": "bench", "AGENT_TOKEN": "t", "STATE_DIR": state, "INTERVAL": "1"}
         agent = subprocess.Popen(
@@ -69,17 +68,20 @@ def agent_cost(reports: int) -> tuple[float, float, int]:
             env={"PATH": os.environ["PATH"], "MALLOC_ARENA_MAX": "1", **environ},
             stderr=subprocess.DEVNULL,
         )
+        top = subprocess.Popen(["top", "-b", "-w", "512", "-d", "1"], stdout=subprocess.DEVNULL)
         try:
             sink.wait_for(lambda: len(sink.reports) >= SETTLED_REPORTS, 60)
             time.sleep(0.5)  # between two reports
-            first, before = len(sink.reports), cpu_ms(agent.pid)
+            first, began, before, top_before = len(sink.reports), time.monotonic(), cpu_ms(agent.pid), cpu_ms(top.pid)
             sink.wait_for(lambda: len(sink.reports) >= first + reports, reports + 60)
             time.sleep(0.5)
             spent = (cpu_ms(agent.pid) - before) / (len(sink.reports) - first)
-            return spent, rss(agent.pid), sink.reports[-1]["procsTotal"]
+            top_spent = (cpu_ms(top.pid) - top_before) / (time.monotonic() - began)
+            return spent, top_spent, rss(agent.pid), sink.reports[-1]["procsTotal"]
         finally:
-            agent.terminate()
-            agent.wait()
+            for process in (agent, top):
+                process.terminate()
+                process.wait()
 
 
 def cpu_ms(pid: int) -> float:
@@ -92,22 +94,6 @@ def cpu_ms(pid: int) -> float:
 
 def rss(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1048576
-
-
-def top_cost(rounds: int) -> float:
-    """CPU ms of one round of `top -b`, its start taken off."""
-    return (children_ms(top(rounds + 1)) - children_ms(top(1))) / rounds
-
-
-def top(rounds: int) -> list[str]:
-    return ["top", "-b", "-w", "512", "-d", "0.5", "-n", str(rounds)]
-
-
-def children_ms(argv: list[str]) -> float:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(argv, stdout=subprocess.DEVNULL, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
 def floor_cost() -> float | None:
