@@ -16,12 +16,15 @@ Identity = tuple[int, int]
 
 
 class ServiceTable:
-    """Reads the lists again when something hints at a change; safe to ask from both loops."""
+    """Reads the lists again when something hints at a change; safe to ask from both loops.
+
+    A list is replaced as a whole, so asking needs no lock: a command never waits for a list that is being read.
+    """
 
     def __init__(self, managers: list[Manager], allow: Allow) -> None:
         self._all = managers
         self._allow = allow
-        self._lock = threading.Lock()
+        self._reading = threading.Lock()
         self._found: list[Manager] = []
         self._detected_at = -_DETECT_EVERY
         self._services: dict[str, list[Service]] = {}  # by manager
@@ -43,7 +46,7 @@ class ServiceTable:
 
     def refresh(self, alive: dict[int, int]) -> None:
         """Read again what may have changed; `alive` has each process's start ticks by pid."""
-        with self._lock:
+        with self._reading:
             if time.monotonic() - self._detected_at >= _DETECT_EVERY:
                 self.detect()
             for manager in self._found:
@@ -52,33 +55,29 @@ class ServiceTable:
 
     def stale(self) -> None:
         """After an action: read everything again at the next report."""
-        with self._lock:
-            self._read_at.clear()
+        self._read_at.clear()
 
     def main_pids(self) -> set[int]:
         """The main processes of services: the ones a report never leaves out."""
-        with self._lock:
-            return {pid for pid, _ in (i for name in self._services for i in self._mains(name))}
+        return {pid for name in list(self._services) for pid, _ in self._mains(name)}
 
     def wire(self) -> list[dict[str, Any]]:
         """The list as the report has it."""
-        with self._lock:
-            return [self._entry(s) for m in self._found for s in self._services.get(m.name, [])]
+        return [self._entry(s) for m in self._found for s in self._services.get(m.name, [])]
 
     def manager_of(self, unit: str) -> Manager | None:
         """Who is to be asked for this service; None where nobody knows it."""
-        with self._lock:
-            found = self._owner(unit)
-            if found is None:
+        found = self._owner(unit)
+        if found is None:
+            with self._reading:
                 for manager in self._found:  # one that came since the last list
                     self._read(manager)
-                found = self._owner(unit)
-            return found
+            found = self._owner(unit)
+        return found
 
     def possible(self, unit: str) -> tuple[str, ...]:
         """The verbs the service can do, whatever its owner allows."""
-        with self._lock:
-            return next((s.possible for m in self._found for s in self._services.get(m.name, []) if s.name == unit), ())
+        return next((s.possible for m in self._found for s in self._services.get(m.name, []) if s.name == unit), ())
 
     def _owner(self, unit: str) -> Manager | None:
         return next((m for m in self._found if any(s.name == unit for s in self._services.get(m.name, []))), None)
