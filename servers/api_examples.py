@@ -35,11 +35,22 @@ SERVER = {
     "procsTotal": 214,
     "readings": {"cpu": 8.9, "memUsedMB": 2048, "memTotalMB": 8192},
 }
+SERVICE = {
+    "name": "redis-server.service",
+    "activeState": "active",
+    "manager": "systemd",
+    "subState": "running",
+    "mainPid": 123,
+    "startTicks": 4711,
+    "since": "2026-01-30T08:12:44Z",
+    "verbs": ["start", "stop", "restart"],
+}
 OF: dict[type[Struct], dict[str, Any]] = {
     api_shapes.Fleet: {"total": 1, "states": {"up": 1}, "servers": [SERVER]},
     api_shapes.Detail: {
         **SERVER,
         "facts": {"os": "Debian GNU/Linux 12", "kernel": "6.1.0-28-amd64", "cpuCount": 4, "version": "0.1.0"},
+        "services": [SERVICE],
         "history": {"cpu": [8.1, None, 8.9], "mem": [25.0, None, 25.1]},
     },
     api_shapes.ProcessTable: {"at": AT, "sampledAt": "2026-01-31T11:59:52.310Z", "total": 214, "procs": [PROCESS]},

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from servers.history import Point, Series
 from servers.models import Newest, Server
-from servers.wire import Proc, on_the_wire
+from servers.wire import Proc, Service, on_the_wire
 
 
 class Registered(Struct, rename=on_the_wire):
@@ -58,6 +58,7 @@ class Detail(Summary, rename=on_the_wire):
     """One server; history: CPU and memory in percent, one average a minute, oldest first, null where nothing came."""
 
     facts: dict[str, Any] = {}
+    services: list[Service] = []
     history: dict[str, Series] = {}
 
 
@@ -101,9 +102,11 @@ def summary(server: Server) -> Summary:
 
 
 def detail(server: Server, history: dict[str, Series]) -> Detail:
-    """A server loaded with its group and newest report, and its short history."""
+    """A server loaded with its group and newest report, its services as last listed, and its short history."""
     newest = newest_of(server)
-    return Detail(**_facts(server), facts=newest.facts if newest else {}, history=history)
+    rows = server.services.order_by("name").values(*Service.__struct_fields__)
+    services = [Service(**row) for row in rows]
+    return Detail(**_facts(server), facts=newest.facts if newest else {}, services=services, history=history)
 
 
 def newest_of(server: Server) -> Newest | None:

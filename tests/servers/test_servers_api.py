@@ -101,6 +101,13 @@ def test_one_server(as_viewer: Client) -> None:
     assert pytest.approx(8.9) in server["history"]["cpu"]
 
 
+def test_one_server_with_its_services(as_viewer: Client, web1: Server) -> None:
+    listed = [{"name": "nginx.service", "activeState": "active", "mainPid": 7, "verbs": ["restart"], "memMB": 1.5}]
+    store(web1, services=listed)
+    (service,) = as_viewer.get(ONE[0]).json()["services"]
+    assert listed[0].items() <= service.items()
+
+
 @pytest.mark.usefixtures("reporting")
 def test_a_server_that_never_reported(as_viewer: Client) -> None:
     server = as_viewer.get("/api/servers/srv-web-02").json()
@@ -149,6 +156,8 @@ def test_a_moment_in_any_zone(as_viewer: Client, web1: Server) -> None:
         (ONE[1], "at=yesterday", {"at"}),
         (ONE[1], "at=2026-01-31T12:00:00", {"at"}),
         (ONE[1], "at=0001-01-01T00:00:00%2B14:00", {"at"}),
+        (ONE[1], "at=0001-01-01T00:00:10Z", {"at"}),
+        (ONE[2], "to=0001-01-01T00:00:10Z", {"to"}),
         (ONE[1], "at=2999-01-01T00:00:00Z", {"at"}),
         (ONE[2], "metric=beauty", {"metric"}),
         (ONE[2], "points=1", {"points"}),
