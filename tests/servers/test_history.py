@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import msgspec
 import pytest
@@ -19,14 +19,24 @@ MINUTE = timedelta(minutes=1)
 THIS_MINUTE = timezone.now().replace(second=0, microsecond=0)
 
 
+class HalfPast(datetime):
+    """The clock stands in the middle of that minute, however long the tests run."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> HalfPast:
+        moment = (THIS_MINUTE + MINUTE / 2).astimezone(tz)
+        return cls.fromtimestamp(moment.timestamp(), tz)
+
+
 def at(server: Server, moment: datetime, **load: float | None) -> None:
     body = report(ts=moment.timestamp(), load={"memTotalMB": 100} | load)
     ingest.store(server, msgspec.convert(body, Report), moment)
 
 
 def test_recent_minutes_of_many_servers_in_one_query(
-    web1: Server, web2: Server, django_assert_num_queries: DjangoAssertNumQueries
+    web1: Server, web2: Server, django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(history, "datetime", HalfPast)
     at(web1, THIS_MINUTE - 2 * MINUTE, cpu=10, memUsedMB=40)
     at(web1, THIS_MINUTE - 2 * MINUTE + timedelta(seconds=59), cpu=20, memUsedMB=60)
     at(web1, THIS_MINUTE - 29 * MINUTE, cpu=1)
