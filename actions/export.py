@@ -94,10 +94,10 @@ def _state(given: str) -> Q:
 def _moment(given: str, day_ends: bool = False) -> datetime:
     try:
         moment, day = parse_datetime(given), parse_date(given)
-    except ValueError:
-        moment = day = None
-    if day is not None:
-        moment = datetime.combine(day, time.min) + timedelta(days=1 if day_ends else 0)
+        if day is not None:
+            moment = datetime.combine(day, time.min) + timedelta(days=1 if day_ends else 0)
+    except (ValueError, OverflowError):  # no such day, or the last one there is
+        moment = None
     if moment is None:
         raise ValueError(_("Use a moment such as 2026-11-23 or 2026-11-23T14:06."))
     return moment if timezone.is_aware(moment) else timezone.make_aware(moment)

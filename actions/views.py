@@ -94,7 +94,7 @@ def _service(request: HttpRequest, agent_id: str, name: str, cmd: str) -> Servic
     if cmd not in verbs.VERBS:
         raise Http404
     in_scope = Service.objects.visible_to(request.user).select_related("server")
-    return get_object_or_404(in_scope, server__agent_id=agent_id, name=name)
+    return get_object_or_404(in_scope, server__agent_id=agent_id.replace("\0", ""), name=name.replace("\0", ""))
 
 
 def _command(request: HttpRequest, uuid: UUID) -> Command:
@@ -103,7 +103,7 @@ def _command(request: HttpRequest, uuid: UUID) -> Command:
 
 
 def _ask(request: HttpRequest, service: Service, cmd: str, form: Confirmation) -> Asked:
-    limits.hit("actions", request.user.pk)
+    limits.hit("actions", f"user-{request.user.pk}")
     return ask.ask(
         request.user,
         service.server,

@@ -8,6 +8,8 @@ from rest_framework.request import Request
 
 from pmonitor import problems
 
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)  # so that a while before it can still be said
+
 
 class Query:
     """Read every parameter, then call `check`: it raises the 400 when one was wrong."""
@@ -23,7 +25,7 @@ class Query:
             return default
         try:
             found = datetime.fromisoformat(text.replace(" ", "+"))  # an unescaped + of the zone arrives as a space
-            if found.tzinfo is not None:
+            if found.tzinfo is not None and found >= EARLIEST:
                 return found.astimezone(UTC)
         except (ValueError, OverflowError):
             pass

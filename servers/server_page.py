@@ -59,7 +59,7 @@ USUAL = "cpu"
 
 def find(user: Any, agent_id: str) -> Server:
     """The server of that id in the user's scope, with its group; else a 404."""
-    rows = Server.objects.visible_to(user).select_related("group").filter(agent_id=agent_id)
+    rows = Server.objects.visible_to(user).select_related("group").filter(agent_id=agent_id.replace("\0", ""))
     server: Server | None = rows.first()
     if server is None:
         raise Http404

@@ -68,7 +68,14 @@ def test_a_day_given_as_end_is_meant_whole(trail: None, admin: User) -> None:
 
 @pytest.mark.parametrize(
     ("name", "given"),
-    [("state", "exploded"), ("from", "yesterday"), ("to", "2026-13-01"), ("from", "2026-02-30T10:00"), ("to", "0")],
+    [
+        ("state", "exploded"),
+        ("from", "yesterday"),
+        ("to", "2026-13-01"),
+        ("from", "2026-02-30T10:00"),
+        ("to", "0"),
+        ("to", "9999-12-31"),
+    ],
 )
 def test_a_wrong_filter_is_named_and_finds_nothing(trail: None, admin: User, name: str, given: str) -> None:
     found, errors = export.filtered(admin, {name: given})

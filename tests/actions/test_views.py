@@ -65,10 +65,12 @@ def test_htmx_gets_the_dialog_alone(as_operator: Client, web1: Server) -> None:
     assert text(as_operator.get(CONFIRM, headers=HTMX)).startswith('<form class="confirm"')
 
 
-@pytest.mark.parametrize("address", [CONFIRM.replace("restart", "explode"), CONFIRM.replace("nginx", "none")])
-def test_an_unknown_verb_or_service_is_not_found(as_operator: Client, web1: Server, address: str) -> None:
+@pytest.mark.parametrize(
+    ("right", "wrong"), [("restart", "explode"), ("nginx", "none"), ("nginx", "a%00"), ("srv-", "%00")]
+)
+def test_what_is_not_there_is_not_found(as_operator: Client, web1: Server, right: str, wrong: str) -> None:
     service(web1)
-    assert as_operator.get(address).status_code == 404
+    assert as_operator.get(CONFIRM.replace(right, wrong)).status_code == 404
 
 
 def test_another_scopes_service_is_not_found(as_outsider: Client, web1: Server) -> None:
@@ -152,7 +154,8 @@ def test_what_the_owner_does_not_allow_is_said_in_the_dialog(as_operator: Client
 def test_too_many_commands_are_refused_with_a_wait(as_operator: Client, web1: Server, settings: Any) -> None:
     settings.RATE_LIMITS = {**settings.RATE_LIMITS, "actions": (1, 60)}
     service(web1)
-    as_operator.post(CONFIRM, GIVEN)
+    by_program = {"cmd": "restart", "target": NGINX}
+    assert as_operator.post("/api/actions/srv-web-01", by_program, "application/json").status_code == 201
     answer = as_operator.post(CONFIRM, GIVEN)
     assert "Too many requests" in text(answer, 429)
     assert int(answer["Retry-After"]) <= 60
