@@ -18,11 +18,12 @@ from psycopg import errors
 from pmonitor import live
 from servers import history, partitions, proctable, service_table
 from servers.models import Newest, Server
-from servers.wire import Proc, Report
+from servers.wire import Load, Proc, Report
 
 STORED, LATE, DUPLICATE = "stored", "late", "duplicate"
 REMEMBERED = 32  # the last reports, by the agent's ts, that a repeated one is known by
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+LEAST = 1e-30  # smaller readings are none: a column of 4 bytes refuses them
 FACTS = (
     "hostname", "os", "kernel", "cpu_count", "version", "boot_id", "boot_time", "ticks_per_sec", "run_id",
     "managers", "allow",
@@ -141,7 +142,7 @@ def _write(values: dict[str, Any], late: bool, snapshot: bool) -> bool:
 
 def _values(report: Report, sampled_at: datetime) -> dict[str, Any]:
     top = max(report.procs, key=_cpu, default=None)
-    return msgspec.structs.asdict(report.load) | {
+    return _readings(report.load) | {
         "sampled": sampled_at,
         "ts": report.ts,
         "uptime": report.uptime_sec,
@@ -151,6 +152,11 @@ def _values(report: Report, sampled_at: datetime) -> dict[str, Any]:
         "readings": msgspec.json.encode(report.load).decode(),
         "procs": proctable.pack(report.procs),
     }
+
+
+def _readings(load: Load) -> dict[str, float | None]:
+    given = msgspec.structs.asdict(load)
+    return {name: 0.0 if value is not None and value < LEAST else value for name, value in given.items()}
 
 
 def _cpu(proc: Proc) -> float:

@@ -29,6 +29,7 @@ STATUS_WORDS = {
     "dead": gettext_lazy("dead"),
 }
 QUIET = ("sleeping", "idle")  # the usual: shown muted
+A_DAY = 86_400  # seconds; a clock may be that wrong
 
 
 class Frame(NamedTuple):
@@ -118,6 +119,8 @@ def _started(proc: Proc, frame: Frame, now: float) -> str:
     if proc.start_ticks is None or frame.boot_time is None or not frame.ticks_per_sec:
         return show.nothing()
     at = frame.boot_time + proc.start_ticks / frame.ticks_per_sec
+    if at > now + A_DAY:  # wrong, and perhaps past what a calendar can tell
+        return show.nothing()
     count, unit = show.span_words(now - at)
     when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
     return f'<time datetime="{when}" data-age="">{_plain(count, 0, get_language())} {unit}</time>'

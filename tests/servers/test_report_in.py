@@ -135,6 +135,12 @@ def test_a_number_that_is_none_is_refused(agent: Client, web1: Server, bad: str)
     assert not Newest.objects.exists()
 
 
+@pytest.mark.parametrize("tiny", ["1e-50", "5e-324", "1e-400", "0"])
+def test_a_number_too_small_to_be_kept_is_none(agent: Client, web1: Server, tiny: str) -> None:
+    assert post(agent, MINIMAL.replace("8.9", tiny)).status_code == 202
+    assert newest(web1).cpu == 0
+
+
 @pytest.mark.parametrize("body", [" ", "[]", "null", '"x"', "{", "[" * 100_000, b"\xff\xfe", MINIMAL + "x"])
 def test_what_is_no_report_is_refused(agent: Client, web1: Server, body: str | bytes) -> None:
     answer = post(agent, body)

@@ -127,6 +127,17 @@ def test_another_scopes_server_is_not_found(as_outsider: Client, web1: Server) -
     assert as_outsider.get(f"{PAGE}readings/").status_code == 404
 
 
+@pytest.mark.parametrize("address", ["/servers/srv%00/", "/servers/srv%00/readings/"])
+def test_nul_in_an_address_is_not_found(as_viewer: Client, address: str) -> None:
+    assert as_viewer.get(address).status_code == 404
+
+
+@pytest.mark.parametrize("ticks", [10**13, 2**63 - 1])
+def test_a_start_past_the_calendar_is_not_shown(as_viewer: Client, web1: Server, ticks: int) -> None:
+    store(web1, procs=[proc(startTicks=ticks)])
+    assert f'id="proc-123-{ticks}"' in page(as_viewer)
+
+
 def test_one_signed_out_is_sent_to_the_login(client: Client, web1: Server) -> None:
     assert client.get(PAGE)["Location"].startswith("/login/?next=")
 
