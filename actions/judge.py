@@ -13,6 +13,7 @@ from actions.wire import Observation, Result
 
 SETTLE_SEC = 5.0
 TOLERANCE_SEC = 0.5  # an agent looks every half second, and its first look comes after the action
+NOT_RUN = "not run"  # how a reason begins when the agent knows that nothing was done
 ACTIVE, INACTIVE, FAILED = "active", "inactive", "failed"  # a service's settled states, in systemd's words
 
 
@@ -90,7 +91,7 @@ def same_process(before: Observation, after: Observation) -> bool | None:
 
 
 def _without_evidence(case: Case) -> Judgement:
-    if case.result.outcome == "failed":
+    if case.result.outcome == "failed" or case.result.reason.startswith(NOT_RUN):
         return case.failed("said_failed")
     return case.end(states.UNKNOWN, "interrupted" if case.result.outcome == "interrupted" else "not_observed")
 

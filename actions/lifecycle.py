@@ -25,6 +25,7 @@ from servers.models import Server
 log = logs.get(__name__)
 LEASE = timedelta(seconds=10)  # from delivery to the agent's `running`
 GRACE = timedelta(seconds=15)  # past the execution deadline, for the answer's way
+STARTED = "agentClock"  # the start an agent acknowledged, by its clock: in the evidence, and in the entry's facts
 CHANNEL = "commands"  # NOTIFY's, with the server's number as payload
 
 
@@ -96,13 +97,18 @@ def claim(server: Server, limit: int = 10, address: str | None = None) -> list[C
 
 
 def acknowledge(server: Server, uuid: UUID, started_at: datetime | None = None, address: str | None = None) -> str:
-    """The agent starts: running, also when it says so again. Any other state returned means: do not run it."""
-    command = of(server, uuid)
+    """The agent starts: running, also when it says so again. Any other state returned means: do not run it.
+
+    Problem 409: it runs by another start, which is that of a second agent with this token.
+    """
+    command, clock = of(server, uuid), _clock(started_at)
     try:
         with transaction.atomic():
-            _begin(command, agent_of(server, address), _clock(started_at))
+            _begin(command, agent_of(server, address), clock)
     except IllegalMove:
         command = of(server, uuid)
+    if command.state == states.RUNNING and clock and command.evidence.get(STARTED, clock[STARTED]) != clock[STARTED]:
+        raise Problem(409, "It was started already, at another time than this.")
     return command.state
 
 
@@ -186,7 +192,8 @@ def _begin(command: Command, actor: Actor, facts: dict[str, Any]) -> None:
     if command.state == states.QUEUED and command.deliveries:
         _deliver(command, actor, now)
     execute_by = now + timedelta(seconds=command.execute_within_sec)
-    _move(command, states.RUNNING, actor, facts=facts, started_at=now, execute_by=execute_by, lease_until=None)
+    times: dict[str, Any] = {"started_at": now, "execute_by": execute_by, "lease_until": None}
+    _move(command, states.RUNNING, actor, facts=facts, evidence={**command.evidence, **facts}, **times)
 
 
 def _finish(command: Command, result: wire.Result, actor: Actor) -> None:
@@ -220,7 +227,7 @@ def _expected(command: Command) -> wire.Observation | None:
 
 
 def _clock(started_at: datetime | None) -> dict[str, Any]:
-    return {"agentClock": started_at.isoformat()} if started_at else {}
+    return {STARTED: started_at.isoformat()} if started_at else {}
 
 
 def _move(

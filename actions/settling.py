@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -56,7 +56,14 @@ def _as_result(command: Command, seen: dict[str, Any]) -> wire.Result:
 
 
 def _held(newest: Newest, listed_at: datetime, service: Service) -> float:
-    """Seconds the state has held: by reports since that list nothing newer, or by the time of its last change."""
-    unchanged = newest.received_at - listed_at
-    by_itself = listed_at - service.since if service.since else timedelta(0)
-    return round(max(unchanged, by_itself, timedelta(0)).total_seconds(), 1)
+    """Seconds the state has held: by samples since that list nothing newer, or by the time of its last change."""
+    unchanged = (newest.sampled_at - listed_at).total_seconds()  # sampled: a report may have waited for the hub
+    return round(max(unchanged, _since_change(newest, service), 0.0), 1)
+
+
+def _since_change(newest: Newest, service: Service) -> float:
+    """Seconds between the service's last change and the newest sample, both by the agent's clock; 0 if not known."""
+    boot_time = newest.facts.get("bootTime")
+    if service.since is None or newest.uptime_sec is None or boot_time is None:
+        return 0.0
+    return float(boot_time) + newest.uptime_sec - service.since.timestamp()

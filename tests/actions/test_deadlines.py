@@ -89,9 +89,9 @@ def unknown(server: Server, verb: str = "restart", **columns: Any) -> Command:
     return command(server, states.UNKNOWN, cmd=verb, **{**times, **columns})
 
 
-def reported(server: Server, listed: float = 60, received: float = 1, **columns: Any) -> None:
-    """The server's services were listed, and its last report received, so many seconds ago."""
-    newest(server, received_at=ago(received), services_at=ago(listed))
+def reported(server: Server, listed: float = 60, sampled: float = 1, **columns: Any) -> None:
+    """The server's services were listed, and the report that came just now sampled, so many seconds ago."""
+    newest(server, sampled_at=ago(sampled), services_at=ago(listed))
     service(server, **columns)
 
 
@@ -124,7 +124,8 @@ def test_the_next_reports_settle_it(web1: Server, verb: str, seen: dict[str, Any
     ("when", "seen"),
     [
         ({"listed": 400}, {"main_pid": 456}),  # listed before it started
-        ({"listed": 3, "received": 1}, {"main_pid": 456}),  # not yet held
+        ({"listed": 3, "sampled": 1}, {"main_pid": 456}),  # not yet held
+        ({"listed": 60, "sampled": 60}, {"main_pid": 456}),  # a report that waited for the hub is still one look
         ({"listed": 200}, {}),  # a failure is not believed before the execution deadline
         ({}, {"active_state": "activating", "main_pid": 456}),
     ],
@@ -134,6 +135,16 @@ def test_what_proves_nothing_yet_stays_unknown(web1: Server, when: dict[str, flo
     reported(web1, **when, **seen)
     assert deadlines.resolve_unknown() == 0
     assert state_of(there) == states.UNKNOWN
+
+
+@pytest.mark.parametrize(("changed", "state"), [(2, states.UNKNOWN), (20, states.SUCCEEDED)])
+def test_an_agents_wrong_clock_makes_no_state_older(web1: Server, changed: float, state: str) -> None:
+    there, behind = unknown(web1), 3600
+    now, boot = ago(behind).timestamp(), ago(behind + 9000).timestamp()
+    newest(web1, services_at=ago(0), sampled_at=ago(0), uptime_sec=now - boot, facts={"bootTime": boot})
+    service(web1, main_pid=456, since=ago(behind + changed))
+    deadlines.resolve_unknown()
+    assert state_of(there) == state
 
 
 def test_a_reload_leaves_nothing_to_see(web1: Server) -> None:

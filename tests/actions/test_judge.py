@@ -61,6 +61,7 @@ CASES: list[tuple[str, Any, Any, dict[str, Any], str, str]] = [
     ("restart", RUNNING, None, {}, "unknown", "not_observed"),
     ("restart", RUNNING, None, {"outcome": "failed", "exitCode": 4}, "failed", "said_failed"),
     ("restart", RUNNING, None, {"outcome": "interrupted", "exitCode": None}, "unknown", "interrupted"),
+    ("restart", None, None, {"outcome": "interrupted", "reason": "not run: …"}, "failed", "said_failed"),
     ("restart", RUNNING, RUNNING_ANEW, {"outcome": "interrupted", "exitCode": None}, "succeeded", "restarted"),
     ("restart", RUNNING, NOT_HELD, {"outcome": "interrupted", "exitCode": None}, "unknown", "not_held"),
     ("restart", RUNNING, SAME, {"outcome": "interrupted", "exitCode": None}, "failed", "not_restarted"),

@@ -137,6 +137,15 @@ def test_acknowledging_twice_is_running_twice_and_one_move(web1: Server) -> None
     assert len(moves(delivered)) == 1
 
 
+def test_only_the_start_that_was_acknowledged_runs(web1: Server) -> None:
+    delivered, first = command(web1, states.DELIVERED), timezone.now()
+    assert [lifecycle.acknowledge(web1, delivered.uuid, first) for _ in range(2)] == [states.RUNNING] * 2
+    with pytest.raises(Problem) as caught:  # a second agent with the same token
+        lifecycle.acknowledge(web1, delivered.uuid, ago(1))
+    assert caught.value.status_code == 409
+    assert lifecycle.finish(web1, delivered.uuid, result()) == states.SUCCEEDED
+
+
 @pytest.mark.parametrize(
     "state", [states.QUEUED, states.CANCELLED, states.EXPIRED, states.SUCCEEDED, states.FAILED, states.UNKNOWN]
 )
