@@ -26,12 +26,13 @@ class PageConsumer(AsyncWebsocketConsumer):
     To watch a topic again is to ask for it when the version is not the newest. Every message is answered at least with
     a blank one, so that a page whose line is dead notices.
 
-    Whoever signs out or loses a role gets nothing more once the page says something, and the page that says nothing for
-    LEASE_SEC is let go: live.js speaks at least every minute.
+    Whoever signs out or loses a role or a scope gets nothing more once the page says something, and the page that says
+    nothing for LEASE_SEC is let go: live.js speaks at least every minute.
     """
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.topics: set[str] = set()
+        self.role: str | None = None
         try:
             await super().__call__(scope, receive, send)
         finally:
@@ -43,12 +44,18 @@ class PageConsumer(AsyncWebsocketConsumer):
 
     async def _may_stay(self) -> bool:
         self.user = await database_sync_to_async(_person)(self.scope)
-        self.role = access.role_of(self.user)
+        before, self.role = self.role, access.role_of(self.user)
         self.asked_at = time.monotonic()
+        if before != self.role:  # what it watched was shown as to the role before
+            self._forget(set(self.topics))
         if self.role is None:
-            live.broadcast.leave(self.send_html)
             await self.close(NOT_SIGNED_IN)
         return self.role is not None
+
+    def _forget(self, topics: set[str]) -> None:
+        for topic in topics:
+            self.topics.discard(topic)
+            live.broadcast.leave(self.send_html, topic)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
@@ -56,24 +63,22 @@ class PageConsumer(AsyncWebsocketConsumer):
             wanted, left = dict(said.get("watch", {})), list(said.get("leave", ()))
         except (ValueError, TypeError, AttributeError):
             return  # not our page's words; there is nobody to tell
-        if (wanted or time.monotonic() - self.asked_at > LEASE_SEC / 3) and not await self._may_stay():
-            return
-        for topic in self.topics.intersection(map(str, left)):
-            self.topics.discard(topic)
-            live.broadcast.leave(self.send_html, topic)
-        versions = {str(topic): str(version) for topic, version in list(wanted.items())[:MOST_TOPICS]}
-        allowed = await database_sync_to_async(_allowed)(self.user, set(versions)) if versions else set()
-        for topic, version in versions.items():
-            await self._watch(topic, version, topic in allowed)
+        self._forget(self.topics.intersection(map(str, left)))
+        if wanted or time.monotonic() - self.asked_at > LEASE_SEC / 3:
+            if not await self._may_stay():
+                return
+            await self._watch({str(topic): str(version) for topic, version in list(wanted.items())[:MOST_TOPICS]})
         await self.send_html(HEARD)
 
-    async def _watch(self, topic: str, version: str, allowed: bool) -> None:
-        if allowed and len(self.topics | {topic}) <= MOST_TOPICS:
-            self.topics.add(topic)
-            await live.broadcast.watch(topic, version, self._view(), self.send_html)
-        elif topic in self.topics:
-            self.topics.discard(topic)
-            live.broadcast.leave(self.send_html, topic)
+    async def _watch(self, versions: dict[str, str]) -> None:
+        """Watch these besides; what the person may no longer see is forgotten, whether asked for or not."""
+        asked = self.topics | set(versions)
+        allowed = await database_sync_to_async(_allowed)(self.user, asked) if asked else set()
+        self._forget(self.topics - allowed)
+        for topic in versions:
+            if topic in allowed and len(self.topics | {topic}) <= MOST_TOPICS:
+                self.topics.add(topic)
+                await live.broadcast.watch(topic, versions[topic], self._view(), self.send_html)
 
     async def send_html(self, html: str) -> None:
         """Send a fragment, or nothing and good-bye to a page that no longer asks."""

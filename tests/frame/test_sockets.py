@@ -9,10 +9,10 @@ from importlib import import_module
 import pytest
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import AnonymousUser, Group, User
 from django.test import Client
 
-from pmonitor import live, sockets
+from pmonitor import access, live, sockets
 from tests.actions.web_process import web_process
 from tests.frame.toy_topic import Page, Toy, announced, played
 
@@ -113,6 +113,34 @@ def test_who_loses_the_role_or_signs_out_is_sent_away(toy: Toy, viewer: User, op
                 await page.say({"watch": {"toy:a": ""}})
                 assert await page.closed() == sockets.NOT_SIGNED_IN
             assert live.broadcast.sockets() == 0
+
+    played(play)
+
+
+def test_what_left_the_scope_is_sent_no_more(toy: Toy, viewer: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play() -> None:
+        async with Page(viewer) as page:
+            await page.watch(a=toy.version)
+            monkeypatch.setitem(
+                live.TOPICS, "toy", live.TOPICS["toy"]._replace(may_watch=lambda user, keys: keys - {"a"})
+            )
+            await page.watch(b=toy.version)  # a page of somebody's own, which does not ask for a again
+            toy.parts["cpu"] = "2"
+            await announced("toy:a")
+            assert await page.quiet()
+
+    played(play)
+
+
+def test_another_role_is_shown_its_own_view_only(toy: Toy, viewer: User) -> None:
+    operators, _made = Group.objects.get_or_create(name=access.OPERATOR)
+
+    async def play() -> None:
+        async with Page(viewer) as page:
+            await page.watch(a=toy.version)
+            await database_sync_to_async(viewer.groups.set)([operators])
+            await page.watch(a=toy.version)
+            assert [view.role for _topic, view in live.broadcast.watched] == [access.OPERATOR]
 
     played(play)
 
