@@ -177,6 +177,17 @@ def test_cancelling_while_it_is_queued(page_as: PageAs, agent: Agent) -> None:
     expect(page.locator("#again")).to_contain_text("Try again…")
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_reason_without_a_blank_is_shown_whole(page_as: PageAs, agent: Agent, width: int) -> None:
+    page = opened(page_as, f"/servers/{agent.id}/", width=width)
+    ask(page, reason="W" * 200)
+    page.click("#asked a")
+    article, reason = page.locator("article").bounding_box(), page.get_by_text("W" * 200).bounding_box()
+    assert article and reason and reason["x"] + reason["width"] <= article["x"] + article["width"]
+    page.get_by_role("button", name="Cancel").click()
+    expect(pill(page)).to_have_text("Cancelled")
+
+
 def test_cancelling_is_over_once_it_is_delivered(page_as: PageAs, agent: Agent) -> None:
     page = opened(page_as, f"/servers/{agent.id}/")
     ask(page)
