@@ -49,6 +49,7 @@ class RegisterAgent(APIView):
             **refusals(
                 s400="A field is wrong; each is named.",
                 s401="The key is unknown, expired or used up.",
+                s403="The server is known, and may not call from this address.",
                 s409="The id belongs to another machine.",
                 s429="Too many tries; see Retry-After.",
             ),

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from pmonitor import live, logs, secrets
 from pmonitor.problems import Problem
+from servers import networks
 from servers.models import EnrolmentKey, Server, ServerGroup
 from servers.wire import Register
 
@@ -39,7 +40,7 @@ def new_key(
 
 
 def register(body: Register, address: str) -> tuple[Server, str]:
-    """The agent's server, new or known by its fingerprint, and a new token; Problem 401 (the key) or 409 (the id)."""
+    """The agent's server, new or known by its fingerprint, and a new token; Problem 401 (the key), 403, 409 (the id)."""
     token, prefix, hashed = secrets.new("pma")
     with transaction.atomic():
         key = _used(body.enrolment_key)
@@ -49,7 +50,7 @@ def register(body: Register, address: str) -> tuple[Server, str]:
             "token_hash": hashed,
             "enrolled_with": key.prefix,
         }
-        server = _made(body, key, facts) or _taken_over(body, facts)
+        server = _made(body, key, facts) or _taken_over(body, facts, address)
         live.announce("fleet:all", f"row:{server.pk}", f"enrol:{key.prefix}")
     log.info("enrolment.registered", server=server.agent_id, key=key.prefix, address=address)
     return server, token
@@ -78,11 +79,13 @@ def _made(body: Register, key: EnrolmentKey, facts: dict[str, str]) -> Server | 
     return Server.objects.filter(token_prefix=new.token_prefix).first()
 
 
-def _taken_over(body: Register, facts: dict[str, str]) -> Server:
+def _taken_over(body: Register, facts: dict[str, str], address: str) -> Server:
     """The known server of this id, if it is the same machine; its old token ends here."""
     known = Server.objects.select_for_update().get(agent_id=body.agent_id)
     if not body.fingerprint or body.fingerprint != known.fingerprint:
         raise Problem(409, f"The id {body.agent_id} belongs to another machine; choose another AGENT_ID.")
+    if not networks.allow(known.allowed_networks, address):
+        raise Problem(403, f"This server's agent may not call from {address or 'an unknown address'}.")
     Server.objects.filter(pk=known.pk).update(**facts)
     known.refresh_from_db()
     return known

@@ -109,6 +109,16 @@ def test_another_machine_may_not_take_an_id(mine: str, theirs: str) -> None:
     assert post(agent_with(token), report(agentId="srv-new-01"), "srv-new-01").status_code == 202
 
 
+def test_a_known_machine_keeps_its_token_unless_it_calls_from_its_networks() -> None:
+    key = enrolment.new_key(uses=2)
+    token = body_of(register(key))["token"]
+    Server.objects.update(allowed_networks=["192.0.2.0/24"])
+    assert register(key).status_code == 403
+    assert register(key, Client(REMOTE_ADDR="192.0.2.7")).status_code == 201
+    Server.objects.update(allowed_networks=[])
+    assert post(agent_with(token), report(agentId="srv-new-01"), "srv-new-01").status_code == 401
+
+
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_race_for_the_last_use_one_wins() -> None:
     key = enrolment.new_key()
