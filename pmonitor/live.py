@@ -28,6 +28,7 @@ from pmonitor import logs
 log = logs.get(__name__)
 EVENTS = "live-events"  # the one group every web process with an open page is in
 AGAIN_SEC = 1.0  # after the channel layer failed
+TELL_SEC = 2.0  # a channel layer that does not answer must not hold up the worker
 FRESH_SEC = 2.0  # so long pages that come one after the other are sent the same rendering
 Send = Callable[[str], Awaitable[None]]
 
@@ -87,7 +88,8 @@ def _send(topics: list[str]) -> None:
 
 async def _tell(topics: list[str]) -> None:
     try:
-        await get_channel_layer().group_send(EVENTS, {"type": "changed", "topics": topics})
+        async with asyncio.timeout(TELL_SEC):
+            await get_channel_layer().group_send(EVENTS, {"type": "changed", "topics": topics})
     except Exception:
         log.exception("live.not_announced", topics=topics)  # what was committed stays so; pages heal every minute
 

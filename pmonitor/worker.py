@@ -40,8 +40,8 @@ def run(stop: threading.Event) -> None:
 def run_step(step: Callable[[], object]) -> None:
     """Run one step and record how it ended; a failing step is logged and the others go on."""
     started, error = time.monotonic(), ""
-    close_old_connections()
     try:
+        close_old_connections()
         step()
     except Exception as caught:
         error = f"{type(caught).__name__}: {caught}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -193,6 +194,14 @@ def test_what_was_rolled_back_is_not_announced(toy: Toy, viewer: User) -> None:
 
 
 @pytest.mark.skipif(bool(settings.REDIS_URL), reason="looks into the in-memory layer")
+def test_a_layer_that_does_not_answer_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "TELL_SEC", 0.1)
+    monkeypatch.setattr(get_channel_layer(), "group_send", lambda *_: asyncio.sleep(60))
+    began = time.monotonic()
+    announce("toy:a")
+    assert time.monotonic() - began < 5
+
+
 def test_the_layer_may_fail_for_a_while(toy: Toy, viewer: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "AGAIN_SEC", 0.1)
 
