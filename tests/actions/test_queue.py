@@ -128,7 +128,8 @@ def test_it_is_delivered_though_the_listening_connection_was_killed(
 def test_a_notice_that_names_no_server_is_passed_over(web: WebProcess, web1: Server, agent_token: str) -> None:
     polling = waiting(web, agent_token)
     with connection.cursor() as cursor:
-        cursor.execute("NOTIFY commands, 'nonsense'")
+        for words in ("nonsense", "²", "9" * 5000):
+            cursor.execute("select pg_notify('commands', %s)", [words])
     asked(web1)
     assert polling.done().status_code == 200
 
