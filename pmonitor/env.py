@@ -89,6 +89,8 @@ def database(name: str) -> dict[str, str]:
     parts = urlsplit(text(name))
     if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
         raise BadSetting(name, "is not of the form postgres://user:password@host:port/name")
+    if parts.query or parts.fragment:
+        raise BadSetting(name, "has more after the name; for TLS and the like set libpq's variables, such as PGSSLMODE")
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.strip("/")),
