@@ -18,6 +18,7 @@ from pmonitor.templatetags import show
 from pmonitor.visible import visible
 from servers.models import Service
 from servers.states import SILENT
+from servers.wire import LONG, WHOLE
 
 WITHIN = (  # seconds
     (60, gettext_lazy("60 s")),
@@ -39,8 +40,8 @@ class Confirmation(forms.Form):
         },
     )
     within = forms.TypedChoiceField(choices=WITHIN, coerce=int, initial=60)
-    main_pid = forms.IntegerField(min_value=0, required=False)
-    start_ticks = forms.IntegerField(min_value=0, required=False)
+    main_pid = forms.IntegerField(min_value=0, max_value=WHOLE, required=False)
+    start_ticks = forms.IntegerField(min_value=0, max_value=LONG, required=False)
 
     def expect(self) -> dict[str, int] | None:
         """The main process the command is meant for; None when none was shown."""

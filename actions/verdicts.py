@@ -63,7 +63,7 @@ def sentence(command: Command) -> str:
     if not command.verdict:
         return ""
     facts = {"heldSec": "?", "settleSec": 5, "withinSec": "?", "by": "?", **_shown(command.facts)}
-    first = str(SENTENCES[command.verdict]) % facts
+    first = str(SENTENCES[command.verdict]) % facts if command.verdict in SENTENCES else command.verdict
     return " ".join([first, *_details(command, facts)])
 
 

@@ -137,7 +137,7 @@ def test_a_wrong_reason_comes_back_with_what_was_typed(as_operator: Client, web1
     assert not Command.objects.exists()
 
 
-@pytest.mark.parametrize("wrong", [{"within": "5"}, {"within": ""}, {"main_pid": "x"}])
+@pytest.mark.parametrize("wrong", [{"within": "5"}, {"within": ""}, {"main_pid": "x"}, {"start_ticks": "9" * 19}])
 def test_other_wrong_fields_are_said(as_operator: Client, web1: Server, wrong: dict[str, str]) -> None:
     service(web1)
     assert 'id="confirm-problem"' in text(as_operator.post(CONFIRM, {**GIVEN, **wrong}), 400)
