@@ -46,6 +46,13 @@ class ServerAdmin(admin.ModelAdmin[Server]):
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, set[str], Any]:
+        """What a server reported goes with it, though nobody may delete that alone; its commands keep it here."""
+        shown, counts, forbidden, protected = super().get_deleted_objects(objs, request)
+        reported = {str(model._meta.verbose_name) for model in (Newest, Service)}
+        missing = set() if protected else {str(name) for name in forbidden} - reported
+        return shown, counts, missing, protected
+
 
 @admin.register(ServerGroup)
 class ServerGroupAdmin(admin.ModelAdmin[ServerGroup]):

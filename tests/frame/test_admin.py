@@ -130,3 +130,17 @@ def test_wrong_networks_and_labels_are_refused(as_admin: Client, web1: Server, f
 def test_servers_come_only_by_enrolling(as_admin: Client, web1: Server) -> None:
     assert as_admin.get("/admin/servers/server/add/").status_code == 403
     assert web1.token_hash not in as_admin.get(f"/admin/servers/server/{web1.pk}/change/").content.decode()
+
+
+def test_a_server_is_deleted_with_what_it_reported(as_admin: Client, web1: Server) -> None:
+    now = timezone.now()
+    Service.objects.create(server=web1, name="a.service", active_state="active")
+    Newest.objects.create(server=web1, received_at=now, sampled_at=now)
+    as_admin.post(f"/admin/servers/server/{web1.pk}/delete/", {"post": "yes"})
+    assert not Server.objects.filter(pk=web1.pk).exists()
+
+
+def test_a_server_of_the_record_stays(rows: None, as_admin: Client, web1: Server) -> None:
+    answer = as_admin.post(f"/admin/servers/server/{web1.pk}/delete/", {"post": "yes"})
+    assert "would require deleting the following protected related objects" in answer.content.decode()
+    assert Server.objects.filter(pk=web1.pk).exists()
