@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -62,7 +63,9 @@ def _requires(role: str) -> Callable[[View], View]:
 
 def _to_login(request: HttpRequest) -> HttpResponseBase:
     if request.headers.get("HX-Request"):
-        return HttpResponse(status=401, headers={"HX-Redirect": "/login/"})
+        page = urlsplit(request.headers.get("HX-Current-URL", ""))  # not the fragment it asked for
+        onward = urlencode({"next": page._replace(scheme="", netloc="", fragment="").geturl() or "/"})
+        return HttpResponse(status=401, headers={"HX-Redirect": f"/login/?{onward}"})
     return redirect_to_login(request.get_full_path())
 
 

@@ -115,6 +115,12 @@ def test_an_agents_token_opens_nothing_for_people(route: Route, agent_token: str
         assert set(outcomes(route, agent_with(other_agent_token)).values()) == {NO}
 
 
+def test_signing_in_again_leads_back_to_the_page_not_to_its_fragment() -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/servers/web-01/?ps=mem#services-panel"}
+    answer = Client().get("/servers/web-01/services/nginx.service/restart/", headers=headers)
+    assert (answer.status_code, answer["HX-Redirect"]) == (401, "/login/?next=%2Fservers%2Fweb-01%2F%3Fps%3Dmem")
+
+
 OF_A_SERVER = [
     route for route in ROUTES if checks.access_of(route.view) in access.ROLES and set(PART.findall(route.path)) - OF_ALL
 ]
