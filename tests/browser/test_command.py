@@ -183,7 +183,9 @@ def test_a_reason_without_a_blank_is_shown_whole(page_as: PageAs, agent: Agent, 
     ask(page, reason="W" * 200)
     page.click("#asked a")
     article, reason = page.locator("article").bounding_box(), page.get_by_text("W" * 200).bounding_box()
-    assert article and reason and reason["x"] + reason["width"] <= article["x"] + article["width"]
+    assert article
+    assert reason
+    assert reason["x"] + reason["width"] <= article["x"] + article["width"]
     page.get_by_role("button", name="Cancel").click()
     expect(pill(page)).to_have_text("Cancelled")
 
