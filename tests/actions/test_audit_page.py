@@ -42,6 +42,12 @@ def test_the_trail_is_newest_first_and_links_to_commands(as_admin: Client, trail
     assert shown.count('<a href="/commands/') == len(trail)
 
 
+def test_only_people_of_the_readers_scope_are_named(as_operator: Client, as_admin: Client, trail: list[int]) -> None:
+    assert "<option>oleg</option>" in text(as_operator.get("/audit/"))
+    assert "<option>ada</option>" not in text(as_operator.get("/audit/"))
+    assert "<option>ada</option>" in text(as_admin.get("/audit/"))
+
+
 @pytest.mark.parametrize(
     ("query", "count"),
     [
