@@ -40,7 +40,7 @@ def new_key(
 
 
 def register(body: Register, address: str) -> tuple[Server, str]:
-    """The agent's server, new or known by its fingerprint, and a new token; Problem 401 (the key), 403, 409 (the id)."""
+    """The agent's server, new or known by its fingerprint, and a new token; Problem 401 (key), 403 or 409 (id)."""
     token, prefix, hashed = secrets.new("pma")
     with transaction.atomic():
         key = _used(body.enrolment_key)
