@@ -89,7 +89,7 @@ class Poll(AgentApi):
     def get(self, request: Request, agent: str) -> Response:
         queue.wait_of(request.META.get("QUERY_STRING", "").encode())
         commands = queue.claimed(_caller(request), client.address(request._request))
-        return Response({"commands": commands}) if commands else Response(status=204)
+        return Response(queue.given(commands)) if commands else Response(status=204)
 
 
 @access.agent_only

@@ -67,6 +67,7 @@ FOR_AGENT = {
     "executeWithinSec": 120,
     "expect": {"mainPid": 123, "startTicks": 4711},
 }
+FOR_POLL = {"commands": [FOR_AGENT], "serverTime": "2026-11-23T14:06:24.700Z"}
 BEFORE = {"activeState": "active", "subState": "running", "mainPid": 123, "startTicks": 4711}
 RESULT = {
     "outcome": "done",
@@ -108,7 +109,7 @@ poll = extend_schema(
     description="Answered as soon as there is a command, else with 204 when the wait ends.",
     parameters=[AGENT, OpenApiParameter("wait", int, description="Seconds to wait, 0 to 55; 25 if not given.")],
     responses={
-        200: _answer("Commands, now delivered: acknowledge within 10 s.", {"commands": [FOR_AGENT]}),
+        200: _answer("Commands, now delivered: acknowledge within 10 s.", FOR_POLL),
         204: OpenApiResponse(description="Nothing came."),
         **WRONG,
         **NO_AGENT,

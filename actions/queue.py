@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 import msgspec
 from asgiref.sync import sync_to_async
 from django.db import Error, close_old_connections
+from django.utils import timezone
 
 from actions import lifecycle, wire
 from actions.wake import bells
@@ -55,7 +56,7 @@ class QueueConsumer:
             log.exception("queue.database_failed")
             await self._send(503, problems.body("The hub's database does not answer; try again soon."))
         else:
-            await (self._send(200, {"commands": commands}) if commands else self._send(204, None))
+            await (self._send(200, given(commands)) if commands else self._send(204, None))
 
     async def _commands(self) -> list[dict[str, Any]]:
         if self.scope["method"] != "GET":
@@ -115,6 +116,11 @@ def wait_of(query: bytes) -> int:
 def claimed(server: Server, address: str) -> list[dict[str, Any]]:
     """The server's queued commands, now delivered, as the agent gets them."""
     return [wire.command(command) for command in lifecycle.claim(server, address=address or None)]
+
+
+def given(commands: list[dict[str, Any]]) -> dict[str, Any]:
+    """The answer with commands; the hub's time, by which their deadlines are meant, comes with them."""
+    return {"commands": commands, "serverTime": timezone.now()}
 
 
 async def _ring_or_leave(bell: asyncio.Event, leaving: asyncio.Future[None], seconds: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from daphne import http_protocol
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet.defer import Deferred
@@ -15,6 +16,25 @@ log = logs.get(__name__)
 
 BACKLOG = 2048  # agents that reconnect together after a restart
 GRACE_SEC = 4.0
+BODY_BYTES = 4_000_000  # above every limit of the views, which name theirs
+TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+class BoundedRequest(http_protocol.WebRequest):
+    """A request whose body is cut off past BODY_BYTES: daphne would hold all of it in memory before it asks a view."""
+
+    came = 0
+
+    def handleContentChunk(self, data: bytes) -> None:
+        self.came += len(data)
+        if self.came <= BODY_BYTES:
+            super().handleContentChunk(data)
+        elif self.came - len(data) <= BODY_BYTES:
+            self.channel.transport.write(TOO_LARGE)
+            self.channel.loseConnection()
+
+
+http_protocol.WebRequest = BoundedRequest  # daphne has no other way to say it
 
 
 class Web(Server):

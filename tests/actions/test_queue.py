@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
+import psutil
 import pytest
 import requests
 from asgiref.testing import ApplicationCommunicator
 from django.db import OperationalError, connection, transaction
+from django.utils import timezone
 
 from actions import lifecycle, states
 from actions.models import Command
@@ -59,6 +63,8 @@ def test_a_waiting_agent_gets_a_command_at_once(web: WebProcess, web1: Server, a
     assert time.monotonic() - queued_at < 5  # far below the 25 s of the wait and the 30 s of the look at the table
     assert answer.status_code == 200
     assert [given["id"] for given in answer.json()["commands"]] == [str(one.uuid)]
+    hub_time = datetime.fromisoformat(answer.json()["serverTime"])  # daphne sends no Date
+    assert abs((timezone.now() - hub_time).total_seconds()) < 5
     one.refresh_from_db()
     assert (one.state, one.deliveries) == (states.DELIVERED, 1)
 
@@ -224,3 +230,16 @@ def test_a_stopping_process_answers_those_that_wait(web1: Server, agent_token: s
         answer = polling.done()
         assert (answer.status_code, polling.seconds < 10) == (204, True)
         assert stopping.process.returncode == 0
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_body_without_end_is_cut_off_and_not_kept(web: WebProcess, told: bool) -> None:
+    before, chunk = psutil.Process(web.process.pid).memory_info().rss, bytes(1_000_000)
+    body = io.BytesIO(chunk * 100) if told else (chunk for _ in range(100))
+    try:
+        answer = requests.post(f"{web.url}/api/agents/register", data=body, timeout=30)
+        assert answer.status_code == 413
+    except requests.ConnectionError:
+        pass  # cut off before it had said all
+    assert psutil.Process(web.process.pid).memory_info().rss - before < 40_000_000
+    assert requests.get(f"{web.url}/healthz", timeout=10).text == "ok"
