@@ -1,11 +1,11 @@
-"""Commands from the hub: one thread waits for them, another runs them in order and hands in the results."""
+"""Commands from the hub: one thread waits for them, each runs in one of its own, and one hands in the results."""
 
 from __future__ import annotations
 
 import queue
 import threading
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from agent.backoff import Backoff
 from agent.execute import Executor, Result, command_id
@@ -15,8 +15,16 @@ from agent.logs import log
 from agent.register import REFUSED_SEC
 
 WAIT_SEC = 25.0
-_QUEUE_LIMIT = 100
+_AT_ONCE = 16  # commands under way; the hub gives one a service, and sends those left out again
 _FINAL = (400, 404, 409, 410, 413, 422)  # the hub will never take this result
+
+
+class Ended(NamedTuple):
+    """A command's thread is through: with a result, with nothing to say, or with an error that nobody expected."""
+
+    command: str
+    result: Result | None
+    error: Exception | None
 
 
 class Commands:
@@ -27,8 +35,8 @@ class Commands:
         self._executor = executor
         self._journal = journal
         self._stop = stop
-        self._arrived: queue.Queue[dict[str, Any]] = queue.Queue(_QUEUE_LIMIT)
-        self._in_hand: set[str] = set()  # waiting in the queue or being run
+        self._events: queue.Queue[dict[str, Any] | Ended] = queue.Queue()  # commands that came, and ended ones
+        self._in_hand: set[str] = set()  # being run, or about to
         self._unsent: dict[str, Result] = {}
         self._backoff = Backoff()
         self._send_at = 0.0
@@ -73,31 +81,45 @@ class Commands:
             if command is None:
                 log.error("the hub sent something that is not a command", extra={"sent": str(raw)[:200]})
             elif command not in self._in_hand:
-                try:
-                    self._arrived.put_nowait(raw)
-                except queue.Full:
-                    log.error("too many commands are waiting: left for the hub to send again")
+                if len(self._in_hand) >= _AT_ONCE:
+                    log.error("too many commands at once: left for the hub to send again")
                     return new
                 self._in_hand.add(command)
+                self._events.put(raw)
                 new = True
         return new
 
     def work(self) -> None:
-        """Tell what an earlier run left untold, then run what comes, until stopped."""
+        """Tell what an earlier run left untold, then start what comes and tell what came of it, until stopped."""
         self._recover()
         while not self._stop.is_set():
             try:
-                raw = self._arrived.get(timeout=0.5 if self._unsent else None)
+                event = self._events.get(timeout=0.5 if self._unsent else None)
             except queue.Empty:
                 self._send_unsent()
                 continue
-            self._unsent.pop(raw["id"], None)
+            if isinstance(event, Ended):
+                self._ended(event)
+            else:
+                self._unsent.pop(event["id"], None)
+                threading.Thread(target=self._execute, args=(event,), name="command", daemon=True).start()
+
+    def _execute(self, raw: dict[str, Any]) -> None:
+        result, unexpected = None, None
+        try:
             result = self._executor.result_of(raw)
-            self._in_hand.discard(raw["id"])  # from here on the journal answers, should it come again
-            if result is not None:
-                self._unsent[raw["id"]] = result
-                self._send_at = 0.0
-                self._send_unsent()
+        except Exception as error:  # noqa: BLE001 - the worker raises it: this thread has no caller
+            unexpected = error
+        self._events.put(Ended(raw["id"], result, unexpected))
+
+    def _ended(self, ended: Ended) -> None:
+        if ended.error is not None:
+            raise ended.error
+        self._in_hand.discard(ended.command)  # from here on the journal answers, should it come again
+        if ended.result is not None:
+            self._unsent[ended.command] = ended.result
+            self._send_at = 0.0
+            self._send_unsent()
 
     def _recover(self) -> None:
         for entry in self._journal.unreported():

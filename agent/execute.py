@@ -41,7 +41,7 @@ def command_id(raw: object) -> str | None:
 
 
 class Executor:
-    """Runs commands one at a time; `settle_sec` is how long a service is watched afterwards."""
+    """Runs commands, each in its caller's thread; `settle_sec` is how long a service must keep its state afterwards."""
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,13 @@ class JournalError(Exception):
 
 
 class Journal:
-    """One JSON line per step, each on disk (fsync) when `write` returns."""
+    """One JSON line per step, each on disk (fsync) when `write` returns. Commands write from their own threads."""
 
     def __init__(self, path: Path, keep: int = KEEP) -> None:
         self._path = path
         self._keep = keep
         self._torn = False
+        self._writing = threading.Lock()
         self._entries = self._read()
         self._compact()
         self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - kept for the agent's life
@@ -51,12 +53,16 @@ class Journal:
         """Put a step on disk; raises JournalError when it is not there for sure."""
         assert step in _STEPS, step  # noqa: S101
         line = json.dumps({"id": command, "step": step, **facts}, separators=(",", ":")).encode() + b"\n"
+        with self._writing:
+            self._put(line)
+            self._entries[command] = {**self._entries.get(command, {}), "id": command, "step": step, **facts}
+
+    def _put(self, line: bytes) -> None:
         try:
             self._append(line)
         except OSError as error:
             self._torn = True
             raise JournalError(f"the agent's journal cannot be written: {error.strerror or error}") from error
-        self._entries[command] = {**self._entries.get(command, {}), "id": command, "step": step, **facts}
 
     def forget(self, command: str) -> None:
         """For a command that did not run and may be handed out again: as if never seen, until the next start."""

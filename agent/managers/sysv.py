@@ -97,7 +97,7 @@ class SysV:
 
     def _pid(self, name: str, text: str, output: str) -> int:
         named = re.search(r"^\s*(?:#\s*pidfile:|PIDFILE=)\s*[\"']?([^\s\"';]+)", text, re.MULTILINE)
-        candidates = [Path(named.group(1))] if named and "$" not in named.group(1) else []
+        candidates = [Path(_expanded(named.group(1), text))] if named else []
         candidates += [self._run_folder / f"{name}.pid", self._run_folder / name / f"{name}.pid"]
         for path in candidates:
             try:
@@ -113,6 +113,14 @@ class SysV:
 def _knows(verb: str, text: str) -> bool:
     """Whether the script has a case for the verb."""
     return re.search(rf"^\s*(?:[\w*-]+\s*\|\s*)*[\"']?{verb}[\"']?\s*(?:\|[^)\n]*)?\)", text, re.MULTILINE) is not None
+
+
+def _expanded(value: str, text: str) -> str:
+    """A shell word with the script's own plain assignments put in: $RUNDIR/redis-server.pid."""
+    given = dict(re.findall(r"^\s*(\w+)=[\"']?([^\s\"';`]+)", text, re.MULTILINE))
+    for _depth in range(4):
+        value = re.sub(r"\$\{?(\w+)\}?", lambda name: given.get(name.group(1), name.group(0)), value)
+    return value
 
 
 def _header(name: str, text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,8 @@ def test_only_its_owner_can_read_it(path: Path) -> None:
 def test_a_step_that_is_not_on_disk_is_an_error() -> None:
     """/dev/full is a real full disk."""
     journal = object.__new__(Journal)
-    journal._entries, journal._torn, journal._file = {}, False, open("/dev/full", "ab", buffering=0)  # noqa: SIM115
+    journal._entries, journal._torn, journal._writing = {}, False, threading.Lock()
+    journal._file = open("/dev/full", "ab", buffering=0)  # noqa: SIM115
     with pytest.raises(JournalError, match="No space left on device"):
         journal.write("a", "acting", acted=True)
     assert journal.get("a") is None

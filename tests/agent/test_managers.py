@@ -133,14 +133,16 @@ SCRIPT = """\
 # Provides:          sleeper
 # Short-Description: Sleeps for a living
 ### END INIT INFO
-PIDFILE={run}/sleeper.pid
+RUNDIR={run}/deep
+PIDFILE=$RUNDIR/it.pid
+mkdir -p $RUNDIR
 case "$1" in
-  start) sleep 1000 >/dev/null 2>&1 & echo $! > {run}/sleeper.pid; echo "Starting sleeper" ;;
-  stop) kill "$(cat {run}/sleeper.pid)" && rm {run}/sleeper.pid ;;
+  start) sleep 1000 >/dev/null 2>&1 & echo $! > $PIDFILE; echo "Starting sleeper" ;;
+  stop) kill "$(cat $PIDFILE)" && rm $PIDFILE ;;
   restart|force-reload) "$0" stop; "$0" start ;;
   status)
-    kill -0 "$(cat {run}/sleeper.pid 2>/dev/null)" 2>/dev/null && exit 0
-    [ -e {run}/sleeper.pid ] && exit 1; exit 3 ;;
+    kill -0 "$(cat $PIDFILE 2>/dev/null)" 2>/dev/null && exit 0
+    [ -e $PIDFILE ] && exit 1; exit 3 ;;
   *) echo "usage"; exit 2 ;;
 esac
 """
