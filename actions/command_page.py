@@ -48,7 +48,7 @@ def pill(command: Command) -> str:
     """The word of the command's state in its head."""
     if command.state == states.SUCCEEDED:
         return _("Succeeded, verified")
-    return str(verbs.STATE_WORDS.get(command.state, command.state))
+    return verbs.state_word(command.state, command.verdict)
 
 
 def took(command: Command) -> str:
@@ -98,7 +98,7 @@ def _running(command: Command) -> list[Step]:
 def _outcome(command: Command) -> Step:
     if command.state in states.ACTIVE:
         return Step("todo", _("Outcome"), _("verified by state and PID"))
-    word = verbs.STATE_WORDS[command.state]
+    word = verbs.state_word(command.state, command.verdict)
     if command.ended_at is None:
         return Step(command.state, word, _("the next reports will settle it"), current=True)
     since = command.started_at or command.delivered_at or command.created_at

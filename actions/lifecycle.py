@@ -141,7 +141,7 @@ def expire(command: Command) -> None:
     """Its delivery deadline has passed: it will never run."""
     silent = command.server.state == server_states.SILENT
     within = round((command.deliver_by - command.created_at).total_seconds())
-    verdict = "expired_silent" if silent and not command.deliveries else "expired"
+    verdict = "expired_delivered" if command.deliveries else "expired_silent" if silent else "expired"
     _move(command, states.EXPIRED, HUB, verdict, {"withinSec": within}, ended_at=timezone.now())
 
 

@@ -22,6 +22,13 @@ STATE_WORDS: dict[str, Any] = {
 }
 
 
+def state_word(state: str, verdict: str = "") -> str:
+    """A command's state in a word; unknown says what happened, where that was no time-out."""
+    if state == states.UNKNOWN and verdict != "timed_out":
+        return gettext("Outcome unknown")
+    return str(STATE_WORDS.get(state, state))
+
+
 class Verb(NamedTuple):
     """A verb as the pages say it."""
 

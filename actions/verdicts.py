@@ -46,7 +46,8 @@ SENTENCES: dict[str, Promise] = {
     ),
     "expired": _("Not delivered in %(withinSec)s s. It will never run."),
     "expired_silent": _("Not delivered in %(withinSec)s s because the server was silent. It will never run."),
-    "cancelled": _("Taken back by %(by)s before delivery. It never ran."),
+    "expired_delivered": _("The agent did not begin it in %(withinSec)s s. It will never run."),
+    "cancelled": _("Taken back by %(by)s. It never ran."),
 }
 SERVICE_STATES: dict[str, Promise] = {
     "active": pgettext_lazy("service", "active"),

@@ -247,7 +247,7 @@ def test_an_operator_cancels_what_is_queued(web1: Server, oleg: Client) -> None:
     queued = command(web1)
     answer = oleg.post(f"/api/commands/{queued.uuid}/cancel")
     assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
-    assert answer.json()["sentence"] == "Taken back by oleg before delivery. It never ran."
+    assert answer.json()["sentence"] == "Taken back by oleg. It never ran."
 
 
 def test_it_is_too_late_to_cancel(web1: Server, oleg: Client) -> None:

@@ -167,7 +167,7 @@ def test_cancelling_takes_it_back(as_operator: Client, web1: Server) -> None:
     answer = as_operator.post(f"/commands/{made.uuid}/cancel/")
     assert answer["Location"] == f"/commands/{made.uuid}/"
     shown = text(as_operator.get(answer["Location"]))
-    assert "Taken back by oleg before delivery. It never ran." in shown
+    assert "Taken back by oleg. It never ran." in shown
 
 
 def test_cancelling_too_late_says_how_far_it_is(as_operator: Client, web1: Server) -> None:

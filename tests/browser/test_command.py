@@ -173,7 +173,7 @@ def test_cancelling_while_it_is_queued(page_as: PageAs, agent: Agent) -> None:
     page.click("#asked a")
     page.get_by_role("button", name="Cancel").click()
     expect(pill(page)).to_have_text("Cancelled")
-    expect(page.locator("article")).to_contain_text("Taken back by operator before delivery. It never ran.")
+    expect(page.locator("article")).to_contain_text("Taken back by operator. It never ran.")
     expect(page.locator("#again")).to_contain_text("Try again…")
 
 
