@@ -55,7 +55,7 @@ def agent(url: str, data_dir: Path) -> Child:
     state.mkdir(mode=0o700, exist_ok=True)
 
     def environment() -> Mapping[str, str]:
-        # A fresh key each time: the agent uses it only when it has no token, or the hub does not know its token.
+        # A fresh key each time; the agent uses it only when it has no token.
         key = _printed("enrolment_key")
         ours = {"API": url, "AGENT_ID": agent_id(), "ENROLMENT_KEY": key, "STATE_DIR": str(state), "ALLOW": "*:*"}
         return {**_without_secrets(), **ours}

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
-from pmonitor import access, secrets
+from pmonitor import access, addresses, secrets
 from pmonitor.live import View
 from servers import enrolment
 from servers.models import EnrolmentKey, Newest, Server, ServerGroup
@@ -66,6 +66,7 @@ def context(request: HttpRequest, first: bool = False) -> dict[str, Any]:
         "hub": address,
         "hub_host": parts.hostname,
         "hub_port": parts.port or PORTS[parts.scheme],
+        "only_here": addresses.is_loopback(parts.hostname or ""),
         "may_make": access.has_role(request.user, access.ADMIN),
         "form": KeyForm(),
     }

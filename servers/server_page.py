@@ -219,4 +219,4 @@ def _foot(newest: Newest | None, shown: int) -> str:
 
 
 def _limit() -> str:
-    return _("The agent reports up to 500 processes: the busiest, and every one that a rule watches.")
+    return _("The agent reports up to 500 processes: the busiest, and every service's main process.")

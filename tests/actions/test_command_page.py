@@ -45,7 +45,12 @@ def steps(shown: str) -> list[tuple[str, str]]:
         ),
         (
             states.UNKNOWN,
-            [("succeeded", "Queued"), ("succeeded", "Delivered"), ("succeeded", "Running"), ("unknown", "Outcome unknown")],
+            [
+                ("succeeded", "Queued"),
+                ("succeeded", "Delivered"),
+                ("succeeded", "Running"),
+                ("unknown", "Outcome unknown"),
+            ],
         ),
         (states.REFUSED, [("succeeded", "Queued"), ("succeeded", "Delivered"), ("refused", "Refused")]),
         (states.CANCELLED, [("succeeded", "Queued"), ("cancelled", "Cancelled")]),
