@@ -17,6 +17,6 @@ def test_many_services_do_not_lengthen_the_page(page_as: PageAs, new_agent: Call
     new_agent("web-many-units", services=many)
     page = page_as("operator")
     page.goto("/servers/web-many-units/")
-    expect(page.locator("[id^=svc-]")).to_have_count(120)
+    expect(page.locator("tr[id^=svc-]")).to_have_count(120)
     whole, shown = page.evaluate(PAGE_AND_MAIN)
     assert whole <= shown + 1
