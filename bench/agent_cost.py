@@ -19,8 +19,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.budgets import Budget, close
-from tests.agent.conftest import free_port
 from tests.agent.toyhub import ToyHub
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 TOP_BOUND = 0.6

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import textwrap
@@ -14,20 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.agent.toyhub import ToyHub
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 AgentStarter = Callable[..., subprocess.Popen[bytes]]
-
-
-def free_port() -> int:
-    for port in range(18110, 18200):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no free port")
 
 
 @pytest.fixture

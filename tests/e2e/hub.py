@@ -11,8 +11,8 @@ from types import TracebackType
 
 import requests
 
-from tests.browser.hub import free_port
 from tests.hosts.waiting import eventually
+from tests.ports import free_port
 
 CHECKOUT = Path(__file__).parents[2]
 PASSWORD = "correct-horse-battery"

@@ -12,9 +12,9 @@ import psycopg
 import requests
 from psycopg import sql
 
-from tests.browser.hub import free_port
 from tests.e2e.hub import CHECKOUT, PASSWORD
 from tests.hosts.waiting import eventually
+from tests.ports import free_port
 
 
 class Production:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,8 @@ from typing import Self
 
 import psutil
 import requests
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # What the suite sets for itself must not reach a hub that is started as a person would.
@@ -110,11 +111,3 @@ def processes_of(data_dir: Path) -> list[psutil.Process]:
         if process.pid != os.getpid() and any(str(data_dir) in word for word in words):
             found.append(process)
     return found
-
-
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
