@@ -18,12 +18,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pmonitor import addresses, embedded, hub_processes, standalone
-from pmonitor.supervise import Child
+from pmonitor.supervise import ENDING, Child
 
 SUMMARY = "Start everything on this machine: database, tables, first admin, web and worker, and this machine's agent."
 PORT_LEFTOVER_SEC = 3.0  # a killed hub's web process may still be answering its last requests
 LOOK_SEC = 1.0
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

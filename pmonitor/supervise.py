@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 FIRST_WAIT_SEC, LONGEST_WAIT_SEC = 0.5, 30.0
 HEALTHY_SEC = 60.0  # one that ran as long waits from the beginning again
 PR_SET_PDEATHSIG = 1
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 Environment = Callable[[], Mapping[str, str]]
@@ -102,20 +104,43 @@ def ending(code: int) -> str:
 def spawn(
     command: list[str], environment: Mapping[str, str], output: int | None = None, cwd: Path | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start a program in a session of its own, so that Ctrl-C reaches only us, who end it in order."""
-    return subprocess.Popen(
-        command,
-        env=dict(environment),
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        start_new_session=True,
-        preexec_fn=_end_with_parent,
-    )
+    """Start a program in a session of its own, so that Ctrl-C reaches only us, who end it in order.
+
+    A signal that comes meanwhile is held back until the program runs: its handler may raise, and what is raised inside
+    a fork hook (logging has one) is dropped by Python, as if nobody had pressed Ctrl-C. What is raised then ends it.
+    """
+    process = None
+    try:
+        with _held_back(ENDING):
+            process = subprocess.Popen(
+                command,
+                env=dict(environment),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,
+            )
+    except BaseException:
+        if process is not None:
+            process.terminate()
+            process.wait()
+        raise
+    return process
+
+
+@contextmanager
+def _held_back(numbers: tuple[signal.Signals, ...]) -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with_parent() -> None:
     """Have the kernel send SIGTERM when we die, even by kill -9: no child outlives the hub."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)  # the mask is inherited
     if LIBC is not None:
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -113,3 +113,25 @@ def test_a_killed_parent_takes_its_children_along() -> None:
     parent.kill()
     parent.wait()
     wait_for(lambda: not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_ctrl_c_during_a_start_is_not_lost_and_ends_what_started(tmp_path: Path) -> None:
+    # Inside the fork, where logging's hook runs: what a handler raises there, Python drops.
+    code = f"""
+import os, signal
+from pmonitor.supervise import spawn
+os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGINT))
+try:
+    spawn(["sh", "-c", "sleep 60", {str(tmp_path)!r}], os.environ) and print("lost")
+except KeyboardInterrupt:
+    print("heard")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert (done.stdout, done.stderr) == ("heard\n", "")
+    assert not [p for p in psutil.process_iter(["cmdline"]) if str(tmp_path) in (p.info["cmdline"] or [])]
+
+
+def test_a_child_hears_the_signals_that_were_held_back_meanwhile() -> None:
+    process = supervise.spawn(["sleep", "60"], os.environ)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == -signal.SIGINT
