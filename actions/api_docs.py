@@ -44,6 +44,7 @@ SHORT = {
     "agent": "srv-redis-01",
     "cmd": "restart",
     "target": "redis-server.service",
+    "args": {},
     "state": "queued",
     "reason": "New TLS certificate",
     "askedBy": "Maria Ionescu",
@@ -65,6 +66,7 @@ FOR_AGENT = {
     "deliverBy": "2026-11-23T14:07:24.100Z",
     "executeBy": "2026-11-23T14:08:24.700Z",
     "executeWithinSec": 120,
+    "args": {},
     "expect": {"mainPid": 123, "startTicks": 4711},
 }
 FOR_POLL = {"commands": [FOR_AGENT], "serverTime": "2026-11-23T14:06:24.700Z"}

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from actions import audit, lifecycle, settling, states
+from actions import arguments, audit, lifecycle, settling, states
 from actions.models import Command
 from pmonitor.problems import Problem, bad
 from servers.models import Newest, Server, Service
@@ -34,6 +34,7 @@ class Question(NamedTuple):
     cmd: str
     target: str
     reason: str
+    args: dict[str, Any]
 
 
 def ask(
@@ -45,6 +46,7 @@ def ask(
     reason: str = "",
     deliver_within: int = 60,
     execute_within: int = 120,
+    args: dict[str, Any] | None = None,
     expect: dict[str, Any] | None = None,
     address: str | None = None,
 ) -> Asked:
@@ -52,9 +54,10 @@ def ask(
 
     Raises Problem: 400 naming wrong fields, 409 when the service cannot be told so now. A denial is in the audit trail.
     """
-    if wrong := wrong_fields(cmd, reason, deliver_within, execute_within):
+    args = args or {}
+    if wrong := wrong_fields(cmd, reason, deliver_within, execute_within) or arguments.wrong(cmd, args):
         raise bad(wrong)
-    question = Question(lifecycle.Actor(audit.name_of(user), user, address or None), server, cmd, target, reason)
+    question = Question(lifecycle.Actor(audit.name_of(user), user, address or None), server, cmd, target, reason, args)
     try:
         return _queue_or_join(question, deliver_within, execute_within, expect)
     except Problem as problem:
@@ -121,7 +124,7 @@ def _active(question: Question) -> Command | None:
 
 
 def _join(question: Question, active: Command) -> Asked:
-    if active.cmd != question.cmd:
+    if (active.cmd, active.args) != (question.cmd, question.args):
         words = {"who": active.asked_by_name, "cmd": active.cmd, "since": f"{active.created_at:%H:%M:%S} UTC"}
         raise Problem(409, _("%(who)s asked to %(cmd)s it at %(since)s, and that is not over yet.") % words)
     with transaction.atomic():
@@ -146,6 +149,7 @@ def _queue(
             reason=question.reason,
             deliver_within=deliver_within,
             execute_within=execute_within,
+            args=question.args,
             expect=expect,
             listed=settling.listed(service) if service else None,
         )

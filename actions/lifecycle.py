@@ -56,6 +56,7 @@ def queue(
     reason: str = "",
     deliver_within: int = 60,
     execute_within: int = 120,
+    args: dict[str, Any] | None = None,
     expect: dict[str, Any] | None = None,
     listed: dict[str, Any] | None = None,
 ) -> Command:
@@ -73,6 +74,7 @@ def queue(
             asked_by=actor.user,
             asked_by_name=actor.name,
             asked_from=actor.address,
+            args=args or {},
             expect=expect,
             evidence={"listed": listed} if listed else {},
             created_at=now,

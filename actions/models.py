@@ -27,6 +27,7 @@ class Command(models.Model):
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     asked_by_name = models.CharField(max_length=150)
     asked_from = models.GenericIPAddressField(null=True)
+    args = models.JSONField(default=dict, db_default={})  # what the verb needs besides its target; see arguments.py
     expect = models.JSONField(null=True)  # {"mainPid", "startTicks"} as the operator saw the service
     created_at = models.DateTimeField(_("asked"))
     deliver_by = models.DateTimeField()

@@ -16,6 +16,7 @@ def short(command: Command) -> dict[str, Any]:
         "agent": command.server.agent_id,
         "cmd": command.cmd,
         "target": command.target,
+        "args": command.args,
         "state": command.state,
         "reason": command.reason,
         "askedBy": command.asked_by_name,

@@ -88,6 +88,7 @@ class Ask(Struct, rename="camel"):
     deliver_within_sec: int = 60
     execute_within_sec: int = 120
     expect: Identity | None = None
+    args: dict[Word, Any] = {}
 
 
 ACKS, RESULTS, ASKS = Decoder(Ack), Decoder(Result), Decoder(Ask)
@@ -122,5 +123,6 @@ def command(given: Command) -> dict[str, Any]:
         "deliverBy": given.deliver_by,
         "executeBy": delivered_at + timedelta(seconds=given.execute_within_sec),
         "executeWithinSec": given.execute_within_sec,
+        "args": given.args,
         "expect": given.expect,
     }

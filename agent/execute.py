@@ -32,6 +32,7 @@ class Command(NamedTuple):
     target: str
     execute_by: float
     expect: dict[str, Any] | None
+    args: dict[str, Any]
 
 
 def command_id(raw: object) -> str | None:
@@ -176,18 +177,20 @@ class _TooLate(Exception):
 
 def parse(raw: dict[str, Any]) -> Command:
     """A command as the hub sent it; raises Refused naming what is wrong."""
-    verb, target, expect = raw.get("cmd"), raw.get("target"), raw.get("expect")
+    verb, target, expect, args = raw.get("cmd"), raw.get("target"), raw.get("expect"), raw.get("args") or {}
     if verb not in VERBS:
         raise Refused(f"this agent does not know the command {str(verb)[:40]!r}")
     if not isinstance(target, str) or not UNIT_NAME.fullmatch(target):
         raise Refused(f"{str(target)[:80]!r} is not the name of a service")
     if expect is not None and not isinstance(expect, dict):
         raise Refused("expect is not an object")
+    if not isinstance(args, dict):
+        raise Refused("args is not an object")
     try:
         execute_by = hubclock.parse(raw.get("executeBy"))
     except ValueError as error:
         raise Refused(f"executeBy: {error}") from error
-    return Command(raw["id"], verb, target, execute_by, expect)
+    return Command(raw["id"], verb, target, execute_by, expect, args)
 
 
 def _seen_now(manager: Manager, unit: str) -> Result:

@@ -10,7 +10,7 @@ import zlib
 from collections import deque
 from typing import Any
 
-from agent import __version__, choose, host
+from agent import FEATURES, __version__, choose, host
 from agent.backoff import Backoff
 from agent.config import Config
 from agent.hub import Answer, Hub, Unreachable
@@ -40,6 +40,7 @@ class Sampler:
             "ticksPerSec": TICKS_PER_SEC,
             "version": __version__,
             "allow": config.allow.entries,
+            "features": FEATURES,
             "alerts": [],
             **host.identity(),
         }

@@ -114,7 +114,7 @@ class Newest(models.Model):
     readings = models.JSONField(default=dict)  # every host reading of the report, by the protocol's names
     facts = models.JSONField(
         default=dict
-    )  # hostname, os, kernel, cpuCount, version, bootId, bootTime, ticksPerSec, managers, allow, address
+    )  # hostname, os, kernel, cpuCount, version, bootId, bootTime, ticksPerSec, managers, allow, features, address
     procs = models.BinaryField(default=bytes)  # the process table, packed by proctable.py
     services_at = models.DateTimeField(null=True)
 

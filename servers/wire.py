@@ -112,6 +112,7 @@ class Report(Struct, rename=on_the_wire):
     procs_total: Count | None = None
     managers: Annotated[list[Word], Meta(max_length=10)] | None = None
     allow: Annotated[list[Name], Meta(max_length=500)] | None = None
+    features: Annotated[list[Word], Meta(max_length=50)] | None = None  # what the agent can do besides the first verbs
     services: Annotated[list[Service], Meta(max_length=2000)] | None = None
 
 
