@@ -16,6 +16,7 @@ from agent import lean  # noqa: F401 - before requests
 
 # isort: split
 from agent import __version__, config, logs, managers
+from agent.allow import VERBS as SERVICE_VERBS
 from agent.commands import Commands
 from agent.execute import Executor
 from agent.hub import Hub
@@ -24,6 +25,7 @@ from agent.journal import Journal
 from agent.logs import log
 from agent.register import NotEnrolled, token_for
 from agent.report import Reports
+from agent.service_action import ServiceActions
 from agent.servicetable import ServiceTable
 
 WRONG_SETTINGS = 2
@@ -124,7 +126,8 @@ def _loops(settings: config.Config, hub: Hub, stop: threading.Event) -> bool:
     """Run the loops until stopped; whether one of them failed."""
     journal = Journal(settings.state_dir / "journal.jsonl")
     table = ServiceTable(managers.known(settings.supervisor_socket), settings.allow)
-    executor = Executor(hub, table, journal, settings.allow, settings.settle_sec, stop)
+    services = ServiceActions(table, settings.allow, settings.settle_sec)
+    executor = Executor(hub, journal, dict.fromkeys(SERVICE_VERBS, services), stop)
     commands = Commands(hub, executor, journal, stop)
     reports = Reports(settings, hub, table, stop)
     failures: list[str] = []

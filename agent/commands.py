@@ -8,7 +8,8 @@ import time
 from typing import Any, NamedTuple
 
 from agent.backoff import Backoff
-from agent.execute import Executor, Result, command_id
+from agent.command import Result, command_id
+from agent.execute import Executor
 from agent.hub import Answer, Hub, Unreachable
 from agent.journal import Journal, JournalError
 from agent.logs import log
