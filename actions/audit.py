@@ -53,8 +53,13 @@ def write(
         reason=reason,
         facts=facts or {},
     )
-    live.announce("audit:all", *(_topics(command) if command else ()))
+    announce(command)
     return entry
+
+
+def announce(command: Command | None) -> None:
+    """Tell the pages, after the commit, that there is a new entry, and of the command it is about."""
+    live.announce("audit:all", *(_topics(command) if command else ()))
 
 
 def _topics(command: Command) -> tuple[str, ...]:

@@ -275,7 +275,7 @@ def test_buttons_are_for_operators_and_for_what_the_owner_allows(page_as: PageAs
 def test_the_timeline_refreshes_itself(page_as: PageAs, agent: Agent) -> None:
     page = page_as("viewer")
     page.goto(f"/servers/{agent.id}/?range=15m")
-    with page.expect_response(re.compile("/readings/"), timeout=15_000) as found:
+    with page.expect_response(re.compile("/readings/"), timeout=60_000) as found:
         pass
     assert found.value.ok
     expect(page.locator("#lane-cpu path")).to_have_count(1)

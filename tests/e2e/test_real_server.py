@@ -38,7 +38,7 @@ def test_restart_of_a_real_service_is_proved_and_on_record(hub: Hub, server: Hos
     pid_before = server.unit_state(UNIT)["MainPID"]
     sign_in(page, hub.url)
     page.click("#servers a:has-text('srv-redis-01')", timeout=60_000)
-    row = page.locator(f"tr:has-text('{UNIT}')")
+    row = page.locator(f"#services tr:has-text('{UNIT}')")
     expect(row).to_contain_text(pid_before)
     row.locator("a:has-text('Restart')").click()
     expect(page.locator("#confirm [name=reason]")).to_be_focused()
@@ -61,7 +61,7 @@ def test_restart_of_a_real_service_is_proved_and_on_record(hub: Hub, server: Hos
 def test_a_service_that_may_not_be_touched_has_no_buttons(hub: Hub, server: Host, chromium_page: Page) -> None:
     page = chromium_page
     page.goto(f"{hub.url}/servers/srv-redis-01/")
-    row = page.locator("tr:has-text('nginx.service')")
+    row = page.locator("#services tr:has-text('nginx.service')")
     expect(row).to_have_count(1)
     expect(row.locator("a, button")).to_have_count(0)
 
