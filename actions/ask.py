@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from actions import arguments, audit, lifecycle, settling, states
+from actions import arguments, audit, lifecycle, settling, states, verbs
 from actions.models import Command
 from pmonitor.problems import Problem, bad
 from servers.models import Newest, Server, Service
@@ -104,9 +104,15 @@ def _service(question: Question) -> Service | None:
     if service is None:
         raise bad({"target": _("is no service that this server has reported")})
     if question.cmd not in service.verbs:
-        words = {"cmd": question.cmd, "target": question.target}
-        raise Problem(409, _("The agent of this server does not offer to %(cmd)s %(target)s.") % words)
+        raise Problem(409, _why_not(question, service))
     return service
+
+
+def _why_not(question: Question, service: Service) -> str:
+    if question.cmd in (service.can or ()):
+        return verbs.not_allowed(question.server.agent_id, question.cmd, question.target) + "."
+    words = {"cmd": question.cmd, "target": question.target}
+    return _("The agent of this server does not offer to %(cmd)s %(target)s.") % words
 
 
 def _target_is_sane(question: Question) -> bool:

@@ -123,6 +123,8 @@ def _foot(rows: list[Row], acting: bool) -> str | SafeString:
     if not rows:
         return _("This server has listed no services.")
     if any(row.service.verbs for row in rows):
+        if acting and any(set(row.service.can or ()) - set(row.service.verbs) for row in rows):
+            return _("An agent does only what its server's owner allows; the rest is greyed out.")
         return _("An agent does only what its server's owner allows.")
     if not acting:
         return _("This server's owner allows no actions.")

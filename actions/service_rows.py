@@ -35,7 +35,7 @@ class Row(NamedTuple):
         """What the row shows, its ages aside: it is sent again when this changes."""
         one, at_work = self.service, self.command
         shown = (one.active_state, one.sub_state, one.main_pid, one.mem_mb, one.since, one.description)
-        return (one.name, *shown, tuple(one.verbs), at_work and (at_work.pk, at_work.state))
+        return (one.name, *shown, tuple(one.verbs), one.can and tuple(one.can), at_work and (at_work.pk, at_work.state))
 
     @property
     def state(self) -> str:
@@ -74,7 +74,8 @@ def version(rows: list[Row]) -> str:
 
 def html(row: Row, agent_id: str, acting: bool, oob: bool = False) -> str:
     """The row's element, with buttons only for those who may act; oob: for an answer that is about more than it."""
-    offered = verbs.offered(row.service.active_state, row.service.verbs) if acting else []
+    possible = [*row.service.verbs, *(row.service.can or ())]
+    offered = verbs.offered(row.service.active_state, possible) if acting else []
     return get_template("_service.html").render(
         {
             "service": row.service,
@@ -97,7 +98,9 @@ def can_act(role: str) -> bool:
 
 
 def _button(verb: verbs.Verb, service: Service, agent_id: str) -> dict[str, Any]:
+    allowed = verb.name in service.verbs
     return {
+        "why_not": "" if allowed else verbs.not_allowed(agent_id, verb.name, visible(service.name)),
         "id": f"do-{service.pk}-{verb.name}",
         "word": verb.button,
         "icon": verb.icon,

@@ -72,9 +72,15 @@ OFFERED = {
 OFFERED_ELSE = (states.START, states.STOP, states.RESTART)
 
 
-def offered(active_state: str, allowed: list[str]) -> list[Verb]:
-    """The verbs that make sense for a service in this state and that its server's owner allows."""
-    return [VERBS[name] for name in OFFERED.get(active_state, OFFERED_ELSE) if name in allowed]
+def offered(active_state: str, possible: list[str]) -> list[Verb]:
+    """Of the possible verbs, those that make sense for a service in this state."""
+    return [VERBS[name] for name in OFFERED.get(active_state, OFFERED_ELSE) if name in possible]
+
+
+def not_allowed(where: str, cmd: str, target: str) -> str:
+    """Why what the service can do is not done: "web-01's owner does not allow restart of nginx.service"."""
+    words = {"where": where, "cmd": cmd, "target": target}
+    return gettext("%(where)s's owner does not allow %(cmd)s of %(target)s") % words
 
 
 def titled(cmd: str, target: str) -> str:

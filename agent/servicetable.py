@@ -107,8 +107,8 @@ class ServiceTable:
         self._failing.discard(manager.name)
 
     def _entry(self, service: Service) -> dict[str, Any]:
-        verbs = self._allow.verbs(service.possible, service.name)
-        return {"name": service.name, "manager": service.manager, **service.facts, "verbs": verbs}
+        can = {"verbs": self._allow.verbs(service.possible, service.name), "can": list(service.possible)}
+        return {"name": service.name, "manager": service.manager, **service.facts, **can}
 
 
 def told(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:

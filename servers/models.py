@@ -145,6 +145,7 @@ class Service(models.Model):
     tasks = models.IntegerField(null=True)
     unit_file_state = models.CharField(max_length=20, blank=True)
     verbs = models.JSONField(default=list)  # what the unit can do and its owner allows
+    can = models.JSONField(null=True)  # what the unit can do, whatever its owner allows; None: its agent does not tell
 
     objects: ClassVar = ServiceQuerySet.as_manager()
 

@@ -70,7 +70,10 @@ class Load(Struct, rename=on_the_wire, gc=False):
 
 
 class Service(Struct, rename=on_the_wire):
-    """A unit of the server's service manager, in systemd's words; verbs: what it can do and its owner allows."""
+    """A unit of the server's service manager, in systemd's words.
+
+    verbs: what it can do and its owner allows; can: what it can do, None where the agent does not tell.
+    """
 
     name: Annotated[str, Meta(min_length=1, max_length=255)]
     active_state: Annotated[str, Meta(max_length=20)]
@@ -87,6 +90,7 @@ class Service(Struct, rename=on_the_wire):
     tasks: Count | None = None
     unit_file_state: Annotated[str, Meta(max_length=20)] | None = None
     verbs: Annotated[list[Word], Meta(max_length=20)] = []
+    can: Annotated[list[Word], Meta(max_length=20)] | None = None
 
 
 class Report(Struct, rename=on_the_wire):

@@ -234,6 +234,7 @@ def test_the_table_offers_what_both_sides_permit(supervisor: str) -> None:
     table.refresh({})
     verbs = {s["name"]: s["verbs"] for s in table.wire()}
     assert verbs == {"web": ["restart"], "jobs:one": ["stop"], "broken": [], "shortlived": []}
+    assert all(s["can"] == ["start", "stop", "restart"] for s in table.wire())
     assert table.main_pids() == {s["mainPid"] for s in table.wire() if s["mainPid"]}
 
 

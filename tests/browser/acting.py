@@ -43,7 +43,7 @@ def services() -> list[dict[str, Any]]:
     return [
         {"name": NGINX, **RUNNING, "description": "A web server", "verbs": every, "tasks": 9},
         {"name": BROKEN, "activeState": "failed", "subState": "failed", "verbs": every},
-        {"name": CLOSED, "activeState": "active", "subState": "running", "verbs": []},
+        {"name": CLOSED, "activeState": "active", "subState": "running", "verbs": [], "can": ["stop", "restart"]},
     ]
 
 
