@@ -16,13 +16,14 @@ from agent import lean  # noqa: F401 - before requests
 
 # isort: split
 from agent import __version__, config, logs, managers
-from agent.allow import VERBS as SERVICE_VERBS
+from agent.allow import PROCESS_VERBS, SERVICE_VERBS
 from agent.commands import Commands
 from agent.execute import Executor
 from agent.hub import Hub
 from agent.hubclock import HubClock
 from agent.journal import Journal
 from agent.logs import log
+from agent.process_action import ProcessActions
 from agent.register import NotEnrolled, token_for
 from agent.report import Reports
 from agent.service_action import ServiceActions
@@ -127,7 +128,9 @@ def _loops(settings: config.Config, hub: Hub, stop: threading.Event) -> bool:
     journal = Journal(settings.state_dir / "journal.jsonl")
     table = ServiceTable(managers.known(settings.supervisor_socket), settings.allow)
     services = ServiceActions(table, settings.allow, settings.settle_sec)
-    executor = Executor(hub, journal, dict.fromkeys(SERVICE_VERBS, services), stop)
+    processes = ProcessActions(settings.allow, settings.protect, settings.settle_sec)
+    kinds = {**dict.fromkeys(SERVICE_VERBS, services), **dict.fromkeys(PROCESS_VERBS, processes)}
+    executor = Executor(hub, journal, kinds, stop)
     commands = Commands(hub, executor, journal, stop)
     reports = Reports(settings, hub, table, stop)
     failures: list[str] = []

@@ -1,11 +1,16 @@
-"""What this server's owner lets the hub do: `verb[,verb]:unit-pattern` entries. Nothing is allowed by default."""
+"""What this server's owner lets the hub do: `verb[,verb]:pattern` entries. Nothing is allowed by default.
+
+The pattern is of a unit for what is done to services, of a process's name for what is done to processes.
+"""
 
 from __future__ import annotations
 
 import re
 from fnmatch import fnmatchcase
 
-VERBS = ("start", "stop", "restart", "reload")
+SERVICE_VERBS = ("start", "stop", "restart", "reload")
+PROCESS_VERBS = ("signal", "renice")
+VERBS = (*SERVICE_VERBS, *PROCESS_VERBS)
 # What a service may be called; never a leading dash, which a tool would take as an option.
 UNIT_NAME = re.compile(r"^[A-Za-z0-9_:@.\\][A-Za-z0-9_:@.\\-]{0,254}$")
 
@@ -17,9 +22,9 @@ class Allow:
         self.entries = text.split()
         self._rules: list[tuple[frozenset[str], str]] = [_rule(entry) for entry in self.entries]
 
-    def permits(self, verb: str, unit: str) -> bool:
-        """Whether some entry allows this verb on this unit."""
-        return any(verb in verbs and fnmatchcase(unit, pattern) for verbs, pattern in self._rules)
+    def permits(self, verb: str, name: str) -> bool:
+        """Whether some entry allows this verb on this unit, or on processes of this name."""
+        return any(verb in verbs and fnmatchcase(name, pattern) for verbs, pattern in self._rules)
 
     def verbs(self, possible: tuple[str, ...], unit: str) -> list[str]:
         """Of the verbs the unit can do, those its owner allows."""
@@ -29,7 +34,7 @@ class Allow:
 def _rule(entry: str) -> tuple[frozenset[str], str]:
     verbs, colon, pattern = entry.partition(":")
     if not (verbs and colon and pattern):
-        raise ValueError(f"{entry!r} is not verb[,verb]:unit-pattern, such as restart:nginx.service")
+        raise ValueError(f"{entry!r} is not verb[,verb]:pattern, such as restart:nginx.service")
     named = frozenset(VERBS) if verbs == "*" else frozenset(verbs.split(","))
     unknown = sorted(named - set(VERBS))
     if unknown:

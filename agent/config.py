@@ -36,6 +36,7 @@ class Config(NamedTuple):
     interval: float
     settle_sec: float
     allow: Allow
+    protect: tuple[str, ...]  # patterns of process names, besides the agent's own
     supervisor_socket: str
 
 
@@ -56,6 +57,7 @@ def load(environ: Mapping[str, str], path: Path | None = None) -> Config:
         interval=_seconds(values, "INTERVAL", 10, 1, 300, problems),
         settle_sec=_seconds(values, "SETTLE_SEC", 5, 0, 60, problems),
         allow=_allow(values.get("ALLOW", ""), problems),
+        protect=tuple(values.get("PROTECT", "").split()),
         supervisor_socket=values.get("SUPERVISOR_SOCKET", ""),
     )
     if problems:

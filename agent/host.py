@@ -123,8 +123,13 @@ def identity() -> Reading:
         "os": _os_name(),
         "kernel": os.uname().release,
         "cpuCount": os.cpu_count() or 1,
-        "bootId": _text("/proc/sys/kernel/random/boot_id"),
+        "bootId": boot_id(),
     }
+
+
+def boot_id() -> str:
+    """Names this run of the machine; another after each start."""
+    return _text("/proc/sys/kernel/random/boot_id")
 
 
 def memory_total_mb() -> float:
