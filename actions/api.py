@@ -46,6 +46,7 @@ class Ask(access.OperatorApi):
             deliver_within=given.deliver_within_sec,
             execute_within=given.execute_within_sec,
             args=given.args,
+            typed=given.typed,
             expect=msgspec.to_builtins(given.expect) if given.expect else None,
             address=client.address(request._request),
         )

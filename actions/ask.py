@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from actions import arguments, audit, lifecycle, settling, states, verbs
+from actions import arguments, audit, lifecycle, protection, settling, states, verbs
 from actions.models import Command
 from pmonitor.problems import Problem, bad
 from servers.models import Newest, Server, Service
@@ -48,6 +48,7 @@ def ask(
     execute_within: int = 120,
     args: dict[str, Any] | None = None,
     expect: dict[str, Any] | None = None,
+    typed: str = "",
     address: str | None = None,
 ) -> Asked:
     """Queue a command, or join the same one; times in seconds. The caller has checked role and scope.
@@ -59,6 +60,8 @@ def ask(
         raise bad(wrong)
     question = Question(lifecycle.Actor(audit.name_of(user), user, address or None), server, cmd, target, reason, args)
     try:
+        if lacking := protection.missing(cmd, target, typed, reason):
+            raise bad(lacking)
         return _queue_or_join(question, deliver_within, execute_within, expect)
     except Problem as problem:
         _deny(question, problem.sentence)

@@ -10,10 +10,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from actions import states, verbs
+from actions import copies, protection, states, verbs
 from actions.command_page import spent
 from actions.models import Command
 from actions.verdicts import service_word
+from pmonitor.problems import Problem
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
 from servers.models import Service
@@ -40,13 +41,41 @@ class Confirmation(forms.Form):
         },
     )
     within = forms.TypedChoiceField(choices=WITHIN, coerce=int, initial=60)
+    typed = forms.CharField(max_length=255, required=False)
+    active_state = forms.CharField(max_length=40, required=False)
     main_pid = forms.IntegerField(min_value=0, max_value=WHOLE, required=False)
     start_ticks = forms.IntegerField(min_value=0, max_value=LONG, required=False)
 
-    def expect(self) -> dict[str, int] | None:
-        """The main process the command is meant for; None when none was shown."""
-        pid, ticks = self.cleaned_data["main_pid"], self.cleaned_data["start_ticks"]
-        return {"mainPid": pid, "startTicks": ticks} if pid and ticks is not None else None
+    def expect(self) -> dict[str, Any] | None:
+        """The service as it was shown: whether it ran, and its main process; None when nothing was."""
+        state, pid, ticks = (self.cleaned_data[name] for name in ("active_state", "main_pid", "start_ticks"))
+        seen: dict[str, Any] = {"activeState": state} if runs(state) is not None else {}
+        return {**seen, **({"mainPid": pid, "startTicks": ticks} if pid and ticks is not None else {})} or None
+
+    def moved(self, service: Service) -> str:
+        """What is otherwise now than the operator saw it, in a sentence; empty when nothing is."""
+        seen = self.expect() or {}
+        was, now = runs(seen.get("activeState", "")), runs(service.active_state)
+        if None not in (was, now) and was != now:
+            words = {"was": service_word(seen["activeState"]), "now": service_word(service.active_state)}
+            return _("It changed since you looked: it was %(was)s and is %(now)s now. Nothing was done.") % words
+        pid, ticks = seen.get("mainPid"), seen.get("startTicks")
+        if pid and service.main_pid and (pid, ticks) != (service.main_pid, service.start_ticks):
+            words = {"now": service.main_pid}
+            return _("It changed since you looked: its main process is PID %(now)s now. Nothing was done.") % words
+        return ""
+
+    def take(self, problem: Problem) -> str:
+        """Put what a refusal says of the form's fields under them; returns the sentence that is left to show."""
+        ours = {name: said for name, said in problem.fields.items() if name in self.fields}
+        for name, said in ours.items():
+            self.add_error(name, said)
+        return "" if ours and ours == problem.fields else problem.sentence
+
+
+def runs(active_state: str) -> bool | None:
+    """Whether a service in this state runs; None while it is on its way somewhere."""
+    return {"active": True, "reloading": True, "inactive": False, "failed": False}.get(active_state)
 
 
 def context(service: Service, cmd: str, form: Confirmation | None = None, problem: str = "") -> dict[str, Any]:
@@ -54,6 +83,7 @@ def context(service: Service, cmd: str, form: Confirmation | None = None, proble
     verb, server, name = verbs.VERBS[cmd], service.server, visible(service.name)
     host = show.first_label(visible(server.hostname))
     errors = _errors(form) if form else {}
+    kind = protection.kind_of(cmd, service.name)
     return {
         "verb": verb,
         "address": reverse("actions:confirm", args=[server.agent_id, service.name, cmd]),
@@ -71,9 +101,16 @@ def context(service: Service, cmd: str, form: Confirmation | None = None, proble
         "within": WITHIN,
         "chosen": (form.data.get("within") if form else None) or "60",
         "reason": form.data.get("reason", "") if form else "",
-        "main_pid": form.data.get("main_pid", "") if form else _written(service.main_pid),
-        "start_ticks": form.data.get("start_ticks", "") if form else _written(service.start_ticks),
+        "typed_name": name.removesuffix(".service"),
+        "typed": form.data.get("typed", "") if form else "",
+        # What "Now" shows: a form that comes back shows the service as it is now, and carries that.
+        "active_state": service.active_state,
+        "main_pid": _written(service.main_pid),
+        "start_ticks": _written(service.start_ticks),
+        "protected": protection.sentence(kind) if kind else "",
+        "copies": copies.of(service, cmd),
         "error": errors.pop("reason", ""),
+        "typed_error": errors.pop("typed", ""),
         "problem": problem or " ".join(errors.values()),
     }
 

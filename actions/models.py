@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from actions import states
+from actions import protected, states
 from actions.querysets import AuditQuerySet, CommandQuerySet
 from servers.models import Server
 
@@ -67,6 +67,21 @@ class Command(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cmd} {self.target}"
+
+
+class ProtectedUnit(models.Model):
+    """Services whose stop or restart may cut people off: whoever asks for one types its name and says why."""
+
+    pattern = models.CharField(_("pattern"), max_length=255, unique=True)  # as in a shell: postgresql*.service
+    kind = models.CharField(_("what it is"), max_length=20, choices=protected.CHOICES, default=protected.OTHER)
+
+    class Meta:
+        verbose_name = _("protected service")
+        verbose_name_plural = _("protected services")
+        ordering = ("pattern",)
+
+    def __str__(self) -> str:
+        return self.pattern
 
 
 class AuditEntry(models.Model):

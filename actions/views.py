@@ -30,10 +30,12 @@ def confirm(request: HttpRequest, agent_id: str, name: str, cmd: str) -> HttpRes
     form = Confirmation(request.POST)
     if not form.is_valid():
         return _ask_again(request, confirmation.context(service, cmd, form), 400)
+    if moved := form.moved(service):
+        return _ask_again(request, confirmation.context(service, cmd, form, moved), 409)
     try:
         asked = _ask(request, service, cmd, form)
     except Problem as problem:
-        again = confirmation.context(service, cmd, form, problem.sentence)
+        again = confirmation.context(service, cmd, form, form.take(problem))
         return _ask_again(request, again, problem.status_code, problem.headers)
     return _asked(request, service, asked)
 
@@ -93,7 +95,7 @@ def audit_csv(request: HttpRequest) -> HttpResponseBase:
 def _service(request: HttpRequest, agent_id: str, name: str, cmd: str) -> Service:
     if cmd not in verbs.VERBS:
         raise Http404
-    in_scope = Service.objects.visible_to(request.user).select_related("server")
+    in_scope = Service.objects.visible_to(request.user).select_related("server__group")
     return get_object_or_404(in_scope, server__agent_id=agent_id.replace("\0", ""), name=name.replace("\0", ""))
 
 
@@ -112,6 +114,7 @@ def _ask(request: HttpRequest, service: Service, cmd: str, form: Confirmation) -
         reason=form.cleaned_data["reason"],
         deliver_within=form.cleaned_data["within"],
         expect=form.expect(),
+        typed=form.cleaned_data["typed"],
         address=client.address(request),
     )
 

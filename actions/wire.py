@@ -12,7 +12,7 @@ from msgspec.json import Decoder
 
 from pmonitor.problems import Problem
 from servers import bodies
-from servers.wire import Count, Megabytes, Moment, Seconds, Text, Ticks, Word, on_the_wire
+from servers.wire import Count, Megabytes, Moment, Name, Seconds, Text, Ticks, Word, on_the_wire
 
 if TYPE_CHECKING:
     from actions.models import Command
@@ -73,8 +73,9 @@ class Result(Struct, rename="camel", omit_defaults=True):
 
 
 class Identity(Struct, rename="camel", omit_defaults=True):
-    """A service's main process as the operator saw it."""
+    """A service as the operator saw it: whether it ran, and its main process."""
 
+    active_state: Word | None = None
     main_pid: Count | None = None
     start_ticks: Ticks | None = None
 
@@ -89,6 +90,7 @@ class Ask(Struct, rename="camel"):
     execute_within_sec: int = 120
     expect: Identity | None = None
     args: dict[Word, Any] = {}
+    typed: Name = ""  # the service's name once more, where it is protected
 
 
 ACKS, RESULTS, ASKS = Decoder(Ack), Decoder(Result), Decoder(Ask)

@@ -12,6 +12,14 @@ dialog.addEventListener('htmx:afterSwap', event => {
   (dialog.querySelector('[aria-invalid]') || dialog.querySelector('#confirm-problem') || dialog.querySelector('[autofocus]'))?.focus();
 });
 
+/* What asks for a name to be typed can be confirmed when it is; without this script the hub says so. */
+function must() {
+  const typed = dialog.querySelector('[data-must]');
+  if (typed) dialog.querySelector('[value=run]').disabled = typed.value.trim() !== typed.dataset.must;
+}
+dialog.addEventListener('input', must);
+dialog.addEventListener('htmx:afterSwap', must);
+
 dialog.addEventListener('click', event => {
   if (event.target.closest('[data-close]')) { event.preventDefault(); dialog.close(); }
 });
