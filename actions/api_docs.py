@@ -13,6 +13,7 @@ from servers.api_shapes import schema
 
 ID = "018f4a2e-6c1b-4e0f-9d57-3a1c2b4d5e6f"
 AGENT = OpenApiParameter("agent", str, OpenApiParameter.PATH, description="The agent's id, such as srv-redis-01.")
+READ = OpenApiParameter("read", OpenApiTypes.UUID, OpenApiParameter.PATH, description="The read's id.")
 COMMAND = OpenApiParameter("command", OpenApiTypes.UUID, OpenApiParameter.PATH, description="The command's id.")
 
 
@@ -69,7 +70,14 @@ FOR_AGENT = {
     "args": {},
     "expect": {"mainPid": 123, "startTicks": 4711},
 }
-FOR_POLL = {"commands": [FOR_AGENT], "serverTime": "2026-11-23T14:06:24.700Z"}
+FOR_READING = {
+    "id": "5b0c9f6e-3d1e-4c55-9c0e-6a7d2f0e9b11",
+    "kind": "logs",
+    "target": "redis-server.service",
+    "args": {"lines": 200},
+    "answerBy": "2026-11-23T14:06:34.100Z",
+}
+FOR_POLL = {"commands": [FOR_AGENT], "reads": [FOR_READING], "serverTime": "2026-11-23T14:06:24.700Z"}
 BEFORE = {"activeState": "active", "subState": "running", "mainPid": 123, "startTicks": 4711}
 RESULT = {
     "outcome": "done",
@@ -107,8 +115,9 @@ ask = extend_schema(
 )
 poll = extend_schema(
     operation_id="wait_for_commands",
-    summary="Wait for commands",
-    description="Answered as soon as there is a command, else with 204 when the wait ends.",
+    summary="Wait for commands and reads",
+    description="Answered as soon as there is a command or a read, else with 204 when the wait ends. "
+    "`reads` is left out when there is none; each read is given once.",
     parameters=[AGENT, OpenApiParameter("wait", int, description="Seconds to wait, 0 to 55; 25 if not given.")],
     responses={
         200: _answer("Commands, now delivered: acknowledge within 10 s.", FOR_POLL),
@@ -143,6 +152,22 @@ finish = extend_schema(
         **WRONG,
         **NO_AGENT,
         **NOT_FOUND,
+    },
+)
+answer_read = extend_schema(
+    operation_id="answer_read",
+    summary="Answer a read",
+    description="Either `answer`, in the shape of the read's kind, or `error`: why there is none.",
+    parameters=[AGENT, READ],
+    request=shape(wire.Answer),
+    examples=_request({"error": "there is no service redis.service on this server"}),
+    responses={
+        200: _answer("Taken.", {"taken": True}),
+        404: _error("Not asked of this server.", "This server was not asked that."),
+        409: _error("Answered already, or too late.", "Too late: nobody waits for this answer any more."),
+        413: _error("Too large.", "The body is larger than 262,144 bytes."),
+        **WRONG,
+        **NO_AGENT,
     },
 )
 commands = extend_schema(

@@ -12,6 +12,7 @@ urlpatterns = [
     path("actions/queue/<str:agent>", api.Poll.as_view(), name="poll"),  # queue.py stands in front of it
     path("actions/queue/<str:agent>/<str:command>/ack", api.Acknowledge.as_view(), name="ack"),
     path("actions/queue/<str:agent>/<str:command>/result", api.Finish.as_view(), name="result"),
+    path("actions/queue/<str:agent>/reads/<str:read>", api.AnswerRead.as_view(), name="answer"),
     path("commands", api.Commands.as_view(), name="commands"),
     path("commands/<str:command>", api.OneCommand.as_view(), name="command"),
     path("commands/<str:command>/cancel", api.Cancel.as_view(), name="cancel"),

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
-from actions import export, states, verbs
+from actions import export, reads, states, verbs
 from actions.command_page import spent
 from actions.models import AuditEntry
 from pmonitor.visible import visible
@@ -63,13 +63,27 @@ def record(entry: AuditEntry) -> dict[str, Any]:
     return {
         "entry": entry,
         "who": visible(entry.actor),
-        "what": verbs.titled(entry.cmd, visible(entry.target)) if entry.cmd else visible(entry.event),
+        "what": _what(entry),
         "state": entry.to_state if moved else "refused" if entry.event == "command.denied" else "todo",
-        "word": verbs.STATE_WORDS[entry.to_state] if moved else EVENTS.get(entry.event, visible(entry.event)),
+        "word": verbs.STATE_WORDS[entry.to_state] if moved else _event(entry),
         "took": _took(entry),
         "reason": visible(entry.reason),
         "today": entry.at.date() == timezone.now().date(),
     }
+
+
+def _what(entry: AuditEntry) -> str:
+    """ "Restart nginx.service", "Log of nginx.service"."""
+    target, (group, _dot, kind) = visible(entry.target), entry.event.partition(".")
+    if entry.cmd:
+        return verbs.titled(entry.cmd, target)
+    if group == "read" and kind in reads.KINDS:
+        return str(reads.KINDS[kind].titled) % {"target": target}
+    return visible(entry.event)
+
+
+def _event(entry: AuditEntry) -> str:
+    return _("Read") if entry.event.startswith("read.") else str(EVENTS.get(entry.event, visible(entry.event)))
 
 
 def _took(entry: AuditEntry) -> str:

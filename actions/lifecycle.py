@@ -81,7 +81,7 @@ def queue(
             execute_within_sec=execute_within,
         )
         _record(command, "", actor, reason, {})
-        _wake(command)
+        wake_agent(server.pk)
     return command
 
 
@@ -147,7 +147,7 @@ def requeue(command: Command) -> None:
     """Its lease ended without `running`: it may be delivered again, until its delivery deadline."""
     with transaction.atomic():
         _move(command, states.QUEUED, HUB, lease_until=None)
-        _wake(command)
+        wake_agent(command.server_id)
 
 
 def time_out(command: Command) -> None:
@@ -172,6 +172,12 @@ def of(server: Server, uuid: UUID) -> Command:
 def agent_of(server: Server, address: str | None) -> Actor:
     """The server's agent as one who acts."""
     return Actor(f"agent {server.agent_id}", None, address)
+
+
+def wake_agent(server_id: int) -> None:
+    """Wake the server's waiting agent when the running transaction commits."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(server_id)])
 
 
 def _deliver(command: Command, actor: Actor, now: datetime) -> None:
@@ -261,8 +267,3 @@ def _record(command: Command, old: str, actor: Actor, reason: str, facts: dict[s
 
 def _tell(command: Command, old: str, actor: Actor) -> None:
     log.info("command.moved", command=str(command.uuid), old=old, new=command.state, actor=actor.name)
-
-
-def _wake(command: Command) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(command.server_id)])

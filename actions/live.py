@@ -1,4 +1,4 @@
-"""The live topics about commands: a server's services and recent commands, one command, the audit trail."""
+"""The live topics about commands: a server's services and recent commands, one command, one read, the audit trail."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 from django.template.loader import get_template
 from django.utils.html import format_html
 
-from actions import audit_page, command_page, server_part, service_rows
-from actions.models import Command
+from actions import audit_page, command_page, reads, server_part, service_rows
+from actions.models import Command, Read
 from pmonitor import access
 from pmonitor.live import Shown, Topic, View, by_id
 from servers import server_live
@@ -51,6 +51,12 @@ def command(key: str, view: View) -> tuple[str, dict[str, str]]:
     return str(context["version"]), parts
 
 
+def read(key: str, _view: View) -> tuple[str, dict[str, str]]:
+    """What came of a question to the agent."""
+    found = Read.objects.get(pk=int(key))
+    return reads.version(found), {"read": reads.html(found)}
+
+
 def audit(_key: str, _view: View) -> tuple[str, dict[str, str]]:
     """Only that there is a newer record: how many of them match its filters the page asks for itself."""
     last = audit_page.newest_record()
@@ -60,10 +66,17 @@ def audit(_key: str, _view: View) -> tuple[str, dict[str, str]]:
 
 def may_watch_command(user: Any, keys: set[str]) -> set[str]:
     """The numbers of commands on servers in the user's scope."""
+    return _seen(Command.objects.visible_to(user), keys)
+
+
+def may_watch_read(user: Any, keys: set[str]) -> set[str]:
+    """The numbers of the user's own reads of servers in their scope."""
+    return _seen(Read.objects.visible_to(user), keys)
+
+
+def _seen(rows: Any, keys: set[str]) -> set[str]:
     numbers = [int(key) for key in keys if key.isdecimal() and len(key) < 19]  # what a bigint holds
-    return keys & {
-        str(pk) for pk in Command.objects.visible_to(user).filter(pk__in=numbers).values_list("pk", flat=True)
-    }
+    return keys & {str(pk) for pk in rows.filter(pk__in=numbers).values_list("pk", flat=True)}
 
 
 def may_watch_audit(user: Any, keys: set[str]) -> set[str]:
@@ -75,5 +88,6 @@ TOPICS = {
     "services": Topic(server_live.may_watch, services, every=0.25),
     "commands": Topic(server_live.may_watch, commands, every=0.25),
     "command": Topic(may_watch_command, by_id(command), every=0.1),
+    "read": Topic(may_watch_read, by_id(read), every=0.1),
     "audit": Topic(may_watch_audit, by_id(audit)),
 }

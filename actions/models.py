@@ -11,7 +11,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from actions import protected, states
-from actions.querysets import AuditQuerySet, CommandQuerySet
+from actions.querysets import AuditQuerySet, CommandQuerySet, ReadQuerySet
 from servers.models import Server
 
 
@@ -82,6 +82,36 @@ class ProtectedUnit(models.Model):
 
     def __str__(self) -> str:
         return self.pattern
+
+
+class Read(models.Model):
+    """One question to a server's agent that changes nothing there; kept for an hour. Only reads.py changes one."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)  # what the agent calls it
+    server = models.ForeignKey(Server, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=20)  # a key of reads.KINDS
+    target = models.CharField(max_length=255)
+    args = models.JSONField(default=dict)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    asked_from = models.GenericIPAddressField(null=True)
+    asked_at = models.DateTimeField()
+    answer_by = models.DateTimeField()
+    given_at = models.DateTimeField(null=True)  # to the agent, once
+    answered_at = models.DateTimeField(null=True)
+    verdict = models.CharField(max_length=10, blank=True)  # empty while it is open; else of reads.py: how it ended
+    answer = models.JSONField(null=True)
+    error = models.CharField(max_length=1_000, blank=True)  # the agent's own words for why there is no answer
+
+    objects: ClassVar = ReadQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["server", "id"], condition=models.Q(verdict=""), name="read_open"),  # queue
+            models.Index(fields=["asked_at"], name="read_by_time"),  # the worker drops old ones
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.target}"
 
 
 class AuditEntry(models.Model):

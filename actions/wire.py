@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from actions.models import Command
 
 BODY_MAX_BYTES = 131_072  # unpacked
+ANSWER_MAX_BYTES = 262_144  # unpacked, of a read's answer
 OUTPUT_KEPT = 8_192  # characters
 LOG_LINES_KEPT = 20
 LOG_LINE_KEPT = 500  # characters
@@ -93,14 +94,21 @@ class Ask(Struct, rename="camel"):
     typed: Name = ""  # the service's name once more, where it is protected
 
 
-ACKS, RESULTS, ASKS = Decoder(Ack), Decoder(Result), Decoder(Ask)
+class Answer(Struct):
+    """What the agent found out for a read, in the kind's own shape, or why it could not."""
+
+    answer: dict[str, Any] | None = None
+    error: Annotated[str, Meta(min_length=1, max_length=1_000)] | None = None
 
 
-def read(request: HttpRequest, decoder: Decoder[T]) -> T:
-    """The request's body as the decoder's struct; Problem 400 naming the wrong fields, 413 or 415."""
+ACKS, RESULTS, ASKS, ANSWERS = Decoder(Ack), Decoder(Result), Decoder(Ask), Decoder(Answer)
+
+
+def read(request: HttpRequest, decoder: Decoder[T], most: int = BODY_MAX_BYTES) -> T:
+    """The request's body, at most so many bytes, as the decoder's struct; Problem 400 naming wrong fields, 413, 415."""
     body = bodies.unpacked(bodies.read(request), request.headers.get("Content-Encoding", ""))
-    if len(body) > BODY_MAX_BYTES:
-        raise Problem(413, f"The body is larger than {BODY_MAX_BYTES:,} bytes.")
+    if len(body) > most:
+        raise Problem(413, f"The body is larger than {most:,} bytes.")
     return bodies.decoded(body, decoder)
 
 

@@ -24,6 +24,7 @@ from agent.hubclock import HubClock
 from agent.journal import Journal
 from agent.logs import log
 from agent.process_action import ProcessActions
+from agent.reads import Reads
 from agent.register import NotEnrolled, token_for
 from agent.report import Reports
 from agent.service_action import ServiceActions
@@ -131,7 +132,7 @@ def _loops(settings: config.Config, hub: Hub, stop: threading.Event) -> bool:
     processes = ProcessActions(settings.allow, settings.protect, settings.settle_sec)
     kinds = {**dict.fromkeys(SERVICE_VERBS, services), **dict.fromkeys(PROCESS_VERBS, processes)}
     executor = Executor(hub, journal, kinds, stop)
-    commands = Commands(hub, executor, journal, stop)
+    commands = Commands(hub, executor, journal, Reads(hub, {}, stop), stop)
     reports = Reports(settings, hub, table, stop)
     failures: list[str] = []
     log.info("started", extra={"agentId": settings.agent_id, "api": settings.api, "version": __version__})

@@ -1,4 +1,4 @@
-"""Commands from the hub: one thread waits for them, each runs in one of its own, and one hands in the results."""
+"""Commands from the hub: one thread waits for them (and for reads), each runs in its own, one hands in the results."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from agent.execute import Executor
 from agent.hub import Answer, Hub, Unreachable
 from agent.journal import Journal, JournalError
 from agent.logs import log
+from agent.reads import Reads
 from agent.register import REFUSED_SEC
 
 WAIT_SEC = 25.0
@@ -31,8 +32,9 @@ class Ended(NamedTuple):
 class Commands:
     """The command loop (`poll`) and its worker (`work`), each for a thread of its own."""
 
-    def __init__(self, hub: Hub, executor: Executor, journal: Journal, stop: threading.Event) -> None:
+    def __init__(self, hub: Hub, executor: Executor, journal: Journal, reads: Reads, stop: threading.Event) -> None:
         self._hub = hub
+        self._reads = reads
         self._executor = executor
         self._journal = journal
         self._stop = stop
@@ -63,7 +65,8 @@ class Commands:
         """Queue what came; returns seconds to wait before asking again."""
         if answer.status == 200:
             backoff.reset()
-            return 0.0 if self._queue(answer.body.get("commands")) else 1.0
+            asked = self._reads.start(answer.body.get("reads"))
+            return 0.0 if self._queue(answer.body.get("commands")) or asked else 1.0
         if answer.status == 204:
             if took < 1.0:  # a hub that is stopping lets everyone go at once: do not come back at once
                 return backoff.next()

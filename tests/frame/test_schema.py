@@ -26,6 +26,7 @@ CALLS = {
     ("get", "/api/actions/queue/{agent}"),
     ("post", "/api/actions/queue/{agent}/{command}/ack"),
     ("post", "/api/actions/queue/{agent}/{command}/result"),
+    ("post", "/api/actions/queue/{agent}/reads/{read}"),
     ("get", "/api/commands"),
     ("get", "/api/commands/{command}"),
     ("post", "/api/commands/{command}/cancel"),
