@@ -61,8 +61,8 @@ class Confirmation(forms.Form):
             return _("It changed since you looked: it was %(was)s and is %(now)s now. Nothing was done.") % words
         pid, ticks = seen.get("mainPid"), seen.get("startTicks")
         if pid and service.main_pid and (pid, ticks) != (service.main_pid, service.start_ticks):
-            words = {"now": service.main_pid}
-            return _("It changed since you looked: its main process is PID %(now)s now. Nothing was done.") % words
+            sentence = _("It changed since you looked: its main process is PID %(now)s now. Nothing was done.")
+            return sentence % {"now": service.main_pid}
         return ""
 
     def take(self, problem: Problem) -> str:

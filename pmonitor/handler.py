@@ -7,8 +7,8 @@ it, some twenty times a request: on an idle machine that was most of what a smal
 from __future__ import annotations
 
 from asgiref.sync import sync_to_async
-from django.core.handlers.asgi import ASGIHandler, ASGIRequest
-from django.http import HttpResponseBase
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest, HttpResponseBase
 
 
 class Handler(ASGIHandler):
@@ -18,6 +18,6 @@ class Handler(ASGIHandler):
         """Build the synchronous chain, whatever the stock handler asks for."""
         super().load_middleware(is_async=False)
 
-    async def get_response_async(self, request: ASGIRequest) -> HttpResponseBase:
+    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
         """The chain's answer, from the request's own thread, where its database connection is."""
         return await sync_to_async(self.get_response)(request)
