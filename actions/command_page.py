@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from actions import states, verbs, verdicts
+from actions.judge import FOR_GOOD
 from actions.models import Command
 from pmonitor import access
 from pmonitor.templatetags import show
@@ -100,7 +101,9 @@ def _outcome(command: Command) -> Step:
         return Step("todo", _("Outcome"), _("verified by state and PID"))
     word = verbs.state_word(command.state, command.verdict)
     if command.ended_at is None:
-        return Step(command.state, word, _("the next reports will settle it"), current=True)
+        open_for_good = command.verdict in FOR_GOOD
+        said = _("nothing can settle it any more") if open_for_good else _("the next reports will settle it")
+        return Step(command.state, word, said, current=not open_for_good)
     since = command.started_at or command.delivered_at or command.created_at
     return Step(command.state, word, _after(command.ended_at, since))
 

@@ -13,6 +13,7 @@ from actions.wire import Observation, Result
 
 SETTLE_SEC = 5.0
 TOLERANCE_SEC = 0.5  # an agent looks every half second, and its first look comes after the action
+FOR_GOOD = ("reload_unseen", "booted_unseen")  # verdicts of an unknown outcome that no report can settle
 NOT_RUN = "not run"  # how a reason begins when the agent knows that nothing was done
 ACTIVE, INACTIVE, FAILED = "active", "inactive", "failed"  # a service's settled states, in systemd's words
 
@@ -63,8 +64,15 @@ class Case(NamedTuple):
 
     def ran_to_end(self) -> bool:
         """A oneshot without RemainAfterExit ends inactive when its work is done."""
-        ended_well = self.result.exit_code == 0 and self.after.result in (None, "success")
-        return self.after.type == "oneshot" and self.after.active_state == INACTIVE and ended_well
+        ended_well = self.result.exit_code == 0 or self._came_to_an_end()
+        success = self.after.result in (None, "success")
+        return self.after.type == "oneshot" and self.after.active_state == INACTIVE and success and ended_well
+
+    def _came_to_an_end(self) -> bool:
+        """Whether its manager saw it change in this boot, though nobody saw the tool's exit code."""
+        same_boot = bool(self.before.boot) and self.before.boot == self.after.boot
+        unseen, since = self.result.exit_code is None, self.after.since
+        return same_boot and unseen and since is not None and since != self.before.since
 
 
 def judge(cmd: str, seen: Observation | None, result: Result) -> Judgement:
@@ -82,12 +90,17 @@ def judge(cmd: str, seen: Observation | None, result: Result) -> Judgement:
 
 def same_process(before: Observation, after: Observation) -> bool | None:
     """Whether both name one main process: by pid and start ticks; without one, by the time of the last change."""
-    if before.active_state in (INACTIVE, FAILED):
+    if before.active_state in (INACTIVE, FAILED) or rebooted(before, after):
         return False
     if before.main_pid and after.main_pid:
         ticks = (before.start_ticks, after.start_ticks)
         return before.main_pid == after.main_pid and (None in ticks or ticks[0] == ticks[1])
     return None if None in (before.since, after.since) else before.since == after.since
+
+
+def rebooted(before: Observation, after: Observation) -> bool:
+    """Whether the machine was booted in between: then no process is the same, whatever its number."""
+    return bool(before.boot and after.boot) and before.boot != after.boot
 
 
 def _without_evidence(case: Case) -> Judgement:
@@ -102,6 +115,9 @@ def _start(case: Case) -> Judgement:
         return case.succeeded("already_active" if already else "started")
     if case.ran_to_end():
         return case.end(states.SUCCEEDED, "ran_to_end")
+    if rebooted(case.before, case.after):
+        oneshot = case.after.type == "oneshot"
+        return case.end(states.UNKNOWN, "booted_unseen") if oneshot else case.failed("booted_not_running")
     return case.failed("not_started")
 
 

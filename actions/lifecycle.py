@@ -105,13 +105,16 @@ def acknowledge(server: Server, uuid: UUID, started_at: datetime | None = None, 
             _begin(command, agent_of(server, address), clock)
     except IllegalMove:
         command = of(server, uuid)
-    if command.state == states.RUNNING and clock and command.evidence.get(STARTED, clock[STARTED]) != clock[STARTED]:
+    if command.state == states.RUNNING and _differs(command, clock):
         raise Problem(409, "It was started already, at another time than this.")
     return command.state
 
 
 def finish(server: Server, uuid: UUID, result: wire.Result, address: str | None = None) -> str:
-    """Judge the agent's result and end the command; what has ended stays as it is. Returns the state it is in now."""
+    """Judge the agent's result and end the command; what has ended stays as it is. Returns the state it is in now.
+
+    Problem 409: it runs by another start, as after two agents with one token got it.
+    """
     command = of(server, uuid)
     try:
         with transaction.atomic():
@@ -201,6 +204,8 @@ def _begin(command: Command, actor: Actor, facts: dict[str, Any]) -> None:
 
 
 def _finish(command: Command, result: wire.Result, actor: Actor) -> None:
+    if command.state in (states.RUNNING, states.UNKNOWN) and _differs(command, _clock(result.ack)):
+        raise Problem(409, "It runs by another start than the one this result is of.")
     evidence, now = {**command.evidence, **wire.evidence(result)}, timezone.now()
     if result.outcome == "refused" and command.state in states.ALLOWED_FROM[states.REFUSED] and command.deliveries:
         facts = {"reason": evidence["reason"]} if result.reason else {}
@@ -228,6 +233,12 @@ def _keep(command: Command, actor: Actor, ending: Judgement, evidence: dict[str,
 def _expected(command: Command) -> wire.Observation | None:
     expect = command.expect or {}
     return wire.Observation(main_pid=expect.get("mainPid"), start_ticks=expect.get("startTicks")) if expect else None
+
+
+def _differs(command: Command, clock: dict[str, Any]) -> bool:
+    """Whether this is of another start than the one that was acknowledged."""
+    known = command.evidence.get(STARTED)
+    return bool(clock and known) and clock[STARTED] != known
 
 
 def _clock(started_at: datetime | None) -> dict[str, Any]:

@@ -16,6 +16,8 @@ SENTENCES: dict[str, Promise] = {
     "already_active": _("It was active already and stayed so; nothing was changed."),
     "ran_to_end": _("It ran to its end without an error."),
     "not_started": _("The service did not start."),
+    "booted_not_running": _("The server was booted anew in between, and the service does not run since."),
+    "booted_unseen": _("The server was booted anew meanwhile; whether it did its work before cannot be told any more."),
     "restarted": _("Back and steady: active for %(heldSec)s s."),
     "not_restarted": _("It was not restarted: the main process is the same as before."),
     "stopped_not_started": _("It was stopped, and did not start again."),

@@ -45,6 +45,7 @@ class Observation(Struct, rename=on_the_wire, omit_defaults=True):
     tasks: Count | None = None
     mem_mb: Megabytes | None = None
     type: Word | None = None
+    boot: Annotated[str, Meta(max_length=80)] | None = None  # names the boot of the system it was seen in
     settled_sec: Seconds | None = None
 
 
@@ -64,6 +65,7 @@ class Result(Struct, rename="camel", omit_defaults=True):
     exit_code: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | None = None
     output: Annotated[str, Meta(max_length=16_384)] = ""
     reason: Annotated[str, Meta(max_length=1_000)] = ""
+    ack: Moment | None = None  # the startedAt of the acknowledgement it belongs to
     before: Observation | None = None
     after: Observation | None = None
     started_at: Moment | None = None

@@ -17,6 +17,7 @@ from agent import lean  # noqa: F401 - before requests
 # isort: split
 from agent import __version__, config, logs, managers
 from agent.allow import PROCESS_VERBS, SERVICE_VERBS
+from agent.command import Kind
 from agent.commands import Commands
 from agent.execute import Executor
 from agent.hub import Hub
@@ -130,7 +131,7 @@ def _loops(settings: config.Config, hub: Hub, stop: threading.Event) -> bool:
     table = ServiceTable(managers.known(settings.supervisor_socket), settings.allow)
     services = ServiceActions(table, settings.allow, settings.settle_sec)
     processes = ProcessActions(settings.allow, settings.protect, settings.settle_sec)
-    kinds = {**dict.fromkeys(SERVICE_VERBS, services), **dict.fromkeys(PROCESS_VERBS, processes)}
+    kinds: dict[str, Kind] = {**dict.fromkeys(SERVICE_VERBS, services), **dict.fromkeys(PROCESS_VERBS, processes)}
     executor = Executor(hub, journal, kinds, stop)
     commands = Commands(hub, executor, journal, Reads(hub, {}, stop), stop)
     reports = Reports(settings, hub, table, stop)

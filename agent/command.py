@@ -20,14 +20,21 @@ class Refused(Exception):
 
 
 class Command(NamedTuple):
-    """A command as the hub sent it, checked; `execute_by` in epoch seconds of the hub's clock."""
+    """A command as the hub sent it, checked; `until` is its executeBy by this machine's time since boot.
+
+    Turned on arrival, when the hub's time is known by the same answer: no later setting of its clock moves it.
+    """
 
     id: str
     verb: str
     target: str
-    execute_by: float
+    until: float
     expect: dict[str, Any] | None
     args: dict[str, Any]
+
+    def left(self) -> float:
+        """Seconds in which it may still begin."""
+        return self.until - hubclock.since_boot()
 
 
 class Action(Protocol):
@@ -48,8 +55,8 @@ class Kind(Protocol):
     def check(self, command: Command) -> Action:
         """The action, ready to run; raises Refused when this server does not want it."""
 
-    def seen_now(self, entry: Entry) -> Result:
-        """For a command an earlier run was at work on: after, log."""
+    def seen_now(self, entry: Entry, stop: threading.Event, hub_now: float) -> Result:
+        """For a command an earlier run was at work on: as `settled`, from now on."""
 
 
 def command_id(raw: object) -> str | None:
@@ -58,8 +65,8 @@ def command_id(raw: object) -> str | None:
     return found if isinstance(found, str) and _COMMAND_ID.fullmatch(found) else None
 
 
-def parse(raw: dict[str, Any]) -> Command:
-    """A command as the hub sent it; raises Refused naming what is wrong."""
+def parse(raw: dict[str, Any], hub_now: float) -> Command:
+    """A command as the hub sent it just now, by its clock in epoch seconds; raises Refused naming what is wrong."""
     verb, target, expect, args = raw.get("cmd"), raw.get("target"), raw.get("expect"), raw.get("args") or {}
     if verb not in VERBS:
         raise Refused(f"this agent does not know the command {str(verb)[:40]!r}")
@@ -70,7 +77,7 @@ def parse(raw: dict[str, Any]) -> Command:
     if not isinstance(args, dict):
         raise Refused("args is not an object")
     try:
-        execute_by = hubclock.parse(raw.get("executeBy"))
+        until = hubclock.since_boot() + hubclock.parse(raw.get("executeBy")) - hub_now
     except ValueError as error:
         raise Refused(f"executeBy: {error}") from error
-    return Command(raw["id"], verb, target, execute_by, expect, args)
+    return Command(raw["id"], verb, target, until, expect, args)

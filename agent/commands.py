@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from agent.backoff import Backoff
@@ -39,7 +40,8 @@ class Commands:
         self._journal = journal
         self._stop = stop
         self._events: queue.Queue[dict[str, Any] | Ended] = queue.Queue()  # commands that came, and ended ones
-        self._in_hand: set[str] = set()  # being run, or about to
+        # Being run, about to, or looked after because an earlier run left it unfinished.
+        self._in_hand: set[str] = {entry["id"] for entry in journal.unfinished() if entry.get("acted")}
         self._unsent: dict[str, Result] = {}
         self._backoff = Backoff()
         self._send_at = 0.0
@@ -106,15 +108,18 @@ class Commands:
                 self._ended(event)
             else:
                 self._unsent.pop(event["id"], None)
-                threading.Thread(target=self._execute, args=(event,), name="command", daemon=True).start()
+                self._begin(self._executor.result_of, event)
 
-    def _execute(self, raw: dict[str, Any]) -> None:
+    def _begin(self, work: Callable[[dict[str, Any]], Result | None], subject: dict[str, Any]) -> None:
+        threading.Thread(target=self._execute, args=(work, subject), name="command", daemon=True).start()
+
+    def _execute(self, work: Callable[[dict[str, Any]], Result | None], subject: dict[str, Any]) -> None:
         result, unexpected = None, None
         try:
-            result = self._executor.result_of(raw)
+            result = work(subject)
         except Exception as error:  # noqa: BLE001 - the worker raises it: this thread has no caller
             unexpected = error
-        self._events.put(Ended(raw["id"], result, unexpected))
+        self._events.put(Ended(subject["id"], result, unexpected))
 
     def _ended(self, ended: Ended) -> None:
         if ended.error is not None:
@@ -133,11 +138,12 @@ class Commands:
                 "an earlier run left a command unfinished", extra={"command": entry["id"], "step": entry["step"]}
             )
             if entry.get("acted"):
-                self._unsent[entry["id"]] = self._executor.interrupted(entry)
+                self._begin(self._executor.interrupted, entry)  # watches for a while, as after any action
             else:
                 # Perhaps the hub was told that it begins: if not, it refuses this result and may send it again.
                 reason = "not run: the agent ended before it began"
-                self._unsent[entry["id"]] = {"outcome": "interrupted", "reason": reason}
+                ack = {"ack": entry["ack"]} if "ack" in entry else {}
+                self._unsent[entry["id"]] = {**ack, "outcome": "interrupted", "reason": reason}
 
     def _send_unsent(self) -> None:
         for command, result in list(self._unsent.items()):

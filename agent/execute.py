@@ -6,13 +6,15 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from agent import hubclock
+from agent import hubclock, itself
 from agent.backoff import Backoff
 from agent.command import Action, Command, Kind, Refused, Result, parse
 from agent.hub import Hub, Unreachable
 from agent.journal import Entry, Journal, JournalError
 from agent.logs import log
 from agent.managers.base import Acted
+
+_STALE_SEC = 1.0  # what was looked at so long ago is looked at again before the action
 
 
 class Executor:
@@ -32,36 +34,44 @@ class Executor:
             return dict(entry["result"])
         if entry.get("acted"):
             return self.interrupted(entry)
+        now = self._hub.clock.now()
+        ack = hubclock.iso(now)
         try:
-            command = parse(raw)
-            action = self._kinds[command.verb].check(command)
-            self._journal.write(command.id, "received", cmd=command.verb, target=command.target, args=command.args)
-            return self._run(command, action) if self._acknowledged(command) else None
+            return self._carried_out(parse(raw, now), ack)
         except (Refused, JournalError) as error:
-            return self._concluded(raw["id"], {"outcome": "refused", "reason": str(error)})
+            return self._concluded(raw["id"], {"ack": ack, "outcome": "refused", "reason": str(error)})
         except _TooLate as error:
-            return self._concluded(raw["id"], {"outcome": "failed", "reason": str(error)})
+            return self._concluded(raw["id"], {"ack": ack, "outcome": "failed", "reason": str(error)})
 
-    def interrupted(self, entry: Entry) -> Result:
-        """For a command this agent was at work on when it ended: what is known, and what is seen now."""
-        told: Result = {k: entry[k] for k in ("before", "startedAt", "command", "exitCode", "output") if k in entry}
+    def interrupted(self, entry: Entry) -> Result | None:
+        """For a command this agent was at work on when it ended: what is known, and what is seen from now on.
+
+        None when stopping: the next start tells.
+        """
         kind = self._kinds.get(str(entry.get("cmd")))
-        result: Result = {
-            **told,
-            "outcome": "interrupted",
-            "reason": "the agent ended while it was at work on this; `after` is what it sees now",
-            "endedAt": hubclock.iso(self._hub.clock.now()),
-            **(kind.seen_now(entry) if kind else {}),
-        }
-        return self._concluded(str(entry["id"]), result)
+        seen = kind.seen_now(entry, self._stop, self._hub.clock.now()) if kind else {}
+        if self._stop.is_set():
+            return None
+        ended = {"outcome": "interrupted", "endedAt": hubclock.iso(self._hub.clock.now())}
+        return self._concluded(str(entry["id"]), {**itself.told(entry), **ended, **seen})
 
-    def _acknowledged(self, command: Command) -> bool:
+    def _carried_out(self, command: Command, ack: str) -> Result | None:
+        kind, looked = self._kinds[command.verb], hubclock.since_boot()
+        action = kind.check(command)
+        facts = {"cmd": command.verb, "target": command.target, "args": command.args}
+        self._journal.write(command.id, "received", ack=ack, **facts)
+        if not self._acknowledged(command, ack):
+            return None
+        if hubclock.since_boot() - looked > _STALE_SEC:
+            action = kind.check(command)
+        return self._run(command, action, ack)
+
+    def _acknowledged(self, command: Command, ack: str) -> bool:
         """Whether the hub says: run it. Only a clear yes in time counts; the same ack may be sent again."""
         backoff = Backoff(first=0.5, cap=5.0)
-        body = {"startedAt": hubclock.iso(self._hub.clock.now())}
-        while self._hub.clock.now() < command.execute_by:
+        while command.left() > 0:
             try:
-                answer = self._hub.ack(command.id, body)
+                answer = self._hub.ack(command.id, {"startedAt": ack})
             except Unreachable as error:
                 log.warning("cannot acknowledge", extra={"command": command.id, "error": str(error)})
             else:
@@ -76,14 +86,14 @@ class Executor:
                 return False
         raise _TooLate("not run: its time was over before the hub could be told that it begins")
 
-    def _run(self, command: Command, action: Action) -> Result | None:
-        started = self._hub.clock.now()
-        if started >= command.execute_by:
-            raise _TooLate("not run: its time was over")
-        result: Result = {"before": action.before, "startedAt": hubclock.iso(started)}
-        self._journal.write(command.id, "acting", acted=True, **result)
+    def _run(self, command: Command, action: Action, ack: str) -> Result | None:
+        _in_time(command)
+        started = hubclock.iso(self._hub.clock.now())
+        result: Result = {"ack": ack, "before": action.before, "startedAt": started}
+        self._journal.write(command.id, "acting", acted=True, itself=itself.is_it(action.before), **result)
+        _in_time(command)  # a slow disk may have taken the rest of it
         log.info("acting", extra={"command": command.id, "cmd": command.verb, "target": command.target})
-        acted = action.act(command.execute_by - started)
+        acted = action.act(command.left())
         result.update(command=acted.command, exitCode=acted.exit_code, output=acted.output)
         self._noted(command.id, "acting", result)
         result.update(action.settled(self._stop, self._hub.clock.now()))
@@ -108,6 +118,11 @@ class Executor:
 
 class _TooLate(Exception):
     pass
+
+
+def _in_time(command: Command) -> None:
+    if command.left() <= 0:
+        raise _TooLate("not run: its time was over")
 
 
 def _reason(acted: Acted) -> str:

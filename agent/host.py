@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 from agent.logs import log
+from agent.proctable import start_ticks
 
 MB = 1048576
 Reading = dict[str, Any]
@@ -128,8 +129,13 @@ def identity() -> Reading:
 
 
 def boot_id() -> str:
-    """Names this run of the machine; another after each start."""
+    """Names this boot of the kernel; empty where it does not tell."""
     return _text("/proc/sys/kernel/random/boot_id")
+
+
+def boot() -> str:
+    """Names this boot of the system: a container is started anew without its kernel, but its pid 1 is another then."""
+    return f"{boot_id()}/{start_ticks(1)}"
 
 
 def memory_total_mb() -> float:

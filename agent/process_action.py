@@ -67,13 +67,13 @@ class ProcessActions:
             _may_signal(who.pid)
         return ProcessAction(who, doing, self._settle_sec)
 
-    def seen_now(self, entry: Entry) -> Result:
-        """How the process of an interrupted command is now."""
+    def seen_now(self, entry: Entry, stop: threading.Event, hub_now: float) -> Result:
+        """How the process of an interrupted command is now, watched as after any action."""
         try:
             who = _identity(entry.get("args") or {})
         except Refused:
             return {}
-        return {"after": {**who.state(), "settledSec": 0.0}}
+        return watched(who, self._settle_sec, stop, hub_now)
 
 
 class Doing(NamedTuple):
@@ -135,21 +135,26 @@ class ProcessAction:
         return "some of its threads keep another nice value"
 
     def settled(self, stop: threading.Event, hub_now: float) -> Result:
-        """The state that held for the settle time, or that it is gone: that is watched no longer."""
-        started = since = time.monotonic()
-        changes: list[dict[str, Any]] = []
-        last: State = {}
-        while True:
-            state, now = self._who.state(), time.monotonic()
-            if not last or _telling(state) != _telling(last):
-                since = now
-                if len(changes) < _MAX_CHANGES:
-                    changes.append({"t": iso(hub_now + now - started), "status": state["status"]})
-            last = state
-            left = min(since + self._settle_sec, started + _PATIENCE * self._settle_sec) - now
-            if state["status"] == GONE or left <= 0 or stop.wait(min(_POLL_SEC, left)):
-                held = round(time.monotonic() - since, 2)
-                return {"after": {**last, "settledSec": held}, "changes": changes}
+        """What the process turned into."""
+        return watched(self._who, self._settle_sec, stop, hub_now)
+
+
+def watched(who: Identity, seconds: float, stop: threading.Event, hub_now: float) -> Result:
+    """The state that held for so many seconds, or that it is gone: that is watched no longer."""
+    started = since = time.monotonic()
+    changes: list[dict[str, Any]] = []
+    last: State = {}
+    while True:
+        state, now = who.state(), time.monotonic()
+        if not last or _telling(state) != _telling(last):
+            since = now
+            if len(changes) < _MAX_CHANGES:
+                changes.append({"t": iso(hub_now + now - started), "status": state["status"]})
+        last = state
+        left = min(since + seconds, started + _PATIENCE * seconds) - now
+        if state["status"] == GONE or left <= 0 or stop.wait(min(_POLL_SEC, left)):
+            held = round(time.monotonic() - since, 2)
+            return {"after": {**last, "settledSec": held}, "changes": changes}
 
 
 def _telling(state: State) -> tuple[object, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from agent import itself
 from agent.allow import UNIT_NAME, Allow
 from agent.command import Action, Command, Refused, Result
 from agent.evidence import Settling, differs_from, last_lines
@@ -33,24 +34,21 @@ class ServiceActions:
         if command.verb not in self._table.possible(command.target):
             raise Refused(f"{command.target} is not a service that can {command.verb}")
         try:
-            seen = manager.show(command.target)
+            seen = itself.placed(manager.show(command.target))
         except ManagerError as error:
             raise Refused(f"not run: {error}") from error
         changed = differs_from(command.expect, seen)
         if changed:
             raise Refused(changed)
+        if command.verb in itself.cannot(manager.name, seen.get("mainPid")):
+            raise Refused(f"{command.target} is the agent itself, which would not come back from a {command.verb}")
         return ServiceAction(command, manager, seen, self._table, self._settle_sec)
 
-    def seen_now(self, entry: Entry) -> Result:
-        """How the service of an interrupted command is now."""
+    def seen_now(self, entry: Entry, stop: threading.Event, hub_now: float) -> Result:
+        """How the service of an interrupted command is now, watched as after any action."""
         unit = str(entry.get("target", ""))
         manager = self._table.manager_of(unit)
-        if manager is None:
-            return {}
-        try:
-            return {"after": {**manager.show(unit), "settledSec": 0.0}, "log": last_lines(manager, unit)}
-        except ManagerError as error:
-            return {"log": [str(error)[:500]]}
+        return watched(manager, unit, self._settle_sec, stop, hub_now) if manager else {}
 
 
 class ServiceAction:
@@ -75,11 +73,16 @@ class ServiceAction:
 
     def settled(self, stop: threading.Event, hub_now: float) -> Result:
         """The state that held for the settle time, how it came there, and the newest log lines."""
-        settling = Settling(self._manager, self._unit, self._settle_sec, hub_now)
-        try:
-            after = settling.watch(stop)
-        except ManagerError as error:
-            log.warning("the service cannot be seen after the action", extra={"error": str(error)})
-            return {"changes": settling.changes, "log": last_lines(self._manager, self._unit)}
         self._table.stale()
-        return {"after": after, "changes": settling.changes, "log": last_lines(self._manager, self._unit)}
+        return watched(self._manager, self._unit, self._settle_sec, stop, hub_now)
+
+
+def watched(manager: Manager, unit: str, seconds: float, stop: threading.Event, hub_now: float) -> Result:
+    """A service's state once it has held for so many seconds, how it came there, and its newest log lines."""
+    settling = Settling(manager, unit, seconds, hub_now)
+    seen: Result = {}
+    try:
+        seen["after"] = itself.placed(settling.watch(stop))
+    except ManagerError as error:
+        log.warning("the service cannot be seen after the action", extra={"error": str(error)})
+    return {**seen, "changes": settling.changes, "log": last_lines(manager, unit)}

@@ -6,6 +6,7 @@ import threading
 import time
 from typing import Any
 
+from agent import itself
 from agent.allow import Allow
 from agent.logs import log
 from agent.managers.base import Manager, ManagerError, Service
@@ -107,7 +108,9 @@ class ServiceTable:
         self._failing.discard(manager.name)
 
     def _entry(self, service: Service) -> dict[str, Any]:
-        can = {"verbs": self._allow.verbs(service.possible, service.name), "can": list(service.possible)}
+        lost = itself.cannot(service.manager, service.facts.get("mainPid"))
+        possible = tuple(verb for verb in service.possible if verb not in lost)
+        can = {"verbs": self._allow.verbs(possible, service.name), "can": list(possible)}
         return {"name": service.name, "manager": service.manager, **service.facts, **can}
 
 

@@ -35,7 +35,7 @@ class Api:
         return answer.json()
 
     def post(self, cmd: str, target: str, execute_within: int = 60) -> requests.Response:
-        body = {"cmd": cmd, "target": target, "reason": "a test", "deliverWithinSec": 300}
+        body = {"cmd": cmd, "target": target, "typed": target, "reason": "a test", "deliverWithinSec": 300}
         address = f"{self.hub.url}/api/actions/{self.agent_id}"
         return self.session.post(address, json={**body, "executeWithinSec": execute_within}, timeout=10)
 
