@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -11,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from actions import ask, audit_page, command_page, confirmation, export, lifecycle, service_rows, verbs
+from actions import ask, audit_page, command_page, confirmation, export, impact, lifecycle, service_rows, verbs
 from actions.ask import Asked
 from actions.confirmation import Confirmation
 from actions.models import Command
@@ -26,17 +25,16 @@ def confirm(request: HttpRequest, agent_id: str, name: str, cmd: str) -> HttpRes
     """Ask before acting (GET), then act (POST): the dialog's fragment for htmx, else a page of its own."""
     service = _service(request, agent_id, name, cmd)
     if request.method != "POST":
-        return _ask_again(request, confirmation.context(service, cmd))
+        return _ask_again(request, service, cmd)
     form = Confirmation(request.POST)
     if not form.is_valid():
-        return _ask_again(request, confirmation.context(service, cmd, form), 400)
+        return _ask_again(request, service, cmd, form, status=400)
     if moved := form.moved(service):
-        return _ask_again(request, confirmation.context(service, cmd, form, moved), 409)
+        return _ask_again(request, service, cmd, form, moved, 409)
     try:
         asked = _ask(request, service, cmd, form)
     except Problem as problem:
-        again = confirmation.context(service, cmd, form, form.take(problem))
-        return _ask_again(request, again, problem.status_code, problem.headers)
+        return _ask_again(request, service, cmd, form, form.take(problem), problem.status_code, problem.headers)
     return _asked(request, service, asked)
 
 
@@ -120,8 +118,16 @@ def _ask(request: HttpRequest, service: Service, cmd: str, form: Confirmation) -
 
 
 def _ask_again(
-    request: HttpRequest, context: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None
+    request: HttpRequest,
+    service: Service,
+    cmd: str,
+    form: Confirmation | None = None,
+    problem: str = "",
+    status: int = 200,
+    headers: dict[str, str] | None = None,
 ) -> HttpResponse:
+    context = confirmation.context(service, cmd, form, problem)
+    context["found"] = impact.asked(request.user, service, cmd, client.address(request))
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "_confirm.html", {**context, "dialog": True})  # htmx swaps in no other status than 200
     response = render(request, "confirm.html", context, status=status)

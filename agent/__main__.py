@@ -22,6 +22,7 @@ from agent.commands import Commands
 from agent.execute import Executor
 from agent.hub import Hub
 from agent.hubclock import HubClock
+from agent.impact import Impact
 from agent.journal import Journal
 from agent.logs import log
 from agent.process_action import ProcessActions
@@ -133,7 +134,7 @@ def _loops(settings: config.Config, hub: Hub, stop: threading.Event) -> bool:
     processes = ProcessActions(settings.allow, settings.protect, settings.settle_sec)
     kinds: dict[str, Kind] = {**dict.fromkeys(SERVICE_VERBS, services), **dict.fromkeys(PROCESS_VERBS, processes)}
     executor = Executor(hub, journal, kinds, stop)
-    commands = Commands(hub, executor, journal, Reads(hub, {}, stop), stop)
+    commands = Commands(hub, executor, journal, Reads(hub, {"impact": Impact(table, settings.api).answer}, stop), stop)
     reports = Reports(settings, hub, table, stop)
     failures: list[str] = []
     log.info("started", extra={"agentId": settings.agent_id, "api": settings.api, "version": __version__})
