@@ -99,7 +99,11 @@ WRONG = {400: _answer("Wrong fields, by name.", {"error": "Wrong input: …", "f
 
 ask = extend_schema(
     operation_id="ask_for_action",
-    summary="Ask for an action on a service",
+    summary="Ask for an action on a service or a process",
+    description=(
+        "`signal` and `renice` aim at a process: `target` is NAME[PID], `args` has its `bootId` (among a server's "
+        "facts), `pid` and `startTicks`, and the `signal` or the `nice` value."
+    ),
     parameters=[AGENT],
     request=shape(wire.Ask),
     examples=_request({"cmd": "restart", "target": "redis-server.service", "reason": "New TLS certificate"}),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from actions import arguments, audit, lifecycle, protection, settling, states, verbs
+from actions import arguments, audit, lifecycle, processes, protection, settling, states, verbs
 from actions.models import Command
 from pmonitor.problems import Problem, bad
 from servers.models import Newest, Server, Service
@@ -71,9 +71,9 @@ def ask(
 def _queue_or_join(
     question: Question, deliver_within: int, execute_within: int, expect: dict[str, Any] | None
 ) -> Asked:
-    service = _service(question)
+    listed = _listed(question)
     for _attempt in range(ATTEMPTS):  # the table says whether there is one at work: asking first would cost a query
-        if command := _queue(question, service, deliver_within, execute_within, expect):
+        if command := _queue(question, listed, deliver_within, execute_within, expect):
             return Asked(command, joined=False)
         if active := _active(question):
             return _join(question, active)
@@ -96,6 +96,14 @@ def wrong_fields(cmd: str, reason: str, deliver_within: int, execute_within: int
         if not bounds[0] <= value <= bounds[1]:
             wrong[name] = _("must be from %(least)s to %(most)s") % {"least": bounds[0], "most": bounds[1]}
     return wrong
+
+
+def _listed(question: Question) -> dict[str, Any] | None:
+    """What it is aimed at as the hub knows it from reports; Problem when it may not be told so."""
+    if question.cmd in states.PROCESS_VERBS:
+        return processes.check(question.server, question.cmd, question.target, question.args)
+    service = _service(question)
+    return settling.listed(service) if service else None
 
 
 def _service(question: Question) -> Service | None:
@@ -143,7 +151,7 @@ def _join(question: Question, active: Command) -> Asked:
 
 def _queue(
     question: Question,
-    service: Service | None,
+    listed: dict[str, Any] | None,
     deliver_within: int,
     execute_within: int,
     expect: dict[str, Any] | None,
@@ -160,7 +168,7 @@ def _queue(
             execute_within=execute_within,
             args=question.args,
             expect=expect,
-            listed=settling.listed(service) if service else None,
+            listed=listed,
         )
     except IntegrityError as error:
         if "one_active_command_per_service" not in str(error):
@@ -170,7 +178,7 @@ def _queue(
 
 def _deny(question: Question, why: str) -> None:
     with transaction.atomic():
-        _write("command.denied", question, None, {"why": why})
+        _write("command.denied", question, None, {"why": why, **({"args": question.args} if question.args else {})})
 
 
 def _write(event: str, question: Question, command: Command | None, facts: dict[str, Any] | None = None) -> None:

@@ -76,7 +76,7 @@ def _what(entry: AuditEntry) -> str:
     """ "Restart nginx.service", "Log of nginx.service"."""
     target, (group, _dot, kind) = visible(entry.target), entry.event.partition(".")
     if entry.cmd:
-        return verbs.titled(entry.cmd, target)
+        return verbs.titled(entry.cmd, target, _args(entry))
     if group == "read" and kind in reads.KINDS:
         return str(reads.KINDS[kind].titled) % {"target": target}
     return visible(entry.event)
@@ -84,6 +84,12 @@ def _what(entry: AuditEntry) -> str:
 
 def _event(entry: AuditEntry) -> str:
     return _("Read") if entry.event.startswith("read.") else str(EVENTS.get(entry.event, visible(entry.event)))
+
+
+def _args(entry: AuditEntry) -> dict[str, Any]:
+    """The arguments of the command it is about, also of one that was denied."""
+    found: dict[str, Any] = entry.command.args if entry.command else entry.facts.get("args", {})
+    return found
 
 
 def _took(entry: AuditEntry) -> str:

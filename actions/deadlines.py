@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
+from datetime import timedelta
+from functools import partial
+from typing import Any
 
 from django.db.models import F
 from django.utils import timezone
 
-from actions import lifecycle, settling, states
+from actions import lifecycle, process_settling, settling, states
+from actions.judge import FOR_GOOD, Judgement
 from actions.models import Command
 from servers.models import Service
 
 BATCH = 500
+SETTLES_WITHIN = timedelta(days=1)  # what a process table has not settled by then, it never will
 
 
 def expire_undelivered() -> int:
@@ -44,6 +50,32 @@ def resolve_unknown() -> int:
     listed = Service.objects.filter(server__in={command.server_id for command in unknown}, name__in=names)
     services = {(service.server_id, service.name): service for service in listed}
     return sum(_resolve(command, services.get((command.server_id, command.target))) for command in unknown)
+
+
+def resolve_unknown_processes() -> int:
+    """Unknown outcomes of commands on processes whose servers have reported since; each table is read once."""
+    rows = Command.objects.filter(
+        state=states.UNKNOWN,
+        cmd__in=states.PROCESS_VERBS,
+        execute_by__gt=timezone.now() - SETTLES_WITHIN,
+        server__newest__sampled_at__gt=F("started_at"),
+    )
+    by_server: dict[int, list[Command]] = defaultdict(list)
+    rows = rows.exclude(verdict__in=FOR_GOOD)
+    for command in rows.select_related("server__newest").order_by("id")[:BATCH]:
+        by_server[command.server_id].append(command)
+    moved = 0
+    for commands in by_server.values():
+        newest = commands[0].server.newest
+        procs = process_settling.read(newest)
+        for command in commands:
+            if found := process_settling.settle(command, newest, procs):
+                moved += _each(partial(_resolve_as, found), [command])
+    return moved
+
+
+def _resolve_as(found: tuple[Judgement, dict[str, Any]], command: Command) -> None:
+    lifecycle.resolve(command, *found)
 
 
 def _resolve(command: Command, service: Service | None) -> int:

@@ -13,7 +13,11 @@ from actions.wire import Observation, Result
 
 SETTLE_SEC = 5.0
 TOLERANCE_SEC = 0.5  # an agent looks every half second, and its first look comes after the action
-FOR_GOOD = ("reload_unseen", "booted_unseen")  # verdicts of an unknown outcome that no report can settle
+FOR_GOOD = (
+    "reload_unseen",
+    "booted_unseen",
+    "signal_unseen",
+)  # verdicts of an unknown outcome that no report can settle
 NOT_RUN = "not run"  # how a reason begins when the agent knows that nothing was done
 ACTIVE, INACTIVE, FAILED = "active", "inactive", "failed"  # a service's settled states, in systemd's words
 

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from actions import audit, claiming, states, verbs, wire
+from actions import audit, claiming, process_judge, states, verbs, wire
 from actions.judge import Judgement, judge
 from actions.models import Command
 from pmonitor import logs
@@ -80,7 +80,7 @@ def queue(
             deliver_by=now + timedelta(seconds=deliver_within),
             execute_within_sec=execute_within,
         )
-        _record(command, "", actor, reason, {})
+        _record(command, "", actor, reason, {"args": command.args} if command.args else {})
         wake_agent(server.pk)
     return command
 
@@ -214,11 +214,17 @@ def _finish(command: Command, result: wire.Result, actor: Actor) -> None:
         return  # it never began: its lease ends, and it is delivered again
     if command.state != states.UNKNOWN:
         _begin(command, actor, {})  # its acknowledgement was lost on the way, the work was done
-    ending = judge(command.cmd, _expected(command), result)
+    ending = _judged(command, result)
     if ending.state == command.state:
         return _keep(command, actor, ending, evidence)
     ended_at = now if ending.state in states.ENDED else None
     _move(command, ending.state, actor, ending.verdict, ending.facts, evidence=evidence, ended_at=ended_at)
+
+
+def _judged(command: Command, result: wire.Result) -> Judgement:
+    if command.cmd in states.PROCESS_VERBS:
+        return process_judge.judge(command.cmd, command.args, result)
+    return judge(command.cmd, _expected(command), result)
 
 
 def _keep(command: Command, actor: Actor, ending: Judgement, evidence: dict[str, Any]) -> None:

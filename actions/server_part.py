@@ -93,7 +93,7 @@ def command_row(command: Command) -> str:
     return get_template("_recent_command.html").render(
         {
             "command": command,
-            "title": verbs.titled(command.cmd, visible(command.target)),
+            "title": verbs.titled(command.cmd, visible(command.target), command.args),
             "pill": pill(command),
             "took": took(command),
             "reason": visible(command.reason),
@@ -109,7 +109,7 @@ def lane(server: Server, start: datetime, end: datetime) -> dict[str, Any]:
 
 def _mark(command: Command, start: datetime, end: datetime) -> dict[str, Any]:
     share = (command.created_at - start) / (end - start)
-    words = {"title": verbs.titled(command.cmd, visible(command.target)), "state": pill(command)}
+    words = {"title": verbs.titled(command.cmd, visible(command.target), command.args), "state": pill(command)}
     return {
         "number": str(command.pk),
         "url": reverse("actions:command", args=[command.uuid]),

@@ -30,4 +30,7 @@ ALLOWED_FROM: dict[str, tuple[str, ...]] = {
 }
 
 START, STOP, RESTART, RELOAD = "start", "stop", "restart", "reload"
-VERBS = (START, STOP, RESTART, RELOAD)
+SIGNAL, RENICE = "signal", "renice"
+SERVICE_VERBS = (START, STOP, RESTART, RELOAD)
+PROCESS_VERBS = (SIGNAL, RENICE)
+VERBS = (*SERVICE_VERBS, *PROCESS_VERBS)

@@ -60,6 +60,14 @@ VERBS: dict[str, Verb] = {
             states.RELOAD, _("Reload"), _("Reload again…"), _("Reloading"), "restart",
             _("Reload %(target)s"), _("Reload %(target)s on %(where)s?"),
         ),
+        Verb(
+            states.SIGNAL, _("Signal"), _("Signal again…"), _("Signalling"), "signal",
+            _("Signal %(target)s"), _("Signal %(target)s on %(where)s?"),
+        ),
+        Verb(
+            states.RENICE, _("Renice"), _("Renice again…"), _("Renicing"), "signal",
+            _("Renice %(target)s"), _("Renice %(target)s on %(where)s?"),
+        ),
     )
 }  # fmt: skip
 # What is offered in which state; reload and restart of a stopped service start it or fail, so only restart stays.
@@ -83,8 +91,12 @@ def not_allowed(where: str, cmd: str, target: str) -> str:
     return gettext("%(where)s's owner does not allow %(cmd)s of %(target)s") % words
 
 
-def titled(cmd: str, target: str) -> str:
-    """ "Restart nginx.service"."""
+def titled(cmd: str, target: str, args: dict[str, Any] | None = None) -> str:
+    """ "Restart nginx.service", "Send TERM to sleep[4711]"."""
+    if cmd == states.SIGNAL and args and "signal" in args:
+        return gettext("Send %(signal)s to %(target)s") % {"signal": args["signal"], "target": target}
+    if cmd == states.RENICE and args and "nice" in args:
+        return gettext("Renice %(target)s to %(nice)s") % {"nice": args["nice"], "target": target}
     verb = VERBS.get(cmd)
     return str(verb.titled) % {"target": target} if verb else f"{cmd} {target}"
 
@@ -100,6 +112,13 @@ def line(manager: str, cmd: str, target: str) -> str:
         return f"service {target} {cmd}"
     program = "supervisorctl" if manager == "supervisord" else "systemctl"
     return f"{program} {cmd} {target}"
+
+
+def process_line(args: dict[str, Any]) -> str:
+    """The same for a command on a process, by its arguments."""
+    if "signal" in args:
+        return f"kill -{args['signal']} {args.get('pid')}"
+    return f"renice -n {args.get('nice')} -p {args.get('pid')}"
 
 
 def effect(cmd: str, processes: int | None) -> str:

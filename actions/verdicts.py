@@ -50,7 +50,28 @@ SENTENCES: dict[str, Promise] = {
     "expired_silent": _("Not delivered in %(withinSec)s s because the server was silent. It will never run."),
     "expired_delivered": _("The agent did not begin it in %(withinSec)s s. It will never run."),
     "cancelled": _("Taken back by %(by)s. It never ran."),
+    # of commands on processes
+    "ended": _("%(signal)s ended it."),
+    "ended_unreaped": _("It has ended; its parent has not taken note of it yet (a zombie)."),
+    "gone": _("It is gone."),
+    "process_gone": _("It is not there any more."),
+    "not_survived": _("It did not survive %(signal)s."),
+    "still_there": _("It is still there %(heldSec)s s after %(signal)s."),
+    "still_there_stopped": _("It is still there: it is stopped, so %(signal)s waits until it goes on (CONT)."),
+    "still_there_waits": _("It is still there: it waits for a disk or a network share, and %(signal)s for that."),
+    "still_there_unsure": _("It is still there; nothing shows whether %(signal)s reached it."),
+    "process_stopped": _("It is stopped, and was still so after %(heldSec)s s."),
+    "process_runs": _("It is not stopped: something let it go on."),
+    "continued": _("It goes on: not stopped for %(heldSec)s s."),
+    "still_stopped": _("It is still stopped."),
+    "delivered": _("%(signal)s was delivered; the process is still there."),
+    "delivered_waits": _("%(signal)s was delivered; the process is stopped, so it waits until it goes on (CONT)."),
+    "signal_unseen": _("The agent was interrupted, and %(signal)s leaves nothing that a report could show."),
+    "reniced": _("Its nice value is %(nice)s."),
+    "not_reniced": _("Its nice value is %(nice)s, not %(wanted)s."),
 }
+NAMED = ("heldSec", "withinSec", "by", "signal", "nice", "wanted")  # by the sentences
+STILL_THERE = ("still_there", "still_there_stopped", "still_there_waits", "still_there_unsure")  # KILL is the way on
 SERVICE_STATES: dict[str, Promise] = {
     "active": pgettext_lazy("service", "active"),
     "inactive": pgettext_lazy("service", "inactive"),
@@ -65,7 +86,7 @@ def sentence(command: Command) -> str:
     """Why the command ended as it did, in the active language; empty while it is open."""
     if not command.verdict:
         return ""
-    facts = {"heldSec": "?", "settleSec": 5, "withinSec": "?", "by": "?", **_shown(command.facts)}
+    facts = {**dict.fromkeys(NAMED, "?"), "settleSec": 5, **_shown(command.facts)}
     first = str(SENTENCES[command.verdict]) % facts if command.verdict in SENTENCES else command.verdict
     return " ".join([first, *_details(command, facts)])
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from actions import ask, audit_page, command_page, confirmation, export, impact, lifecycle, service_rows, verbs
+from actions import ask, audit_page, command_page, confirmation, export, impact, lifecycle, service_rows, states, verbs
 from actions.ask import Asked
 from actions.confirmation import Confirmation
 from actions.models import Command
@@ -91,7 +91,7 @@ def audit_csv(request: HttpRequest) -> HttpResponseBase:
 
 
 def _service(request: HttpRequest, agent_id: str, name: str, cmd: str) -> Service:
-    if cmd not in verbs.VERBS:
+    if cmd not in states.SERVICE_VERBS:
         raise Http404
     in_scope = Service.objects.visible_to(request.user).select_related("server__group")
     return get_object_or_404(in_scope, server__agent_id=agent_id.replace("\0", ""), name=name.replace("\0", ""))

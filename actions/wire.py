@@ -33,7 +33,7 @@ class Ack(Struct, rename="camel"):
 
 
 class Observation(Struct, rename=on_the_wire, omit_defaults=True):
-    """A service as seen at a moment, as far as its manager tells; settled_sec: seconds seen without a change."""
+    """A service or process as seen at a moment, as far as known; settled_sec: seconds seen without a change."""
 
     active_state: Word | None = None
     sub_state: Word | None = None
@@ -46,16 +46,19 @@ class Observation(Struct, rename=on_the_wire, omit_defaults=True):
     mem_mb: Megabytes | None = None
     type: Word | None = None
     boot: Annotated[str, Meta(max_length=80)] | None = None  # names the boot of the system it was seen in
+    status: Word | None = None  # of a process: a report's word, or "gone"
+    nice: Annotated[int, Meta(ge=-20, le=19)] | None = None
     settled_sec: Seconds | None = None
 
 
 class Change(Struct, rename="camel", omit_defaults=True):
-    """What the service turned into while the agent watched it."""
+    """What the service or process turned into while the agent watched it."""
 
     t: Word
     active_state: Word | None = None
     sub_state: Word | None = None
     main_pid: Count | None = None
+    status: Word | None = None
 
 
 class Result(Struct, rename="camel", omit_defaults=True):

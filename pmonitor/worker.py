@@ -22,6 +22,7 @@ STEPS: list[tuple[float, Callable[[], object]]] = [  # every background job ther
     (1, deadlines.requeue_unacknowledged),
     (1, deadlines.time_out_unanswered),
     (2, deadlines.resolve_unknown),
+    (2, deadlines.resolve_unknown_processes),
     (1, reads.end_unanswered),
     (600, reads.forget_old),
     (600, partitions.keep),

@@ -25,6 +25,7 @@ EXAMPLES = {  # of a URL's parts, all of them of web1
     "server": "srv-web-01",
     "command": UUID,
     "uuid": UUID,
+    "read": UUID,
     "number": str(NUMBER),
     "prefix": "pme_abcdefgh",
     "name": "a.service",
@@ -32,6 +33,8 @@ EXAMPLES = {  # of a URL's parts, all of them of web1
     "cmd": "restart",
     "verb": "restart",
     "rest": "nothing-here",
+    "pid": str(NUMBER),
+    "ticks": "815",
 }
 STRICTER = {("servers:add", "post"): access.ADMIN}  # everybody may read how, admins make the key
 OF_ALL = {"prefix", "rest"}  # parts that are of no server
