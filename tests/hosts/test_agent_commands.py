@@ -18,6 +18,8 @@ from tests.hosts.waiting import eventually
 
 REPORTED_WITHIN = 30
 RSS_BOUND_KB = 32 * 1024
+ALLOW = "start,stop,restart,reload:pm-*.service signal,renice:pm-deaf signal:systemd-*"
+DEAF = "cp /bin/sleep /tmp/pm-deaf; trap '' TERM; exec /tmp/pm-deaf 600"
 INSTALLED = ("/etc/pmonitor", "/usr/lib/pmonitor", "/var/lib/pmonitor-agent", f"/etc/systemd/system/{SERVICE}")
 
 
@@ -34,14 +36,17 @@ class Api:
         assert answer.ok, answer.text
         return answer.json()
 
-    def post(self, cmd: str, target: str, execute_within: int = 60) -> requests.Response:
-        body = {"cmd": cmd, "target": target, "typed": target, "reason": "a test", "deliverWithinSec": 300}
+    def post(
+        self, cmd: str, target: str, execute_within: int = 60, args: dict[str, Any] | None = None
+    ) -> requests.Response:
+        body: dict[str, Any] = {"cmd": cmd, "target": target, "typed": target, "args": args or {}}
+        body |= {"reason": "a test", "deliverWithinSec": 300}
         address = f"{self.hub.url}/api/actions/{self.agent_id}"
         return self.session.post(address, json={**body, "executeWithinSec": execute_within}, timeout=10)
 
-    def ask(self, cmd: str, target: str, execute_within: int = 60) -> str:
+    def ask(self, cmd: str, target: str, execute_within: int = 60, args: dict[str, Any] | None = None) -> str:
         """The id of a command just queued."""
-        answer = self.post(cmd, target, execute_within)
+        answer = self.post(cmd, target, execute_within, args)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
@@ -49,6 +54,12 @@ class Api:
         """A command once it has ended."""
         ended = ("succeeded", "failed", "unknown", "refused", "expired", "cancelled")
         return eventually(lambda: self.get(f"commands/{command}"), lambda c: c["state"] in ended, within)
+
+    def process(self, name: str) -> dict[str, Any]:
+        """A process in the newest report, as a command's arguments name it; empty when there is none of that name."""
+        found = [proc for proc in self.get(f"servers/{self.agent_id}/processes")["procs"] if proc["name"] == name]
+        boot_id = self.get(f"servers/{self.agent_id}")["facts"]["bootId"]
+        return {"bootId": boot_id, "pid": found[0]["pid"], "startTicks": found[0]["startTicks"]} if found else {}
 
     def service(self, name: str) -> dict[str, Any]:
         """A service as the hub stored it: mainPid, verbs; empty when it does not know it. The API has no services."""
@@ -70,7 +81,7 @@ def server(lab: Lab, hub: Hub) -> Iterator[Host]:
     (host,) = lab.boot("srv-units")
     units.install_units(host)
     host.systemctl("start", units.OK, units.SLOW_STOP)
-    install_agent(host, hub.url, hub.manage("enrolment_key"), "start,stop,restart,reload:pm-*.service")
+    install_agent(host, hub.url, hub.manage("enrolment_key"), ALLOW)
     yield host
     lab.discard(host)
 
@@ -133,6 +144,23 @@ def test_a_restart_by_hand_is_seen(server: Host, api: Api) -> None:
     server.systemctl("restart", units.OK)
     pid = int(server.unit_state(units.OK)["MainPID"])
     eventually(lambda: api.service(units.OK)["main_pid"], lambda seen: seen == pid, REPORTED_WITHIN)
+
+
+def test_a_process_that_does_not_listen_is_still_there_and_then_killed(server: Host, api: Api) -> None:
+    server.run("systemd-run", "--unit=deaf", "--uid=nobody", "sh", "-c", DEAF)
+    who = eventually(lambda: api.process("pm-deaf"), bool, REPORTED_WITHIN)
+    target = f"pm-deaf[{who['pid']}]"
+    niced = api.outcome(api.ask("renice", target, args={**who, "nice": -5}))
+    assert niced["sentence"] == "Its nice value is -5.", niced
+    still = api.outcome(api.ask("signal", target, args={**who, "signal": "TERM"}))
+    assert (still["state"], still["verdict"]) == ("failed", "still_there"), still
+    gone = api.outcome(api.ask("signal", target, args={**who, "signal": "KILL"}))
+    assert (gone["state"], gone["verdict"]) == ("succeeded", "ended"), gone
+    assert server.run("test", "-e", f"/proc/{who['pid']}", check=False).returncode == 1
+    journald = api.process("systemd-journal")
+    refused = api.outcome(api.ask("signal", f"systemd-journal[{journald['pid']}]", args={**journald, "signal": "TERM"}))
+    assert refused["state"] == "refused"
+    assert "systemd-journal is protected" in refused["sentence"]
 
 
 def test_a_killed_agent_comes_back_and_obeys(server: Host, api: Api) -> None:
