@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.test import Client
 
@@ -19,7 +21,14 @@ from tests.actions.pages import CONFIRM, text
 
 pytestmark = pytest.mark.django_db
 SSH = "ssh.service"
+MIGRATION = import_module("actions.migrations.0003_protected_units")
 GIVEN = {"reason": "New key", "within": "60", "active_state": "active", "main_pid": "123", "start_ticks": "4711"}
+
+
+@pytest.fixture(autouse=True)
+def as_from_the_start(db: None) -> None:
+    """What the migration made, which transactional tests before these have emptied away."""
+    MIGRATION.protect(apps, None)
 
 
 @pytest.mark.parametrize(
