@@ -16,7 +16,7 @@ from agent import lean  # noqa: F401 - before requests
 
 # isort: split
 from agent import __version__, config, logs, managers
-from agent.allow import PROCESS_VERBS, SERVICE_VERBS
+from agent.allow import LEASE_VERBS, PROCESS_VERBS, SERVICE_VERBS
 from agent.command import Kind
 from agent.commands import Commands
 from agent.execute import Executor
@@ -24,6 +24,9 @@ from agent.hub import Hub
 from agent.hubclock import HubClock
 from agent.impact import Impact
 from agent.journal import Journal
+from agent.lease_action import LentServices
+from agent.leasebook import LeaseBook, machine_clock
+from agent.leases import Leases
 from agent.logs import log
 from agent.process_action import ProcessActions
 from agent.reads import Reads
@@ -130,15 +133,19 @@ def _loops(settings: config.Config, hub: Hub, stop: threading.Event) -> bool:
     """Run the loops until stopped; whether one of them failed."""
     journal = Journal(settings.state_dir / "journal.jsonl")
     table = ServiceTable(managers.known(settings.supervisor_socket), settings.allow)
-    services = ServiceActions(table, settings.allow, settings.settle_sec)
+    book = LeaseBook(settings.state_dir / "leases.json", machine_clock())
+    leases = Leases(book, table, settings.allow, hub.clock, settings.settle_sec, stop)
+    services = LentServices(ServiceActions(table, settings.allow, settings.settle_sec), leases)
     processes = ProcessActions(settings.allow, settings.protect, settings.settle_sec)
-    kinds: dict[str, Kind] = {**dict.fromkeys(SERVICE_VERBS, services), **dict.fromkeys(PROCESS_VERBS, processes)}
+    kinds: dict[str, Kind] = dict.fromkeys((*SERVICE_VERBS, *LEASE_VERBS), services)
+    kinds.update(dict.fromkeys(PROCESS_VERBS, processes))
     executor = Executor(hub, journal, kinds, stop)
     commands = Commands(hub, executor, journal, Reads(hub, {"impact": Impact(table, settings.api).answer}, stop), stop)
-    reports = Reports(settings, hub, table, stop)
+    reports = Reports(settings, hub, table, leases, stop)
     failures: list[str] = []
     log.info("started", extra={"agentId": settings.agent_id, "api": settings.api, "version": __version__})
-    for name, loop in (("report", reports.run), ("poll", commands.poll), ("work", commands.work)):
+    loops = (("report", reports.run), ("poll", commands.poll), ("work", commands.work), ("leases", leases.run))
+    for name, loop in loops:
         # Daemons: a long-poll or an action under way must not hold back the end. The journal is on disk at every step.
         threading.Thread(target=_guarded, args=(name, loop, failures, stop), name=name, daemon=True).start()
     gc.freeze()  # what is here now stays: the collector need not look at it again

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 SERVICE_VERBS = ("start", "stop", "restart", "reload")
 PROCESS_VERBS = ("signal", "renice")
 VERBS = (*SERVICE_VERBS, *PROCESS_VERBS)
+LEASE_VERBS = ("extend", "keep")  # of a stop for a time: come with stop, an owner's list does not name them
 # What a service may be called; never a leading dash, which a tool would take as an option.
 UNIT_NAME = re.compile(r"^[A-Za-z0-9_:@.\\][A-Za-z0-9_:@.\\-]{0,254}$")
 

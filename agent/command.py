@@ -7,7 +7,7 @@ import threading
 from typing import Any, NamedTuple, Protocol
 
 from agent import hubclock
-from agent.allow import VERBS
+from agent.allow import LEASE_VERBS, VERBS
 from agent.journal import Entry
 from agent.managers.base import Acted, State
 
@@ -17,6 +17,10 @@ _COMMAND_ID = re.compile(r"^[A-Za-z0-9-]{1,64}$")
 
 class Refused(Exception):
     """This command may not run; the text is for the operator."""
+
+
+class NotRun(Exception):
+    """It was acknowledged, and nothing was done; the text begins with "not run"."""
 
 
 class Command(NamedTuple):
@@ -43,7 +47,7 @@ class Action(Protocol):
     before: State
 
     def act(self, seconds: float) -> Acted:
-        """Do it and wait for its end, at most so many seconds; what went wrong is in what it returns."""
+        """Do it and wait for its end, at most so many seconds; what went wrong is in what it returns. Raises NotRun."""
 
     def settled(self, stop: threading.Event, hub_now: float) -> Result:
         """Watch what came of it: after, changes, log. Ends early when stopped; hub_now in epoch seconds."""
@@ -56,7 +60,7 @@ class Kind(Protocol):
         """The action, ready to run; raises Refused when this server does not want it."""
 
     def seen_now(self, entry: Entry, stop: threading.Event, hub_now: float) -> Result:
-        """For a command an earlier run was at work on: as `settled`, from now on."""
+        """For a command an earlier run was at work on: as `settled`, from now on; outcome, where that is known."""
 
 
 def command_id(raw: object) -> str | None:
@@ -68,7 +72,7 @@ def command_id(raw: object) -> str | None:
 def parse(raw: dict[str, Any], hub_now: float) -> Command:
     """A command as the hub sent it just now, by its clock in epoch seconds; raises Refused naming what is wrong."""
     verb, target, expect, args = raw.get("cmd"), raw.get("target"), raw.get("expect"), raw.get("args") or {}
-    if verb not in VERBS:
+    if verb not in (*VERBS, *LEASE_VERBS):
         raise Refused(f"this agent does not know the command {str(verb)[:40]!r}")
     if not isinstance(target, str):
         raise Refused("target is not a text")

@@ -8,7 +8,7 @@ from typing import Any
 
 from agent import hubclock, itself
 from agent.backoff import Backoff
-from agent.command import Action, Command, Kind, Refused, Result, parse
+from agent.command import Action, Command, Kind, NotRun, Refused, Result, parse
 from agent.hub import Hub, Unreachable
 from agent.journal import Entry, Journal, JournalError
 from agent.logs import log
@@ -40,7 +40,7 @@ class Executor:
             return self._carried_out(parse(raw, now), ack)
         except (Refused, JournalError) as error:
             return self._concluded(raw["id"], {"ack": ack, "outcome": "refused", "reason": str(error)})
-        except _TooLate as error:
+        except NotRun as error:
             return self._concluded(raw["id"], {"ack": ack, "outcome": "failed", "reason": str(error)})
 
     def interrupted(self, entry: Entry) -> Result | None:
@@ -84,7 +84,7 @@ class Executor:
                 log.warning("cannot acknowledge", extra={"command": command.id, "answer": answer.why()})
             if self._stop.wait(backoff.next()):
                 return False
-        raise _TooLate("not run: its time was over before the hub could be told that it begins")
+        raise NotRun("not run: its time was over before the hub could be told that it begins")
 
     def _run(self, command: Command, action: Action, ack: str) -> Result | None:
         _in_time(command)
@@ -116,13 +116,9 @@ class Executor:
             log.error(str(error), extra={"command": command, "step": step})
 
 
-class _TooLate(Exception):
-    pass
-
-
 def _in_time(command: Command) -> None:
     if command.left() <= 0:
-        raise _TooLate("not run: its time was over")
+        raise NotRun("not run: its time was over")
 
 
 def _reason(acted: Acted) -> str:

@@ -50,6 +50,14 @@ class ServiceActions:
         manager = self._table.manager_of(unit)
         return watched(manager, unit, self._settle_sec, stop, hub_now) if manager else {}
 
+    def look(self, unit: str) -> State:
+        """The service as it is at this moment; empty where nobody can tell."""
+        manager = self._table.manager_of(unit)
+        try:
+            return manager.show(unit) if manager else {}
+        except ManagerError:
+            return {}
+
 
 class ServiceAction:
     """One action on one service."""

@@ -80,6 +80,11 @@ class ServiceTable:
         """The verbs the service can do, whatever its owner allows."""
         return next((s.possible for m in self._found for s in self._services.get(m.name, []) if s.name == unit), ())
 
+    def state_of(self, unit: str) -> str:
+        """The service's activeState as last listed, which may be some seconds ago; empty when it is not known."""
+        listed = (s for m in self._found for s in self._services.get(m.name, []) if s.name == unit)
+        return next((str(s.facts["activeState"]) for s in listed), "")
+
     def _owner(self, unit: str) -> Manager | None:
         return next((m for m in self._found if any(s.name == unit for s in self._services.get(m.name, []))), None)
 
