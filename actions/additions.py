@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from django.db.models import Count
 
-from actions import impact, in_flight, live, process_cell, server_part, states
+from actions import impact, in_flight, leases, lent_panel, live, process_cell, server_part, states
 from actions.models import Command
 from pmonitor.live import TOPICS
 from pmonitor.metrics import READINGS, Reading
-from servers import fleet, server_page
+from servers import fleet, ingest, server_page
 
 
 def register() -> None:
@@ -17,6 +17,8 @@ def register() -> None:
     impact.register()
     server_page.PARTS.append(server_page.Part(server_part.panels, server_part.lane, process_cell.end))
     fleet.TOTALS.append(in_flight.total)
+    fleet.PANELS.append(lent_panel.panel)
+    ingest.LISTENERS.append(leases.hear)
     READINGS.append(Reading("pmonitor_commands", "Commands by state.", "state", by_state))
 
 

@@ -106,7 +106,14 @@ ask = extend_schema(
     ),
     parameters=[AGENT],
     request=shape(wire.Ask),
-    examples=_request({"cmd": "restart", "target": "redis-server.service", "reason": "New TLS certificate"}),
+    examples=[
+        *_request({"cmd": "restart", "target": "redis-server.service", "reason": "New TLS certificate"}),
+        OpenApiExample(
+            "stop for 20 minutes",
+            value={"cmd": "stop", "target": "redis-server.service", "args": {"forSec": 1200}},
+            request_only=True,
+        ),
+    ],
     responses={
         201: _answer("The new command.", {**SHORT, "joined": False}),
         200: _answer("Somebody asked for the same already: you joined that command.", {**SHORT, "joined": True}),
@@ -174,6 +181,31 @@ answer_read = extend_schema(
         **NO_AGENT,
     },
 )
+LEASE: dict[str, Any] = {
+    "agent": "srv-redis-01",
+    "target": "redis-server.service",
+    "command": ID,
+    "askedBy": "Maria Ionescu",
+    "reason": "Move its disk",
+    "state": "held",
+    "until": "2026-11-23T14:26:30Z",
+    "overdueAt": None,
+    "endedAt": None,
+    "attempts": 0,
+    "why": "",
+    "verdict": "",
+    "evidence": {},
+}
+leases = extend_schema(
+    operation_id="list_leases",
+    summary="List services that are stopped for a time",
+    description="Their agents start them again at `until`. Ask for one by the command stop with args.forSec.",
+    parameters=[
+        OpenApiParameter("agent", str, description="Only this server's."),
+        OpenApiParameter("state", str, description="open (if not given) or ended."),
+    ],
+    responses={200: _answer("At most 500.", {"leases": [LEASE]}), **WRONG, **NO_USER},
+)
 commands = extend_schema(
     operation_id="list_commands",
     summary="List commands, newest first",
@@ -189,7 +221,11 @@ command = extend_schema(
     operation_id="get_command",
     summary="One command with its moves and evidence",
     parameters=[COMMAND],
-    responses={200: _answer("The command.", {**SHORT, "evidence": RESULT, "moves": []}), **NO_USER, **NOT_FOUND},
+    responses={
+        200: _answer("The command.", {**SHORT, "evidence": RESULT, "lease": None, "moves": []}),
+        **NO_USER,
+        **NOT_FOUND,
+    },
 )
 cancel = extend_schema(
     operation_id="cancel_command",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from actions import api
+from actions import api, lease_api
 
 app_name = "actions_api"
 urlpatterns = [
@@ -13,6 +13,7 @@ urlpatterns = [
     path("actions/queue/<str:agent>/<str:command>/ack", api.Acknowledge.as_view(), name="ack"),
     path("actions/queue/<str:agent>/<str:command>/result", api.Finish.as_view(), name="result"),
     path("actions/queue/<str:agent>/reads/<str:read>", api.AnswerRead.as_view(), name="answer"),
+    path("leases", lease_api.Leases.as_view(), name="leases"),
     path("commands", api.Commands.as_view(), name="commands"),
     path("commands/<str:command>", api.OneCommand.as_view(), name="command"),
     path("commands/<str:command>/cancel", api.Cancel.as_view(), name="cancel"),

@@ -10,9 +10,25 @@ from django.utils.translation import gettext as _
 from actions import processes, states
 from servers.wire import LONG, WHOLE
 
-# verb -> what is wrong with its arguments, by the field's name on the wire; a verb that is not here takes none
-CHECKS: dict[str, Callable[[dict[str, Any]], dict[str, str]]] = {}
 BOOT_ID_LENGTH = 255  # characters
+FOR_SEC = (60, 86_400)  # how long a service may be stopped for
+
+
+def _for_sec(args: dict[str, Any], required: bool) -> dict[str, str]:
+    wrong = {name: _("is unknown") for name in args if name != "forSec"}
+    if ("forSec" in args or required) and not _is_whole(args.get("forSec"), *FOR_SEC):
+        wrong["forSec"] = _("must be a whole number from %(least)s to %(most)s") % {
+            "least": FOR_SEC[0],
+            "most": FOR_SEC[1],
+        }
+    return wrong
+
+
+# verb -> what is wrong with its arguments, by the field's name on the wire; a verb that is not here takes none
+CHECKS: dict[str, Callable[[dict[str, Any]], dict[str, str]]] = {
+    states.STOP: lambda args: _for_sec(args, required=False),  # with it: for a time
+    states.EXTEND: lambda args: _for_sec(args, required=True),
+}
 
 
 def wrong(cmd: str, args: dict[str, Any]) -> dict[str, str]:

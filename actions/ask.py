@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from actions import arguments, audit, lifecycle, processes, protection, settling, states, verbs
+from actions import arguments, audit, leases, lifecycle, processes, protection, settling, states, verbs
 from actions.models import Command
 from pmonitor.problems import Problem, bad
 from servers.models import Newest, Server, Service
@@ -72,6 +72,8 @@ def _queue_or_join(
     question: Question, deliver_within: int, execute_within: int, expect: dict[str, Any] | None
 ) -> Asked:
     listed = _listed(question)
+    if refusal := leases.refusal(question.server, question.cmd, question.target, question.args):
+        raise Problem(409, refusal)
     for _attempt in range(ATTEMPTS):  # the table says whether there is one at work: asking first would cost a query
         if command := _queue(question, listed, deliver_within, execute_within, expect):
             return Asked(command, joined=False)
@@ -114,15 +116,16 @@ def _service(question: Question) -> Service | None:
         return None
     if service is None:
         raise bad({"target": _("is no service that this server has reported")})
-    if question.cmd not in service.verbs:
-        raise Problem(409, _why_not(question, service))
+    for verb in leases.needed(question.cmd, question.args):
+        if verb not in service.verbs:
+            raise Problem(409, _why_not(question, service, verb))
     return service
 
 
-def _why_not(question: Question, service: Service) -> str:
-    if question.cmd in (service.can or ()):
-        return verbs.not_allowed(question.server.agent_id, question.cmd, question.target) + "."
-    words = {"cmd": question.cmd, "target": question.target}
+def _why_not(question: Question, service: Service, verb: str) -> str:
+    if verb in (service.can or ()):
+        return verbs.not_allowed(question.server.agent_id, verb, question.target) + "."
+    words = {"cmd": verb, "target": question.target}
     return _("The agent of this server does not offer to %(cmd)s %(target)s.") % words
 
 

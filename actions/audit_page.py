@@ -23,6 +23,12 @@ EVENTS = {  # what is not a move
     "command.joined": gettext_lazy("Joined"),
     "command.denied": gettext_lazy("Denied"),
     "command.evidence": gettext_lazy("Evidence came"),
+    "lease.started": gettext_lazy("Stopped for a time"),
+    "lease.extended": gettext_lazy("Stop extended"),
+    "lease.kept": gettext_lazy("Kept stopped"),
+    "lease.ended": gettext_lazy("Active again"),
+    "lease.failed": gettext_lazy("Not started again"),
+    "lease.overdue": gettext_lazy("Start overdue"),
 }
 
 

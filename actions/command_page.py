@@ -12,9 +12,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from actions import process_judge, processes, states, verbs, verdicts
+from actions import lease_words, process_judge, processes, states, verbs, verdicts
 from actions.judge import FOR_GOOD
-from actions.models import Command
+from actions.models import Command, Lease
 from pmonitor import access
 from pmonitor.templatetags import show
 from pmonitor.visible import visible, visible_lines
@@ -166,9 +166,9 @@ def _value(value: Any, key: str) -> Side:
     return Side(str(value) if key in ("mainPid", "nice") else show.plain(value))
 
 
-def log_lines(command: Command) -> str:
+def log_lines(ended: Command | Lease) -> str:
     """The last lines of the service's log as the agent sent them, bounded; not escaped."""
-    sent = command.evidence.get("log")
+    sent = ended.evidence.get("log")
     text = "\n".join(map(str, sent)) if isinstance(sent, list) else str(sent or "")
     return visible_lines(text)[-LOG_CHARS:]
 
@@ -182,12 +182,13 @@ def context(command: Command, role: str) -> dict[str, Any]:
     """Everything `_command.html` shows; command with its server selected."""
     service = Service.objects.filter(server=command.server_id, name=command.target).first()
     acting, ended = role in (access.OPERATOR, access.ADMIN), command.state not in states.ACTIVE
+    lease = _lease(command)
     server, verb = command.server, verbs.VERBS.get(command.cmd)
     of_process = command.cmd in states.PROCESS_VERBS
     may_repeat = service is not None and command.cmd in service.verbs
     return {
         "command": command,
-        "version": version(command),
+        "version": version(command, lease),
         "title": verbs.titled(command.cmd, visible(command.target), command.args),
         "host": show.first_label(visible(server.hostname)),
         "verb": verb,
@@ -203,6 +204,8 @@ def context(command: Command, role: str) -> dict[str, Any]:
         "output": "" if of_process else output(command),  # the sentence has what the kernel said
         "cmdline": visible(str(command.evidence.get("listed", {}).get("cmdline") or "")),
         "log": log_lines(command),
+        "lent": lease_words.sentence(lease) if lease else "",
+        "lent_log": log_lines(lease) if lease else "",
         "may_cancel": acting,
         "can_cancel": acting and command.state == states.QUEUED,
         "may_repeat": acting and ended and (processes.is_there(command) if of_process else may_repeat),
@@ -220,7 +223,8 @@ def _repeat(command: Command, verb: verbs.Verb | None) -> Any:
 def _repeat_url(command: Command) -> str:
     agent_id, args = command.server.agent_id, command.args
     if command.cmd not in states.PROCESS_VERBS:
-        return reverse("actions:confirm", args=[agent_id, command.target, command.cmd])
+        lent = f"?lent={args['forSec']}" if "forSec" in args else ""
+        return reverse("actions:confirm", args=[agent_id, command.target, command.cmd]) + lent
     do = "KILL" if _is_for_kill(command) else args.get("signal", states.RENICE)
     where = reverse("actions:process", args=[agent_id, args.get("pid", 0), args.get("startTicks", 0)])
     return f"{where}?{urlencode({'do': do})}"
@@ -231,9 +235,17 @@ def _is_for_kill(command: Command) -> bool:
     return command.verdict in verdicts.STILL_THERE and command.args.get("signal") != "KILL"
 
 
-def version(command: Command) -> str:
-    """Changes with every move and with evidence that comes between."""
-    shown = (command.state, command.deliveries, command.verdict, command.evidence)
+def _lease(command: Command) -> Lease | None:
+    if command.cmd != states.STOP or "forSec" not in command.args:
+        return None
+    lease: Lease | None = Lease.objects.filter(command=command).select_related("server__newest").first()
+    return lease
+
+
+def version(command: Command, lease: Lease | None) -> str:
+    """Changes with every move, with evidence that comes between, and with what becomes of its lease."""
+    lent = lease and (lease.state, lease.until, lease.overdue_at, lease.attempts, lease.reason, lease.server.state)
+    shown = (command.state, command.deliveries, command.verdict, command.evidence, lent)
     return blake2s(repr(shown).encode(), digest_size=8).hexdigest()
 
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from actions import copies, protection, states, verbs
+from actions import copies, leases, protection, states, verbs
 from actions.command_page import spent
 from actions.models import Command
 from actions.verdicts import service_word
@@ -30,6 +30,9 @@ WITHIN = (  # seconds
 REMEMBERED = 5  # times it was done before
 
 
+LENT = ((600, 600), (1200, 1200), (3600, 3600), (14_400, 14_400))  # seconds that a service may be stopped for
+
+
 class Confirmation(forms.Form):
     """The reason, how long the command may wait for its server, and the main process as the operator saw it."""
 
@@ -41,10 +44,25 @@ class Confirmation(forms.Form):
         },
     )
     within = forms.TypedChoiceField(choices=WITHIN, coerce=int, initial=60)
+    lent = forms.TypedChoiceField(
+        choices=[("", ""), *LENT],
+        coerce=int,
+        required=False,
+        empty_value=None,
+        error_messages={"required": gettext_lazy("Choose for how long it stays stopped.")},
+    )
     typed = forms.CharField(max_length=255, required=False)
     active_state = forms.CharField(max_length=40, required=False)
     main_pid = forms.IntegerField(min_value=0, max_value=WHOLE, required=False)
     start_ticks = forms.IntegerField(min_value=0, max_value=LONG, required=False)
+
+    def __init__(self, data: Any, cmd: str) -> None:
+        super().__init__(data)
+        self.fields["lent"].required = cmd == states.EXTEND
+
+    def args(self) -> dict[str, int]:
+        """For a stop: for how long; nothing when it is for good."""
+        return {"forSec": self.cleaned_data["lent"]} if self.cleaned_data["lent"] else {}
 
     def expect(self) -> dict[str, Any] | None:
         """The service as it was shown: whether it ran, and its main process; None when nothing was."""
@@ -78,11 +96,13 @@ def runs(active_state: str) -> bool | None:
     return {"active": True, "reloading": True, "inactive": False, "failed": False}.get(active_state)
 
 
-def context(service: Service, cmd: str, form: Confirmation | None = None, problem: str = "") -> dict[str, Any]:
-    """What `_confirm.html` shows; form: one that came back with errors, with what was typed."""
+def context(
+    service: Service, cmd: str, form: Confirmation | None = None, problem: str = "", chosen: str = ""
+) -> dict[str, Any]:
+    """What `_confirm.html` shows; form: one that came back with errors, with what was typed; chosen: for how long."""
     verb, server, name = verbs.VERBS[cmd], service.server, visible(service.name)
     host = show.first_label(visible(server.hostname))
-    errors = _errors(form) if form else {}
+    errors, lent = _errors(form) if form else {}, _lent(service, cmd, (form.data.get("lent") if form else chosen) or "")
     kind = protection.kind_of(cmd, service.name)
     return {
         "verb": verb,
@@ -91,7 +111,8 @@ def context(service: Service, cmd: str, form: Confirmation | None = None, proble
         "server": server,
         "host": host,
         "question": verbs.question(cmd, name, host),
-        "confirms": verbs.titled(cmd, name.removesuffix(".service")),
+        "confirms": next((one["says"] for one in lent if one["chosen"]), _confirms(cmd, name)),
+        "lent": lent,
         "runs": verbs.line(service.manager, cmd, name),
         "labels": [f"{visible(str(key))}={visible(str(value))}" for key, value in server.labels.items()],
         "state": service.active_state if service.active_state in ("active", "inactive", "failed") else "running",
@@ -120,8 +141,29 @@ def _errors(form: Confirmation) -> dict[str, str]:
     return {name: " ".join(error["message"] for error in errors) for name, errors in found.items()}
 
 
+def _confirms(cmd: str, name: str, seconds: int | None = None) -> str:
+    return verbs.titled(cmd, name.removesuffix(".service"), {"forSec": seconds})
+
+
+def _lent(service: Service, cmd: str, chosen: str) -> list[dict[str, Any]]:
+    """The choices of how long it stays stopped, each with what the button says then; none where that cannot be."""
+    lends = cmd == states.STOP and {states.STOP, states.START} <= set(service.verbs)
+    if not (cmd == states.EXTEND or (lends and leases.can_lend(service.server))):
+        return []
+    for_good = [("", "—", None)] if lends else []
+    offered = [*for_good, *((str(seconds), verbs.length(seconds), seconds) for seconds, _value in LENT)]
+    name = visible(service.name)
+    found = chosen if chosen in [value for value, *_rest in offered] else offered[0][0]
+    return [
+        {"value": value, "word": word, "says": _confirms(cmd, name, seconds), "chosen": value == found}
+        for value, word, seconds in offered
+    ]
+
+
 def before(service: Service, cmd: str) -> str:
     """How the last ones went: "Last 5 restarts here: all succeeded, 1.8 to 2.6 s."; empty when there was none."""
+    if cmd in states.LEASE_VERBS:
+        return ""
     past = Command.objects.filter(
         server=service.server_id, target=service.name, cmd=cmd, state__in=(states.SUCCEEDED, states.FAILED)
     ).exclude(Q(started_at=None) | Q(ended_at=None))[:REMEMBERED]

@@ -47,6 +47,7 @@ class Case(NamedTuple):
             "now": self.after.active_state,
             "result": self.after.result,
             "reason": self.result.reason or None,
+            "until": self.result.until.isoformat() if self.result.until else None,
         }
         return Judgement(state, verdict, {name: value for name, value in facts.items() if value is not None})
 
@@ -84,6 +85,8 @@ def judge(cmd: str, seen: Observation | None, result: Result) -> Judgement:
     case = Case(result, result.before or seen or Observation(), result.after or Observation())
     if result.outcome == "refused":
         return case.failed("refused_late")
+    if cmd in states.LEASE_VERBS:  # the agent's own book is what changes, and its proof
+        return VERBS[cmd](case)
     if not case.after.active_state:
         return _without_evidence(case)
     if case.after.active_state not in (ACTIVE, INACTIVE, FAILED):
@@ -141,6 +144,8 @@ def _stop(case: Case) -> Judgement:
         return case.failed("came_back" if case.is_same_process() is False else "not_stopped")
     if case.before.active_state in (INACTIVE, FAILED):
         return case.succeeded("already_stopped")
+    if case.result.until:
+        return case.succeeded("stopped_for_a_time")
     # It does not run any more, which is what was asked; that it ended badly (a signal, a timeout) is said.
     return case.succeeded("stopped" if case.after.active_state == INACTIVE else "stopped_with_failure")
 
@@ -155,9 +160,26 @@ def _reload(case: Case) -> Judgement:
     return case.succeeded("reloaded") if case.result.exit_code == 0 else case.failed("reload_failed")
 
 
+def _extend(case: Case) -> Judgement:
+    if case.result.outcome == "interrupted":
+        return case.end(states.UNKNOWN, "lease_unknown")
+    done = case.result.outcome == "done" and case.result.until
+    return case.end(states.SUCCEEDED, "extended") if done else case.failed("said_failed")
+
+
+def _keep(case: Case) -> Judgement:
+    if case.result.outcome == "interrupted":
+        return case.end(states.UNKNOWN, "lease_unknown")
+    if case.after.active_state == ACTIVE:
+        return case.failed("kept_active")
+    return case.end(states.SUCCEEDED, "kept") if case.result.outcome == "done" else case.failed("said_failed")
+
+
 VERBS: dict[str, Callable[[Case], Judgement]] = {
     states.START: _start,
     states.STOP: _stop,
     states.RESTART: _restart,
     states.RELOAD: _reload,
+    states.EXTEND: _extend,
+    states.KEEP: _keep,
 }

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from actions import audit, claiming, process_judge, states, verbs, wire
+from actions import audit, claiming, leases, process_judge, states, verbs, wire
 from actions.judge import Judgement, judge
 from actions.models import Command
 from pmonitor import logs
@@ -219,6 +219,7 @@ def _finish(command: Command, result: wire.Result, actor: Actor) -> None:
         return _keep(command, actor, ending, evidence)
     ended_at = now if ending.state in states.ENDED else None
     _move(command, ending.state, actor, ending.verdict, ending.facts, evidence=evidence, ended_at=ended_at)
+    leases.after(command, result, actor.name)
 
 
 def _judged(command: Command, result: wire.Result) -> Judgement:

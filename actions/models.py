@@ -11,7 +11,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from actions import protected, states
-from actions.querysets import AuditQuerySet, CommandQuerySet, ReadQuerySet
+from actions.querysets import AuditQuerySet, CommandQuerySet, LeaseQuerySet, ReadQuerySet
 from servers.models import Server
 
 
@@ -112,6 +112,39 @@ class Read(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.target}"
+
+
+class Lease(models.Model):
+    """A service that is stopped for a time: its agent holds it and starts it again. Only leases.py changes one."""
+
+    command = models.OneToOneField(Command, on_delete=models.PROTECT, related_name="lease")  # the stop
+    server = models.ForeignKey(Server, on_delete=models.PROTECT, related_name="leases")
+    target = models.CharField(max_length=255)
+    state = models.CharField(max_length=10, default=states.HELD)
+    until = models.DateTimeField()  # by the hub's clock, as its agent last told it
+    told_at = models.DateTimeField(null=True)  # the newest sample that had it open
+    overdue_at = models.DateTimeField(null=True)  # when the hub noticed that its end had passed untold
+    ended_at = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)  # to start it
+    reason = models.TextField(blank=True)  # the agent's: why the last one failed
+    verdict = models.CharField(max_length=40, blank=True)  # a key of verdicts.py: what proves that it was started
+    facts = models.JSONField(default=dict)
+    evidence = models.JSONField(default=dict)  # before, after, output, log
+
+    objects: ClassVar = LeaseQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("stop for a time")
+        verbose_name_plural = _("stops for a time")
+        ordering = ("until", "id")
+        indexes = [
+            # the services' rows, the dashboard, reports, the worker's step
+            models.Index(fields=["server"], condition=models.Q(state__in=states.LEASE_OPEN), name="lease_open"),
+            models.Index(fields=["server", "target", "-id"], name="lease_by_service"),  # the last one of a service
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.target} until {self.until:%H:%M:%S}"
 
 
 class AuditEntry(models.Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.functional import Promise
@@ -24,6 +25,11 @@ SENTENCES: dict[str, Promise] = {
     "did_not_come_back": _("The service did not come back."),
     "identity_unknown": _("It is active, but nothing shows whether it was restarted. The next reports will settle it."),
     "stopped": _("Stopped, and still inactive after %(heldSec)s s."),
+    "stopped_for_a_time": _("Stopped for a time, and still inactive after %(heldSec)s s."),
+    "extended": _("It stays stopped for longer."),
+    "kept": _("It stays stopped; nothing starts it by itself."),
+    "kept_active": _("It will not be started by the agent, but it is active already."),
+    "lease_unknown": _("The agent was interrupted, and has not said whether it changed the end of the stop."),
     "already_stopped": _("It was not running already; nothing was changed."),
     "stopped_with_failure": _("Stopped: it does not run any more, but it ended badly."),
     "not_stopped": _("It was not stopped: it is still active."),
@@ -86,9 +92,22 @@ def sentence(command: Command) -> str:
     """Why the command ended as it did, in the active language; empty while it is open."""
     if not command.verdict:
         return ""
-    facts = {**dict.fromkeys(NAMED, "?"), "settleSec": 5, **_shown(command.facts)}
-    first = str(SENTENCES[command.verdict]) % facts if command.verdict in SENTENCES else command.verdict
-    return " ".join([first, *_details(command, facts)])
+    facts = _known(command.facts)
+    return " ".join([_first(command.verdict, facts), *_details(command, facts)])
+
+
+def of(verdict: str, facts: dict[str, Any]) -> str:
+    """A verdict's sentence, with the main process where it is known."""
+    first, known = _first(verdict, _known(facts)), _known(facts)
+    return " ".join([first, *([gettext("Main PID %(mainPid)s.") % known] if known.get("mainPid") else [])])
+
+
+def _first(verdict: str, facts: dict[str, Any]) -> str:
+    return str(SENTENCES[verdict]) % facts if verdict in SENTENCES else verdict
+
+
+def _known(facts: dict[str, Any]) -> dict[str, Any]:
+    return {**dict.fromkeys(NAMED, "?"), "settleSec": 5, **_shown(facts)}
 
 
 def _details(command: Command, facts: dict[str, Any]) -> list[str]:
@@ -96,6 +115,9 @@ def _details(command: Command, facts: dict[str, Any]) -> list[str]:
     details = []
     if command.state == states.SUCCEEDED and facts.get("mainPid"):
         details.append(gettext("Main PID %(mainPid)s.") % facts)
+    if facts.get("until") and command.cmd != states.STOP:  # of a stop its lease tells, as it is by now
+        at = datetime.fromisoformat(facts["until"]).astimezone(UTC)
+        details.append(gettext("Its agent starts it again at %(time)s UTC.") % {"time": f"{at:%H:%M:%S}"})
     if facts.get("exitCode"):
         details.append(gettext("Exit code %(exitCode)s.") % facts)
     if command.state == states.FAILED and facts.get("result", "success") != "success":

@@ -26,7 +26,7 @@ def confirm(request: HttpRequest, agent_id: str, name: str, cmd: str) -> HttpRes
     service = _service(request, agent_id, name, cmd)
     if request.method != "POST":
         return _ask_again(request, service, cmd)
-    form = Confirmation(request.POST)
+    form = Confirmation(request.POST, cmd)
     if not form.is_valid():
         return _ask_again(request, service, cmd, form, status=400)
     if moved := form.moved(service):
@@ -91,7 +91,7 @@ def audit_csv(request: HttpRequest) -> HttpResponseBase:
 
 
 def _service(request: HttpRequest, agent_id: str, name: str, cmd: str) -> Service:
-    if cmd not in states.SERVICE_VERBS:
+    if cmd not in (*states.SERVICE_VERBS, *states.LEASE_VERBS):
         raise Http404
     in_scope = Service.objects.visible_to(request.user).select_related("server__group")
     return get_object_or_404(in_scope, server__agent_id=agent_id.replace("\0", ""), name=name.replace("\0", ""))
@@ -111,6 +111,7 @@ def _ask(request: HttpRequest, service: Service, cmd: str, form: Confirmation) -
         service.name,
         reason=form.cleaned_data["reason"],
         deliver_within=form.cleaned_data["within"],
+        args=form.args(),
         expect=form.expect(),
         typed=form.cleaned_data["typed"],
         address=client.address(request),
@@ -126,7 +127,7 @@ def _ask_again(
     status: int = 200,
     headers: dict[str, str] | None = None,
 ) -> HttpResponse:
-    context = confirmation.context(service, cmd, form, problem)
+    context = confirmation.context(service, cmd, form, problem, request.GET.get("lent", ""))
     context["found"] = impact.asked(request.user, service, cmd, client.address(request))
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "_confirm.html", {**context, "dialog": True})  # htmx swaps in no other status than 200
@@ -144,7 +145,8 @@ def _asked(request: HttpRequest, service: Service, asked: Asked) -> HttpResponse
     if (request.htmx.current_url_abs_path or "").startswith("/commands/"):  # type: ignore[attr-defined]
         return HttpResponse(headers={"HX-Redirect": address})
     row = service_rows.html(service_rows.one(service), service.server.agent_id, acting=True, oob=True)
-    words = {"asked": asked, "row": row, "title": verbs.titled(asked.command.cmd, visible(asked.command.target))}
+    one = asked.command
+    words = {"asked": asked, "row": row, "title": verbs.titled(one.cmd, visible(one.target), one.args)}
     response = render(request, "_asked.html", words)
     response["HX-Trigger-After-Swap"] = "pm:asked"  # confirm.js closes the dialog
     return response

@@ -12,7 +12,8 @@ from msgspec.json import Decoder
 
 from pmonitor.problems import Problem
 from servers import bodies
-from servers.wire import Count, Megabytes, Moment, Name, Seconds, Text, Ticks, Word, on_the_wire
+from servers.wire import Count, Moment, Name, Text, Ticks, Word
+from servers.wire import Observation as Observation
 
 if TYPE_CHECKING:
     from actions.models import Command
@@ -30,25 +31,6 @@ class Ack(Struct, rename="camel"):
     """The agent is about to act."""
 
     started_at: Moment | None = None
-
-
-class Observation(Struct, rename=on_the_wire, omit_defaults=True):
-    """A service or process as seen at a moment, as far as known; settled_sec: seconds seen without a change."""
-
-    active_state: Word | None = None
-    sub_state: Word | None = None
-    main_pid: Count | None = None
-    start_ticks: Ticks | None = None
-    result: Word | None = None
-    since: Word | None = None
-    n_restarts: Count | None = None
-    tasks: Count | None = None
-    mem_mb: Megabytes | None = None
-    type: Word | None = None
-    boot: Annotated[str, Meta(max_length=80)] | None = None  # names the boot of the system it was seen in
-    status: Word | None = None  # of a process: a report's word, or "gone"
-    nice: Annotated[int, Meta(ge=-20, le=19)] | None = None
-    settled_sec: Seconds | None = None
 
 
 class Change(Struct, rename="camel", omit_defaults=True):
@@ -73,6 +55,7 @@ class Result(Struct, rename="camel", omit_defaults=True):
     after: Observation | None = None
     started_at: Moment | None = None
     ended_at: Moment | None = None
+    until: Moment | None = None  # the service is stopped for a time, to here
     command: Text = ""
     log: Annotated[list[Text], Meta(max_length=200)] = []
     changes: Annotated[list[Change], Meta(max_length=50)] = []

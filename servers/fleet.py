@@ -56,6 +56,18 @@ class Total(NamedTuple):
 TOTALS: list[Callable[[models.QuerySet[Server]], Total]] = []
 
 
+class Panel(NamedTuple):
+    """A live panel of the dashboard that another app adds: its element's id, its HTML, and what changes with it."""
+
+    id: str
+    html: str
+    version: str
+
+
+# Panels below the totals; an app adds its function in AppConfig.ready. It gets the servers in scope.
+PANELS: list[Callable[[models.QuerySet[Server]], Panel]] = []
+
+
 class Asked(NamedTuple):
     """What the reader asked the list for, out of the address."""
 
