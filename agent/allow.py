@@ -21,15 +21,30 @@ class Allow:
 
     def __init__(self, text: str = "") -> None:
         self.entries = text.split()
-        self._rules: list[tuple[frozenset[str], str]] = [_rule(entry) for entry in self.entries]
+        self.rules: list[tuple[frozenset[str], str]] = [_rule(entry) for entry in self.entries]  # verbs, pattern
 
     def permits(self, verb: str, name: str) -> bool:
         """Whether some entry allows this verb on this unit, or on processes of this name."""
-        return any(verb in verbs and fnmatchcase(name, pattern) for verbs, pattern in self._rules)
+        return any(verb in verbs and fnmatchcase(name, pattern) for verbs, pattern in self.rules)
 
     def verbs(self, possible: tuple[str, ...], unit: str) -> list[str]:
         """Of the verbs the unit can do, those its owner allows."""
         return [verb for verb in possible if self.permits(verb, unit)]
+
+
+def parts(pattern: str) -> list[str]:
+    """A pattern's parts as fnmatch reads them, each matching by itself: `*`, `?`, `[…]`, or one character."""
+    found, place = [], 0
+    while place < len(pattern):
+        end = place + 1
+        if pattern[place] == "[":
+            # A "!" and then a "]" right after the bracket belong to the set; one that never closes is a character.
+            first = place + 1 + (pattern[place + 1 : place + 2] == "!")
+            close = pattern.find("]", first + (pattern[first : first + 1] == "]"))
+            end = end if close < 0 else close + 1
+        found.append(pattern[place:end])
+        place = end
+    return found
 
 
 def _rule(entry: str) -> tuple[frozenset[str], str]:

@@ -6,6 +6,7 @@ any user may ask, where reading other users' descriptors takes root.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import socket
@@ -25,6 +26,8 @@ _ASK_SEC = 5.0
 _TAKEN_ALONG = ("RequiredBy", "RequisiteOf", "BoundBy", "ConsistsOf", "PropagatesStopTo")
 _SHOWN = ",".join(("Id", "ActiveState", "ControlGroup", *_TAKEN_ALONG))
 _RUNS = ("active", "reloading", "activating")
+_TREES = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")  # the second where v1 is mounted, too
+_BY_ID = "unreachable:"
 _ADDRESS = re.compile(r"^\[?([^\]%]*?)(?:%[^\]:]*)?\]?:(\d+|\*)$")
 
 
@@ -60,7 +63,7 @@ class Impact:
             found = sockets()
         except ManagerError:
             return {}
-        if cgroup and not any(one.cgroup for one in found):
+        if cgroup and not any(one.cgroup.startswith("/") for one in found):
             return {}  # a kernel or an ss that does not tell
         ports = sorted({s.port for s in found if s.state == "LISTEN" and cgroup and _within(s.cgroup, cgroup)})
         peers = [s.peer for s in found if s.state == "ESTAB" and s.port in ports]
@@ -109,7 +112,11 @@ def sockets() -> list[Socket]:
     done = run([program, "-H", "-t", "-n", "-a", "--cgroup"], _ASK_SEC, listing=True)
     if done.exit_code != 0:
         raise ManagerError(f"ss ended with {done.exit_code}")
-    return [found for line in done.output.splitlines() if (found := _socket(line))]
+    found = [one for line in done.output.splitlines() if (one := _socket(line))]
+    if any(one.cgroup.startswith(_BY_ID) for one in found):
+        paths = _cgroups()
+        return [one._replace(cgroup=paths.get(one.cgroup, one.cgroup)) for one in found]
+    return found
 
 
 def _socket(line: str) -> Socket | None:
@@ -120,7 +127,19 @@ def _socket(line: str) -> Socket | None:
     if not here or not there or not here[2].isdigit():
         return None
     cgroup = next((word[len("cgroup:") :] for word in words[5:] if word.startswith("cgroup:")), "")
-    return Socket(words[0], int(here[2]), there[1], "" if cgroup.startswith("unreachable") else cgroup)
+    return Socket(words[0], int(here[2]), there[1], cgroup)
+
+
+def _cgroups() -> dict[str, str]:
+    """Each group of the unified tree by its id, which is its folder's inode, as ss tells it to who may not see more."""
+    root = next((tree for tree in _TREES if os.path.exists(f"{tree}/cgroup.controllers")), "")
+    found = {}
+    for folder, _below, _files in os.walk(root) if root else ():
+        try:
+            found[f"{_BY_ID}{os.stat(folder).st_ino:x}"] = folder[len(root) :] or "/"
+        except FileNotFoundError:  # gone meanwhile
+            continue
+    return found
 
 
 def _within(cgroup: str, parent: str) -> bool:

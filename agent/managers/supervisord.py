@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import os
 import socket
 import xmlrpc.client
 from typing import Any
 
 from agent.hubclock import iso
+from agent.logs import log
 from agent.managers.base import OUTPUT_BYTES, Acted, ManagerError, Service, State, main_process, memory_of
 
 # Not /tmp: anybody could put a socket there.
@@ -65,6 +67,8 @@ class Supervisord:
         """The first socket at which a supervisord answers."""
         for path in self._paths:
             self._path = path
+            if os.path.exists(path) and not os.access(path, os.R_OK | os.W_OK):
+                log.warning("supervisord is not watched: its socket is closed to this user", extra={"socket": path})
             try:
                 self._call("getSupervisorVersion")
             except ManagerError:

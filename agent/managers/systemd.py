@@ -6,7 +6,7 @@ import os
 import shutil
 from typing import Any
 
-from agent.managers.base import Acted, ManagerError, Service, State, main_process, run
+from agent.managers.base import CLEAN_ENV, Acted, ManagerError, Service, State, main_process, run
 
 _ASK_SEC = 15.0
 _UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
@@ -23,7 +23,8 @@ class Systemd:
     name = "systemd"
     list_every = 60.0
 
-    def __init__(self) -> None:
+    def __init__(self, by_sudo: bool = False) -> None:
+        self._tool = ["sudo", "-n", path()] if by_sudo else ["systemctl"]
         self._unit_files: list[str] = []
         self._folders: tuple[int, ...] = ()
 
@@ -50,7 +51,7 @@ class Systemd:
 
     def act(self, verb: str, unit: str, seconds: float) -> Acted:
         """The job stays systemd's when the time is over or the agent dies."""
-        return run(["systemctl", verb, "--no-ask-password", "--", unit], seconds)
+        return run([*self._tool[:-1], *told(self._tool[-1], verb, unit)], seconds)
 
     def logs(self, unit: str, lines: int) -> list[str]:
         """From the journal."""
@@ -68,6 +69,16 @@ class Systemd:
     def _show(self, units: list[str]) -> list[dict[str, str]]:
         argv = ["systemctl", "show", "--all", "--no-pager", f"--property={_PROPERTIES}", "--", *units]
         return parse(_listing(argv))
+
+
+def told(systemctl: str, verb: str, unit: str) -> list[str]:
+    """The one command line by which a unit is told to do something; sudoers lines are made of it too."""
+    return [systemctl, verb, "--no-ask-password", "--", unit]
+
+
+def path() -> str:
+    """Where systemctl is, as sudoers has to spell it."""
+    return shutil.which("systemctl", path=CLEAN_ENV["PATH"]) or "/usr/bin/systemctl"
 
 
 def _changed(folder: str) -> int:

@@ -170,6 +170,11 @@ def test_init_scripts_are_listed_without_running_those_that_know_no_status(sysv:
     assert not (tmp_path / "halted").exists()
 
 
+def test_init_scripts_offer_nothing_to_who_is_not_root(sysv: SysV, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert [service.possible for service in sysv.services()] == [()]
+
+
 def test_an_init_script_is_started_restarted_killed_and_stopped(sysv: SysV) -> None:
     assert sysv.act("start", "sleeper", 10).output == "Starting sleeper"
     first = sysv.show("sleeper")

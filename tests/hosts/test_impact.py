@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from typing import Any
 
@@ -32,6 +33,14 @@ print(json.dumps(Impact(table, sys.argv[2]).answer(read)))
 """
 
 
+NOBODY = ("setpriv", "--reuid=65534", "--clear-groups")
+UNIT = (CHECKOUT / "agent" / "pmonitor-agent.service").read_text()
+HARDENED = re.findall(
+    r"^(?:CapabilityBoundingSet|Protect|Private|Restrict|SystemCall|NoNew|Memory).*", UNIT, re.MULTILINE
+)
+IN_THE_UNIT = ("systemd-run", "--quiet", "--pipe", "--wait", "--uid=65534", *(f"-p{line}" for line in HARDENED))
+
+
 @pytest.fixture(scope="module")
 def server(host: Host) -> Host:
     host.copy_tree(CHECKOUT / "agent", "/opt/looking/agent")
@@ -47,7 +56,7 @@ def look(server: Host, unit: str, hub: str = "http://10.231.0.1:8000", *before: 
     return found
 
 
-@pytest.mark.parametrize("before", [(), ("setpriv", "--reuid=65534", "--clear-groups")], ids=["root", "nobody"])
+@pytest.mark.parametrize("before", [(), NOBODY, IN_THE_UNIT], ids=["root", "nobody", "the agent's unit"])
 def test_what_leans_on_it_and_who_is_connected(server: Host, before: tuple[str, ...]) -> None:
     with socket.create_connection((server.address, 80), 5):
         found = look(server, "nginx.service", "http://10.231.0.1:8000", *before)

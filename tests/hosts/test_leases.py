@@ -12,8 +12,8 @@ from tests.e2e.hub import Hub
 from tests.hosts import units
 from tests.hosts.agent_install import SERVICE, install_agent
 from tests.hosts.host import Host
+from tests.hosts.hub_api import REPORTED_WITHIN, Api
 from tests.hosts.lab import Lab
-from tests.hosts.test_agent_commands import REPORTED_WITHIN, Api
 from tests.hosts.waiting import eventually
 
 LENT_SEC = 60  # the least the hub takes; tests bring the end nearer by a lease's own file
