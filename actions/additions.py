@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from django.db.models import Count
 
-from actions import impact, in_flight, leases, lent_panel, live, process_cell, server_part, states
+from actions import impact, in_flight, leases, lent_panel, lifecycle, live, process_cell, server_part, states
 from actions.models import Command
+from actions.rollouts import advance
+from actions.rollouts import live as rollouts_live
 from pmonitor.live import TOPICS
 from pmonitor.metrics import READINGS, Reading
 from servers import fleet, ingest, server_page
@@ -13,7 +15,8 @@ from servers import fleet, ingest, server_page
 
 def register() -> None:
     """Called once, when all apps are ready."""
-    TOPICS.update(live.TOPICS)
+    TOPICS.update(live.TOPICS | rollouts_live.TOPICS)
+    lifecycle.MOVED.append(advance.nudge)
     impact.register()
     server_page.PARTS.append(server_page.Part(server_part.panels, server_part.lane, process_cell.end))
     fleet.TOTALS.append(in_flight.total)

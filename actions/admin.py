@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from actions.models import AuditEntry, Command, ProtectedUnit
+from actions.rollouts.models import Rollout
 from pmonitor.admin_site import ReadOnlyAdmin
 
 
@@ -24,6 +25,14 @@ class ProtectedUnitAdmin(admin.ModelAdmin[ProtectedUnit]):
     list_display = ("pattern", "kind")
     list_filter = ("kind",)
     search_fields = ("pattern",)
+
+
+@admin.register(Rollout)
+class RolloutAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "cmd", "target", "state", "asked_by_name", "led_by_name", "changed_at")
+    list_filter = ("state", "cmd")
+    search_fields = ("target", "asked_by_name", "reason")
+    date_hierarchy = "created_at"
 
 
 @admin.register(AuditEntry)

@@ -22,13 +22,15 @@ def shape(kind: type[msgspec.Struct]) -> dict[str, Any]:
     return {"application/json": schema(kind)}
 
 
-def _answer(says: str, example: Any = None) -> OpenApiResponse:
+def answer(says: str, example: Any = None) -> OpenApiResponse:
+    """An answer with an example of it."""
     examples = [OpenApiExample("example", value=example, response_only=True)] if example is not None else []
     return OpenApiResponse(OpenApiTypes.OBJECT, description=says, examples=examples)
 
 
-def _error(says: str, sentence: str) -> OpenApiResponse:
-    return _answer(says, {"error": sentence})
+def error(says: str, sentence: str) -> OpenApiResponse:
+    """A refusal with an example of its sentence."""
+    return answer(says, {"error": sentence})
 
 
 def _request(example: dict[str, Any]) -> list[OpenApiExample]:
@@ -36,7 +38,7 @@ def _request(example: dict[str, Any]) -> list[OpenApiExample]:
 
 
 def _state(state: str, says: str) -> OpenApiResponse:
-    return _answer(says, {"state": state})
+    return answer(says, {"state": state})
 
 
 SHORT = {
@@ -46,6 +48,7 @@ SHORT = {
     "cmd": "restart",
     "target": "redis-server.service",
     "args": {},
+    "rollout": None,
     "state": "queued",
     "reason": "New TLS certificate",
     "askedBy": "Maria Ionescu",
@@ -87,15 +90,15 @@ RESULT = {
     "after": {**BEFORE, "mainPid": 456, "startTicks": 9001, "settledSec": 5},
 }
 NO_AGENT = {
-    401: _error("No such agent token.", "This agent token is not valid."),
-    403: _error("Another server's token, or a wrong address.", "This token is another server's."),
+    401: error("No such agent token.", "This agent token is not valid."),
+    403: error("Another server's token, or a wrong address.", "This token is another server's."),
 }
 NO_USER = {
-    401: _error("Not signed in.", "Authentication credentials were not provided."),
-    403: _error("Not the role for it.", "You do not have permission to perform this action."),
+    401: error("Not signed in.", "Authentication credentials were not provided."),
+    403: error("Not the role for it.", "You do not have permission to perform this action."),
 }
-NOT_FOUND = {404: _error("No such command or server in your scope.", "There is no such command in your scope.")}
-WRONG = {400: _answer("Wrong fields, by name.", {"error": "Wrong input: …", "fields": {"cmd": "must be one of …"}})}
+NOT_FOUND = {404: error("No such command or server in your scope.", "There is no such command in your scope.")}
+WRONG = {400: answer("Wrong fields, by name.", {"error": "Wrong input: …", "fields": {"cmd": "must be one of …"}})}
 
 ask = extend_schema(
     operation_id="ask_for_action",
@@ -115,10 +118,10 @@ ask = extend_schema(
         ),
     ],
     responses={
-        201: _answer("The new command.", {**SHORT, "joined": False}),
-        200: _answer("Somebody asked for the same already: you joined that command.", {**SHORT, "joined": True}),
-        409: _error("Not now, or not at all.", "Maria Ionescu asked to stop it at 14:06:24 UTC."),
-        429: _error("Too many; Retry-After says when.", "Too many requests; try again in 40 s."),
+        201: answer("The new command.", {**SHORT, "joined": False}),
+        200: answer("Somebody asked for the same already: you joined that command.", {**SHORT, "joined": True}),
+        409: error("Not now, or not at all.", "Maria Ionescu asked to stop it at 14:06:24 UTC."),
+        429: error("Too many; Retry-After says when.", "Too many requests; try again in 40 s."),
         **WRONG,
         **NO_USER,
         **NOT_FOUND,
@@ -131,7 +134,7 @@ poll = extend_schema(
     "`reads` is left out when there is none; each read is given once.",
     parameters=[AGENT, OpenApiParameter("wait", int, description="Seconds to wait, 0 to 55; 25 if not given.")],
     responses={
-        200: _answer("Commands, now delivered: acknowledge within 10 s.", FOR_POLL),
+        200: answer("Commands, now delivered: acknowledge within 10 s.", FOR_POLL),
         204: OpenApiResponse(description="Nothing came."),
         **WRONG,
         **NO_AGENT,
@@ -173,10 +176,10 @@ answer_read = extend_schema(
     request=shape(wire.Answer),
     examples=_request({"error": "there is no service redis.service on this server"}),
     responses={
-        200: _answer("Taken.", {"taken": True}),
-        404: _error("Not asked of this server.", "This server was not asked that."),
-        409: _error("Answered already, or too late.", "Too late: nobody waits for this answer any more."),
-        413: _error("Too large.", "The body is larger than 262,144 bytes."),
+        200: answer("Taken.", {"taken": True}),
+        404: error("Not asked of this server.", "This server was not asked that."),
+        409: error("Answered already, or too late.", "Too late: nobody waits for this answer any more."),
+        413: error("Too large.", "The body is larger than 262,144 bytes."),
         **WRONG,
         **NO_AGENT,
     },
@@ -204,7 +207,7 @@ leases = extend_schema(
         OpenApiParameter("agent", str, description="Only this server's."),
         OpenApiParameter("state", str, description="open (if not given) or ended."),
     ],
-    responses={200: _answer("At most 500.", {"leases": [LEASE]}), **WRONG, **NO_USER},
+    responses={200: answer("At most 500.", {"leases": [LEASE]}), **WRONG, **NO_USER},
 )
 commands = extend_schema(
     operation_id="list_commands",
@@ -215,14 +218,14 @@ commands = extend_schema(
         OpenApiParameter("limit", int, description="At most so many, 1 to 500; 100 if not given."),
         OpenApiParameter("before", OpenApiTypes.UUID, description="Only older ones than this: a page's `next`."),
     ],
-    responses={200: _answer("Commands.", {"commands": [SHORT], "next": None}), **WRONG, **NO_USER, **NOT_FOUND},
+    responses={200: answer("Commands.", {"commands": [SHORT], "next": None}), **WRONG, **NO_USER, **NOT_FOUND},
 )
 command = extend_schema(
     operation_id="get_command",
     summary="One command with its moves and evidence",
     parameters=[COMMAND],
     responses={
-        200: _answer("The command.", {**SHORT, "evidence": RESULT, "lease": None, "moves": []}),
+        200: answer("The command.", {**SHORT, "evidence": RESULT, "lease": None, "moves": []}),
         **NO_USER,
         **NOT_FOUND,
     },
@@ -233,8 +236,8 @@ cancel = extend_schema(
     parameters=[COMMAND],
     request=None,
     responses={
-        200: _answer("The cancelled command.", {**SHORT, "state": states.CANCELLED}),
-        409: _error("Too late.", "Too late to cancel: the command is running already."),
+        200: answer("The cancelled command.", {**SHORT, "state": states.CANCELLED}),
+        409: error("Too late.", "Too late to cancel: the command is running already."),
         **NO_USER,
         **NOT_FOUND,
     },

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from actions import api, lease_api
+from actions.rollouts import api as rollouts
 
 app_name = "actions_api"
 urlpatterns = [
@@ -17,4 +18,7 @@ urlpatterns = [
     path("commands", api.Commands.as_view(), name="commands"),
     path("commands/<str:command>", api.OneCommand.as_view(), name="command"),
     path("commands/<str:command>/cancel", api.Cancel.as_view(), name="cancel"),
+    path("rollouts", rollouts.Rollouts.as_view(), name="rollouts"),
+    path("rollouts/<int:number>", rollouts.OneRollout.as_view(), name="rollout"),
+    path("rollouts/<int:number>/<str:way>", rollouts.Way.as_view(), name="rollout-way"),
 ]

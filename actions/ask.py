@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from actions import arguments, audit, leases, lifecycle, processes, protection, settling, states, verbs
 from actions.models import Command
+from actions.rollouts.models import Rollout
 from pmonitor.problems import Problem, bad
 from servers.models import Newest, Server, Service
 
@@ -35,6 +36,7 @@ class Question(NamedTuple):
     target: str
     reason: str
     args: dict[str, Any]
+    rollout: Rollout | None = None
 
 
 def ask(
@@ -50,15 +52,19 @@ def ask(
     expect: dict[str, Any] | None = None,
     typed: str = "",
     address: str | None = None,
+    rollout: Rollout | None = None,
 ) -> Asked:
     """Queue a command, or join the same one; times in seconds. The caller has checked role and scope.
+
+    rollout: the one it is a step of.
 
     Raises Problem: 400 naming wrong fields, 409 when the service cannot be told so now. A denial is in the audit trail.
     """
     args = args or {}
     if wrong := wrong_fields(cmd, reason, deliver_within, execute_within) or arguments.wrong(cmd, args):
         raise bad(wrong)
-    question = Question(lifecycle.Actor(audit.name_of(user), user, address or None), server, cmd, target, reason, args)
+    actor = lifecycle.Actor(audit.name_of(user), user, address or None)
+    question = Question(actor, server, cmd, target, reason, args, rollout)
     try:
         if lacking := protection.missing(cmd, target, typed, reason):
             raise bad(lacking)
@@ -170,6 +176,7 @@ def _queue(
             deliver_within=deliver_within,
             execute_within=execute_within,
             args=question.args,
+            rollout=question.rollout,
             expect=expect,
             listed=listed,
         )

@@ -29,6 +29,19 @@ EVENTS = {  # what is not a move
     "lease.ended": gettext_lazy("Active again"),
     "lease.failed": gettext_lazy("Not started again"),
     "lease.overdue": gettext_lazy("Start overdue"),
+    "rollout.started": gettext_lazy("Rollout started"),
+    "rollout.halted": gettext_lazy("Rollout halted"),
+    "rollout.resumed": gettext_lazy("Rollout resumed"),
+    "rollout.retried": gettext_lazy("Retried"),
+    "rollout.skipped": gettext_lazy("Skipped"),
+    "rollout.ended": gettext_lazy("Rollout ended"),
+    "rollout.finished": gettext_lazy("Rollout finished"),
+}
+GLYPHS = {
+    "command.denied": "refused",
+    "rollout.halted": "failed",
+    "rollout.ended": "cancelled",
+    "rollout.finished": "succeeded",
 }
 
 
@@ -70,7 +83,7 @@ def record(entry: AuditEntry) -> dict[str, Any]:
         "entry": entry,
         "who": visible(entry.actor),
         "what": _what(entry),
-        "state": entry.to_state if moved else "refused" if entry.event == "command.denied" else "todo",
+        "state": entry.to_state if moved else GLYPHS.get(entry.event, "todo"),
         "word": verbs.STATE_WORDS[entry.to_state] if moved else _event(entry),
         "took": _took(entry),
         "reason": visible(entry.reason),

@@ -5,6 +5,7 @@ A command that has moved on in the meantime is left alone and `IllegalMove` rais
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -16,6 +17,7 @@ from django.utils.translation import gettext as _
 from actions import audit, claiming, leases, process_judge, states, verbs, wire
 from actions.judge import Judgement, judge
 from actions.models import Command
+from actions.rollouts.models import Rollout
 from pmonitor import logs
 from pmonitor.problems import Problem
 from servers import states as server_states
@@ -26,6 +28,7 @@ LEASE = timedelta(seconds=10)  # from delivery to the agent's `running`
 GRACE = timedelta(seconds=15)  # past the execution deadline, for the answer's way
 STARTED = "agentClock"  # the start an agent acknowledged, by its clock: in the evidence, and in the entry's facts
 CHANNEL = "commands"  # NOTIFY's, with the server's number as payload
+MOVED: list[Callable[[Command], None]] = []  # who else is told of a move, in its transaction; see additions.py
 
 
 class Actor(NamedTuple):
@@ -56,6 +59,7 @@ def queue(
     deliver_within: int = 60,
     execute_within: int = 120,
     args: dict[str, Any] | None = None,
+    rollout: Rollout | None = None,
     expect: dict[str, Any] | None = None,
     listed: dict[str, Any] | None = None,
 ) -> Command:
@@ -74,6 +78,7 @@ def queue(
             asked_by_name=actor.name,
             asked_from=actor.address,
             args=args or {},
+            rollout=rollout,
             expect=expect,
             evidence={"listed": listed} if listed else {},
             created_at=now,
@@ -127,15 +132,19 @@ def finish(server: Server, uuid: UUID, result: wire.Result, address: str | None 
 
 def cancel(user: Any, command: Command, address: str | None = None) -> None:
     """Take a command back that is not delivered yet; else a 409 that says how far it is."""
-    actor = Actor(audit.name_of(user), user, address)
     try:
-        _move(command, states.CANCELLED, actor, "cancelled", {"by": actor.name}, ended_at=timezone.now())
+        take_back(command, Actor(audit.name_of(user), user, address))
     except IllegalMove as error:
         command.refresh_from_db()
         sentence = _("Too late to cancel: the command is %(state)s already.") % {
             "state": verbs.STATE_WORDS[command.state].lower()
         }
         raise Problem(409, sentence) from error
+
+
+def take_back(command: Command, actor: Actor) -> None:
+    """Cancel a command that is not delivered yet; IllegalMove when it is."""
+    _move(command, states.CANCELLED, actor, "cancelled", {"by": actor.name}, ended_at=timezone.now())
 
 
 def expire(command: Command) -> None:
@@ -266,6 +275,8 @@ def _move(
         for name, value in columns.items():
             setattr(command, name, value)
         _record(command, old, actor, "", {**(facts or {}), **({"verdict": verdict} if verdict else {})})
+        for told in MOVED:
+            told(command)
 
 
 def _record(command: Command, old: str, actor: Actor, reason: str, facts: dict[str, Any]) -> None:

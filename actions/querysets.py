@@ -46,7 +46,9 @@ class LeaseQuerySet(models.QuerySet["Lease"]):
 
 class AuditQuerySet(models.QuerySet["AuditEntry"]):
     def visible_to(self, user: Any) -> AuditQuerySet:
-        """The entries of the servers in the user's scope; those of no server only to admins."""
+        """The entries of the servers in the user's scope, and of its rollouts; those of neither only to admins."""
         if access.role_of(user) == access.ADMIN:
             return self
-        return self.filter(server__in=Server.objects.visible_to(user))
+        rollouts: Any = self.model._meta.get_field("rollout").related_model
+        of_servers = models.Q(server__in=Server.objects.visible_to(user), rollout=None)
+        return self.filter(of_servers | models.Q(rollout__in=rollouts.objects.visible_to(user)))

@@ -17,6 +17,7 @@ def short(command: Command) -> dict[str, Any]:
         "cmd": command.cmd,
         "target": command.target,
         "args": command.args,
+        "rollout": command.rollout_id,
         "state": command.state,
         "reason": command.reason,
         "askedBy": command.asked_by_name,

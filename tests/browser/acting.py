@@ -47,10 +47,10 @@ def services() -> list[dict[str, Any]]:
     ]
 
 
-def take(agent: Agent) -> dict[str, Any]:
-    """The agent's next command."""
-    address = f"{agent.hub.url}/api/actions/queue/{agent.id}?wait=5"
-    answer = requests.get(address, headers={"X-Agent-Token": agent.token}, timeout=15)
+def take(agent: Agent, wait: int = 5) -> dict[str, Any]:
+    """The agent's next command, which comes within so many seconds."""
+    address = f"{agent.hub.url}/api/actions/queue/{agent.id}?wait={wait}"
+    answer = requests.get(address, headers={"X-Agent-Token": agent.token}, timeout=wait + 10)
     found: dict[str, Any] = answer.json()["commands"][0]
     return found
 

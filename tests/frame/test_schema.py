@@ -30,6 +30,10 @@ CALLS = {
     ("get", "/api/commands"),
     ("get", "/api/commands/{command}"),
     ("post", "/api/commands/{command}/cancel"),
+    ("get", "/api/rollouts"),
+    ("post", "/api/rollouts"),
+    ("get", "/api/rollouts/{number}"),
+    ("post", "/api/rollouts/{number}/{way}"),
 }
 Operation = tuple[str, str, dict[str, Any]]
 
