@@ -1,10 +1,12 @@
-"""What actions add to what is below them: live topics, panels of the server page, a cell of the dashboard, metrics."""
+"""What actions add to what is below them: live topics, parts of the server page and the dashboard, metrics."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.db.models import Count
 
-from actions import impact, in_flight, leases, lent_panel, lifecycle, live, process_cell, server_part, states
+from actions import impact, in_flight, leases, lent_panel, lifecycle, live, process_cell, server_part, states, waiting
 from actions.models import Command
 from actions.rollouts import advance
 from actions.rollouts import live as rollouts_live
@@ -22,6 +24,7 @@ def register() -> None:
     fleet.TOTALS.append(in_flight.total)
     fleet.PANELS.append(lent_panel.panel)
     ingest.LISTENERS.append(leases.hear)
+    fleet.PARTS.append(partial(waiting.context, waiting.FLEET))
     READINGS.append(Reading("pmonitor_commands", "Commands by state.", "state", by_state))
 
 

@@ -67,8 +67,9 @@ def announce(command: Command | None) -> None:
 
 def _topics(command: Command) -> tuple[str, ...]:
     server = command.server_id
+    of_server = tuple(f"{kind}:{server}" for kind in ("commands", "services", "waits"))
     of_it = (f"rollout:{command.rollout_id}",) if command.rollout_id else ()
-    return f"command:{command.pk}", f"commands:{server}", f"services:{server}", "fleet:all", *of_it
+    return f"command:{command.pk}", *of_server, "waiting:all", "fleet:all", *of_it
 
 
 def name_of(user: AbstractBaseUser) -> str:

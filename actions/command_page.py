@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2s
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -22,6 +22,7 @@ from servers.models import Service
 from servers.process_rows import STATUS_WORDS
 
 GLYPHS = {"gone": "inactive", "zombie": "inactive", "stopped": "queued", "tracing stop": "queued"}  # of a process
+SOON = timedelta(hours=2)  # a deadline that far off is told with its day
 LOG_CHARS = 20_000  # what a page carries at most; the record keeps all the agent sent
 
 
@@ -77,7 +78,8 @@ def _queued(command: Command) -> Step:
     word, said = verbs.STATE_WORDS[states.QUEUED], show.at(command.created_at)
     if command.state != states.QUEUED:
         return Step(states.SUCCEEDED, word, said)
-    deadline = format_html(_("{}, deliver by {}"), said, show.at(command.deliver_by))
+    form = "full" if command.deliver_by - command.created_at > SOON else "time"
+    deadline = format_html(_("{}, deliver by {}"), said, show.at(command.deliver_by, form))
     return Step(states.QUEUED, word, deadline, current=True)
 
 

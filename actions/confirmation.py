@@ -10,8 +10,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from actions import copies, leases, protection, states, verbs
+from actions import copies, delivery, leases, protection, states, verbs
 from actions.command_page import spent
+from actions.delivery import Delivery
 from actions.models import Command
 from actions.verdicts import service_word
 from pmonitor.problems import Problem
@@ -21,19 +22,13 @@ from servers.models import Service
 from servers.states import SILENT
 from servers.wire import LONG, WHOLE
 
-WITHIN = (  # seconds
-    (60, gettext_lazy("60 s")),
-    (600, gettext_lazy("10 min")),
-    (3600, gettext_lazy("1 h")),
-    (86_400, gettext_lazy("1 day")),
-)
 REMEMBERED = 5  # times it was done before
 
 
 LENT = ((600, 600), (1200, 1200), (3600, 3600), (14_400, 14_400))  # seconds that a service may be stopped for
 
 
-class Confirmation(forms.Form):
+class Confirmation(Delivery):
     """The reason, how long the command may wait for its server, and the main process as the operator saw it."""
 
     reason = forms.CharField(
@@ -43,7 +38,6 @@ class Confirmation(forms.Form):
             "max_length": gettext_lazy("Say it in at most 200 characters."),
         },
     )
-    within = forms.TypedChoiceField(choices=WITHIN, coerce=int, initial=60)
     lent = forms.TypedChoiceField(
         choices=[("", ""), *LENT],
         coerce=int,
@@ -119,8 +113,7 @@ def context(
         "state_word": visible(service_word(service.active_state)),
         "impact": f"{verbs.effect(cmd, service.tasks)} {before(service, cmd)}",
         "silent": server.state == SILENT,
-        "within": WITHIN,
-        "chosen": (form.data.get("within") if form else None) or "60",
+        **delivery.context(form),
         "reason": form.data.get("reason", "") if form else "",
         "typed_name": name.removesuffix(".service"),
         "typed": form.data.get("typed", "") if form else "",
@@ -132,7 +125,7 @@ def context(
         "copies": copies.of(service, cmd),
         "error": errors.pop("reason", ""),
         "typed_error": errors.pop("typed", ""),
-        "problem": problem or " ".join(errors.values()),
+        "problem": problem or " ".join(said for name, said in errors.items() if name != "until"),
     }
 
 

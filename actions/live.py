@@ -7,11 +7,11 @@ from typing import Any
 from django.template.loader import get_template
 from django.utils.html import format_html
 
-from actions import audit_page, command_page, reads, server_part, service_rows
+from actions import audit_page, command_page, reads, server_part, service_rows, waiting
 from actions.models import Command, Read
 from pmonitor import access
 from pmonitor.live import Shown, Topic, View, by_id
-from servers import server_live
+from servers import fleet_live, server_live
 from servers.models import Server
 
 
@@ -90,4 +90,6 @@ TOPICS = {
     "command": Topic(may_watch_command, by_id(command), every=0.1),
     "read": Topic(may_watch_read, by_id(read), every=0.1),
     "audit": Topic(may_watch_audit, by_id(audit)),
+    waiting.FLEET: Topic(fleet_live.may_watch_fleet, by_id(waiting.of_scope)),
+    waiting.SERVER: Topic(server_live.may_watch, by_id(waiting.of_server), every=0.25),
 }

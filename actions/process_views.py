@@ -44,7 +44,7 @@ def _ask(request: HttpRequest, server: Server, form: Sending, pid: int, ticks: i
         cmd,
         processes.target(form.cleaned_data["name"], pid),
         reason=form.cleaned_data["reason"],
-        deliver_within=form.cleaned_data["within"],
+        deliver_within=form.cleaned_data["deliver_within"],
         args=args,
         address=client.address(request),
     )

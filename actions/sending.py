@@ -11,8 +11,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from actions import processes, states
-from actions.confirmation import WITHIN
+from actions import delivery, processes, states
+from actions.delivery import Delivery
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
 from servers.models import Newest, Server
@@ -33,11 +33,11 @@ HINTS = {
     states.RENICE: gettext_lazy("−20 comes first, 19 comes last when processors are busy; 0 is usual."),
 }
 CHOICES = [(name, name) for name in HINTS]
-PLACED = ("nice", "typed", "reason")  # what is wrong with them is said beside them
+PLACED = ("nice", "typed", "reason", "until")  # what is wrong with them is said beside them
 UNDONE = ("STOP", "CONT", states.RENICE)  # another command takes these back
 
 
-class Sending(forms.Form):
+class Sending(Delivery):
     """What to do to the process, why, and the process as the operator saw it."""
 
     do = forms.ChoiceField(choices=CHOICES)
@@ -57,7 +57,6 @@ class Sending(forms.Form):
             "max_length": gettext_lazy("Say it in at most 200 characters."),
         },
     )
-    within = forms.TypedChoiceField(choices=WITHIN, coerce=int, initial=60)
     name = forms.CharField(max_length=255, strip=False)
     boot_id = forms.CharField(max_length=255)
 
@@ -120,8 +119,7 @@ def context(
         "kills": states.SIGNAL in offered,
         "errors": errors,
         "given": {name: form.data.get(name, "") for name in ("nice", "typed", "reason")} if form else {},
-        "within": WITHIN,
-        "within_chosen": (form.data.get("within") if form else None) or "60",
+        **delivery.context(form),
         "problem": problem or " ".join(said for field, said in errors.items() if field not in PLACED),
     }
 

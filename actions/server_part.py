@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from actions import service_rows, verbs
+from actions import service_rows, verbs, waiting
 from actions.command_page import pill, took
 from actions.models import Command
 from actions.service_rows import Row
@@ -26,7 +26,7 @@ MOST_MARKS = 200  # in the commands' lane
 
 
 def panels(server: Server, role: str, query: Mapping[str, str]) -> dict[str, Any]:
-    """The services (only failed ones with ss=failed) and the recent commands, for the page's templates."""
+    """The services (only failed ones with ss=failed), recent and waiting commands, for the page's templates."""
     rows, acting = service_rows.listed(server.pk), service_rows.can_act(role)
     only = query.get("ss") == "failed"
     shown = [row for row in rows if not only or row.service.active_state == "failed"]
@@ -41,6 +41,7 @@ def panels(server: Server, role: str, query: Mapping[str, str]) -> dict[str, Any
             "list": commands_list(commands := recent(server.pk)),
             "version": commands_topic(server.pk, commands),
         },
+        **waiting.context(waiting.SERVER, str(server.pk), role),
     }
 
 

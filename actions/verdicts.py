@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from actions import states
 from actions.models import Command
+from pmonitor.templatetags import show
 
 SENTENCES: dict[str, Promise] = {
     "started": _("Up and steady: active for %(heldSec)s s."),
@@ -52,9 +53,9 @@ SENTENCES: dict[str, Promise] = {
         "The agent started it but no answer came in %(withinSec)s s, so the outcome is unknown. "
         "The next reports will settle it."
     ),
-    "expired": _("Not delivered in %(withinSec)s s. It will never run."),
-    "expired_silent": _("Not delivered in %(withinSec)s s because the server was silent. It will never run."),
-    "expired_delivered": _("The agent did not begin it in %(withinSec)s s. It will never run."),
+    "expired": _("Not delivered in %(within)s. It will never run."),
+    "expired_silent": _("Not delivered in %(within)s because the server was silent. It will never run."),
+    "expired_delivered": _("The agent did not begin it in %(within)s. It will never run."),
     "cancelled": _("Taken back by %(by)s. It never ran."),
     # of commands on processes
     "ended": _("%(signal)s ended it."),
@@ -76,8 +77,9 @@ SENTENCES: dict[str, Promise] = {
     "reniced": _("Its nice value is %(nice)s."),
     "not_reniced": _("Its nice value is %(nice)s, not %(wanted)s."),
 }
-NAMED = ("heldSec", "withinSec", "by", "signal", "nice", "wanted")  # by the sentences
+NAMED = ("heldSec", "withinSec", "within", "by", "signal", "nice", "wanted")  # by the sentences
 STILL_THERE = ("still_there", "still_there_stopped", "still_there_waits", "still_there_unsure")  # KILL is the way on
+SPANS = ((600, 1, "s"), (7200, 60, "min"), (259_200, 3600, "h"), (float("inf"), 86_400, "d"))  # up to, seconds, unit
 SERVICE_STATES: dict[str, Promise] = {
     "active": pgettext_lazy("service", "active"),
     "inactive": pgettext_lazy("service", "inactive"),
@@ -107,7 +109,8 @@ def _first(verdict: str, facts: dict[str, Any]) -> str:
 
 
 def _known(facts: dict[str, Any]) -> dict[str, Any]:
-    return {**dict.fromkeys(NAMED, "?"), "settleSec": 5, **_shown(facts)}
+    within = {"within": span(facts["withinSec"])} if "withinSec" in facts else {}
+    return {**dict.fromkeys(NAMED, "?"), "settleSec": 5, **within, **_shown(facts)}
 
 
 def _details(command: Command, facts: dict[str, Any]) -> list[str]:
@@ -139,6 +142,12 @@ def _before(command: Command, facts: dict[str, Any]) -> list[str]:
 def service_word(state: str) -> str:
     """A service's state in the active language; a manager's own word as it is."""
     return str(SERVICE_STATES.get(state, state))
+
+
+def span(seconds: float) -> str:
+    """A time to wait: 60 s, 10 min, 24 h, 30 d."""
+    size, unit = next((size, unit) for most, size, unit in SPANS if seconds < most)
+    return f"{show.plain(seconds / size)} {show.unit_words()[unit]}"
 
 
 def _shown(facts: dict[str, Any]) -> dict[str, Any]:

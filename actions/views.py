@@ -10,7 +10,19 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from actions import ask, audit_page, command_page, confirmation, export, impact, lifecycle, service_rows, states, verbs
+from actions import (
+    ask,
+    audit_page,
+    command_page,
+    confirmation,
+    export,
+    impact,
+    lifecycle,
+    service_rows,
+    states,
+    verbs,
+    waiting,
+)
 from actions.ask import Asked
 from actions.confirmation import Confirmation
 from actions.models import Command
@@ -18,6 +30,7 @@ from pmonitor import access, client, limits
 from pmonitor.problems import Problem
 from pmonitor.visible import visible
 from servers.models import Service
+from servers.states import SILENT
 
 
 @access.operator_required
@@ -55,6 +68,8 @@ def cancel(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
         lifecycle.cancel(request.user, found, client.address(request) or None)
     except Problem as raised:
         problem = raised.sentence
+    if request.htmx and waiting.may_watch(request.user, request.POST.get("waiting", "")):  # type: ignore[attr-defined]
+        return _waiting(request, problem)
     if not request.htmx and not problem:  # type: ignore[attr-defined]
         return redirect("actions:command", uuid)
     shown = command_page.context(_command(request, uuid), access.role_of(request.user) or "")
@@ -90,6 +105,14 @@ def audit_csv(request: HttpRequest) -> HttpResponseBase:
     return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
 
 
+def _waiting(request: HttpRequest, problem: str) -> HttpResponse:
+    """The panel of what waits, on the page that asked out of it."""
+    kind, _, key = request.POST["waiting"].partition(":")
+    shown = waiting.context(kind, key, access.role_of(request.user) or "")
+    shown["waiting"]["problem"] = problem
+    return render(request, "_waiting.html", {**shown, "oob": True})
+
+
 def _service(request: HttpRequest, agent_id: str, name: str, cmd: str) -> Service:
     if cmd not in (*states.SERVICE_VERBS, *states.LEASE_VERBS):
         raise Http404
@@ -110,9 +133,10 @@ def _ask(request: HttpRequest, service: Service, cmd: str, form: Confirmation) -
         cmd,
         service.name,
         reason=form.cleaned_data["reason"],
-        deliver_within=form.cleaned_data["within"],
+        deliver_within=form.cleaned_data["deliver_within"],
         args=form.args(),
-        expect=form.expect(),
+        # A server that is away may come back with other processes: what is kept for it is meant for those, too.
+        expect=form.expect() if service.server.state != SILENT else None,
         typed=form.cleaned_data["typed"],
         address=client.address(request),
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from django.db import close_old_connections
 from django.utils import timezone
 
-from actions import deadlines, leases, reads
+from actions import deadlines, leases, reads, waiting
 from actions.rollouts import advance
 from pmonitor import logs
 from pmonitor.models import StepRun
@@ -25,6 +25,7 @@ STEPS: list[tuple[float, Callable[[], object]]] = [  # every background job ther
     (2, deadlines.resolve_unknown),
     (2, deadlines.resolve_unknown_processes),
     (1, advance.advance),
+    (2, waiting.announce_late),
     (1, reads.end_unanswered),
     (600, reads.forget_old),
     (5, leases.note_overdue),

@@ -54,6 +54,8 @@ class Total(NamedTuple):
 
 # What else is counted on the dashboard; an app adds its function in AppConfig.ready. It gets the servers in scope.
 TOTALS: list[Callable[[models.QuerySet[Server]], Total]] = []
+# What else fleet.html's templates show, as to who looks: (scope, role) -> context.
+PARTS: list[Callable[[str, str], dict[str, Any]]] = []
 
 
 class Panel(NamedTuple):

@@ -51,6 +51,7 @@ function zones() {
   }
   for (const mark of document.querySelectorAll('[data-clock]')) write(mark, minute.format(Date.parse(mark.dataset.clock)));
   for (const name of document.querySelectorAll('[data-zone]')) write(name, zone);
+  for (const field of document.querySelectorAll('[data-zone-name]')) field.value = full.resolvedOptions().timeZone;
 }
 
 export function start() {
