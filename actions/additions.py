@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Count
 
-from actions import impact, in_flight, leases, lent_panel, live, process_cell, server_part, states
+from actions import impact, in_flight, leases, lent_panel, live, process_cell, server_part, service_log, states
 from actions.models import Command
 from pmonitor.live import TOPICS
 from pmonitor.metrics import READINGS, Reading
@@ -15,6 +15,7 @@ def register() -> None:
     """Called once, when all apps are ready."""
     TOPICS.update(live.TOPICS)
     impact.register()
+    service_log.register()
     server_page.PARTS.append(server_page.Part(server_part.panels, server_part.lane, process_cell.end))
     fleet.TOTALS.append(in_flight.total)
     fleet.PANELS.append(lent_panel.panel)

@@ -38,6 +38,7 @@ class Config(NamedTuple):
     allow: Allow
     protect: tuple[str, ...]  # patterns of process names, besides the agent's own
     supervisor_socket: str
+    logs: tuple[str, ...]  # patterns of services whose log the hub may read
 
 
 def load(environ: Mapping[str, str], path: Path | None = None) -> Config:
@@ -59,6 +60,7 @@ def load(environ: Mapping[str, str], path: Path | None = None) -> Config:
         allow=_allow(values.get("ALLOW", ""), problems),
         protect=tuple(values.get("PROTECT", "").split()),
         supervisor_socket=values.get("SUPERVISOR_SOCKET", ""),
+        logs=tuple(values.get("LOGS", "*").split()),
     )
     if problems:
         raise ConfigError(problems)

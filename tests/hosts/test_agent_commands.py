@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,6 +69,23 @@ class Api:
         script = f"import json; from servers.models import Service; {show}"
         found: list[dict[str, Any]] = json.loads(self.hub.manage("shell", "-v", "0", "-c", script))
         return found[0] if found else {}
+
+    def log(self, unit: str, **args: Any) -> dict[str, Any]:
+        """What the agent answers when asked for a unit's log. No call of the API asks, pages do."""
+        who = f"User.objects.get(username='admin'), Server.objects.get(agent_id={self.agent_id!r})"
+        script = f"""
+            import json, time
+            from django.contrib.auth.models import User
+            from actions import reads
+            from servers.models import Server
+            read = reads.ask({who}, 'logs', {unit!r}, {args!r})
+            while not reads.verdict_of(read):
+                time.sleep(0.1)
+                read.refresh_from_db()
+            print(json.dumps(read.answer or dict(error=reads.why(read))))
+        """
+        found: dict[str, Any] = json.loads(self.hub.manage("shell", "-v", "0", "-c", textwrap.dedent(script)))
+        return found
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +179,24 @@ def test_a_process_that_does_not_listen_is_still_there_and_then_killed(server: H
     refused = api.outcome(api.ask("signal", f"systemd-journal[{journald['pid']}]", args={**journald, "signal": "TERM"}))
     assert refused["state"] == "refused"
     assert "systemd-journal is protected" in refused["sentence"]
+
+
+def test_a_units_journal_is_read_by_level_and_followed(server: Host, api: Api) -> None:
+    says = 'echo first; echo "<3>broken, password=hunter2"; trap "echo again" USR1; while :; do sleep 0.1; done'
+    server.run("systemd-run", "--unit=pm-talks", "sh", "-c", says)
+    unit = "pm-talks.service"
+    log = eventually(lambda: api.log(unit), lambda told: "broken" in str(told.get("lines")))
+    said = {line["text"]: line for line in log["lines"]}
+    assert said["first"]["level"] == 6
+    assert said["first"]["t"].endswith("Z")
+    assert said["broken, password=***"]["level"] == 3
+    assert (log["source"], log["levels"]) == ("journal", True)
+    assert [line["text"] for line in api.log(unit, level=3)["lines"]] == ["broken, password=***"]
+    server.run("kill", "-USR1", server.unit_state(unit)["MainPID"])
+    since = eventually(lambda: api.log(unit, after=log["cursor"]), lambda told: bool(told["lines"]))
+    assert [line["text"] for line in since["lines"]] == ["again"]
+    assert api.log(unit, after=since["cursor"])["lines"] == []
+    server.systemctl("stop", unit)
 
 
 def test_a_killed_agent_comes_back_and_obeys(server: Host, api: Api) -> None:
