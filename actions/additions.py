@@ -6,7 +6,19 @@ from functools import partial
 
 from django.db.models import Count
 
-from actions import impact, in_flight, leases, lent_panel, lifecycle, live, process_cell, server_part, states, waiting
+from actions import (
+    impact,
+    in_flight,
+    leases,
+    lent_panel,
+    lifecycle,
+    live,
+    process_cell,
+    server_part,
+    service_log,
+    states,
+    waiting,
+)
 from actions.models import Command
 from actions.rollouts import advance
 from actions.rollouts import live as rollouts_live
@@ -20,6 +32,7 @@ def register() -> None:
     TOPICS.update(live.TOPICS | rollouts_live.TOPICS)
     lifecycle.MOVED.append(advance.nudge)
     impact.register()
+    service_log.register()
     server_page.PARTS.append(server_page.Part(server_part.panels, server_part.lane, process_cell.end))
     fleet.TOTALS.append(in_flight.total)
     fleet.PANELS.append(lent_panel.panel)

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from actions import lease_words, process_judge, processes, states, verbs, verdicts
+from actions import lease_words, process_judge, processes, service_log, states, verbs, verdicts
 from actions.judge import FOR_GOOD
 from actions.models import Command, Lease
 from pmonitor import access
@@ -208,6 +208,7 @@ def context(command: Command, role: str) -> dict[str, Any]:
         "log": log_lines(command),
         "lent": lease_words.sentence(lease) if lease else "",
         "lent_log": log_lines(lease) if lease else "",
+        "log_panel": service_log.panel(service, role) if service else None,
         "may_cancel": acting,
         "can_cancel": acting and command.state == states.QUEUED,
         "may_repeat": acting and ended and (processes.is_there(command) if of_process else may_repeat),

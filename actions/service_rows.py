@@ -88,6 +88,7 @@ def html(row: Row, agent_id: str, acting: bool, oob: bool = False) -> str:
             "service": row.service,
             "command": row.command,
             "name": visible(row.service.name),
+            "url": reverse("actions:service", args=[agent_id, row.service.name]),
             "description": visible(row.service.description),
             "state": row.state,
             "word": row.word,

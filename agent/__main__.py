@@ -27,6 +27,7 @@ from agent.journal import Journal
 from agent.lease_action import LentServices
 from agent.leasebook import LeaseBook, machine_clock
 from agent.leases import Leases
+from agent.logread import LogReader
 from agent.logs import log
 from agent.managers import systemd
 from agent.managers.base import Manager
@@ -175,7 +176,10 @@ def _loops(settings: config.Config, hub: Hub, stop: threading.Event) -> bool:
     kinds: dict[str, Kind] = dict.fromkeys((*SERVICE_VERBS, *LEASE_VERBS), services)
     kinds.update(dict.fromkeys(PROCESS_VERBS, processes))
     executor = Executor(hub, journal, kinds, stop)
-    commands = Commands(hub, executor, journal, Reads(hub, {"impact": Impact(table, settings.api).answer}, stop), stop)
+    answering = Reads(
+        hub, {"impact": Impact(table, settings.api).answer, "logs": LogReader(table, settings.logs)}, stop
+    )
+    commands = Commands(hub, executor, journal, answering, stop)
     reports = Reports(settings, hub, table, leases, stop)
     failures: list[str] = []
     log.info("started", extra={"agentId": settings.agent_id, "api": settings.api, "version": __version__})

@@ -40,6 +40,7 @@ class Config(NamedTuple):
     protect: tuple[str, ...]  # patterns of process names, besides the agent's own
     supervisor_socket: str
     by_sudo: bool
+    logs: tuple[str, ...]  # patterns of services whose log the hub may read
 
 
 def load(environ: Mapping[str, str], path: Path | None = None) -> Config:
@@ -63,6 +64,7 @@ def load(environ: Mapping[str, str], path: Path | None = None) -> Config:
         protect=tuple(values.get("PROTECT", "").split()),
         supervisor_socket=values.get("SUPERVISOR_SOCKET", ""),
         by_sudo=_by_sudo(values.get("ACT_BY", ""), allow, problems),
+        logs=tuple(values.get("LOGS", "*").split()),
     )
     if problems:
         raise ConfigError(problems)

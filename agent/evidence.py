@@ -6,6 +6,7 @@ import threading
 import time
 from typing import Any
 
+from agent import scrub
 from agent.hubclock import iso
 from agent.managers.base import Manager, ManagerError, State
 
@@ -75,7 +76,7 @@ def last_lines(manager: Manager, unit: str) -> list[str]:
         return [f"(the log cannot be read: {error})"[:500]]
     kept: list[str] = []
     room = _LOG_CHARS
-    for line in reversed(lines):
+    for line in map(scrub.text, reversed(lines)):
         room -= len(line) + 1
         if room < 0:
             break

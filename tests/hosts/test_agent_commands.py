@@ -116,6 +116,24 @@ def test_a_process_that_does_not_listen_is_still_there_and_then_killed(server: H
     assert "systemd-journal is protected" in refused["sentence"]
 
 
+def test_a_units_journal_is_read_by_level_and_followed(server: Host, api: Api) -> None:
+    says = 'echo first; echo "<3>broken, password=hunter2"; trap "echo again" USR1; while :; do sleep 0.1; done'
+    server.run("systemd-run", "--unit=pm-talks", "sh", "-c", says)
+    unit = "pm-talks.service"
+    log = eventually(lambda: api.log(unit), lambda told: "broken" in str(told.get("lines")))
+    said = {line["text"]: line for line in log["lines"]}
+    assert said["first"]["level"] == 6
+    assert said["first"]["t"].endswith("Z")
+    assert said["broken, password=***"]["level"] == 3
+    assert (log["source"], log["levels"]) == ("journal", True)
+    assert [line["text"] for line in api.log(unit, level=3)["lines"]] == ["broken, password=***"]
+    server.run("kill", "-USR1", server.unit_state(unit)["MainPID"])
+    since = eventually(lambda: api.log(unit, after=log["cursor"]), lambda told: bool(told["lines"]))
+    assert [line["text"] for line in since["lines"]] == ["again"]
+    assert api.log(unit, after=since["cursor"])["lines"] == []
+    server.systemctl("stop", unit)
+
+
 def test_a_killed_agent_comes_back_and_obeys(server: Host, api: Api) -> None:
     before = server.unit_state(SERVICE)["MainPID"]
     server.run("kill", "-9", before)
