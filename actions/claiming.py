@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from actions import audit, states
+from actions import audit, states, steady
 from actions.models import Command
 from servers.models import Server
 
@@ -15,7 +15,7 @@ from servers.models import Server
 TAKE = """
 WITH waiting AS (
     SELECT id FROM actions_command
-    WHERE server_id = %(server)s AND state = %(queued)s AND deliver_by > %(now)s
+    WHERE server_id = %(server)s AND state = %(queued)s AND deliver_by > %(now)s AND created_at <= %(latest)s
     ORDER BY id LIMIT %(limit)s FOR UPDATE
 ), moved AS (
     UPDATE actions_command AS command
@@ -41,6 +41,7 @@ def take(
         "queued": states.QUEUED,
         "delivered": states.DELIVERED,
         "now": now,
+        "latest": now + steady.SLACK,  # asked later than now: the clock was set back, and it may have waited for long
         "lease_until": now + lease,
         "limit": limit,
         "event": f"command.{states.DELIVERED}",

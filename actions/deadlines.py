@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
-from actions import lifecycle, process_settling, settling, states
+from actions import lifecycle, process_settling, settling, states, steady
 from actions.judge import FOR_GOOD, Judgement
 from actions.models import Command
 from servers.models import Service
@@ -23,27 +23,35 @@ SETTLES_WITHIN = timedelta(days=1)  # what a process table has not settled by th
 def expire_undelivered() -> int:
     """Queued past the delivery deadline, or delivered and its lease ended after it: can never run."""
     now = timezone.now()
-    late = Command.objects.filter(deliver_by__lte=now).select_related("server").order_by("id")
+    late = Command.objects.filter(Q(deliver_by__lte=now) | steady.of_the_future(now))
+    late = late.select_related("server").order_by("id")
     queued = late.filter(state=states.QUEUED)[:BATCH]
-    unacknowledged = late.filter(state=states.DELIVERED, lease_until__lte=now)[:BATCH]
+    unacknowledged = late.filter(_lapsed(now))[:BATCH]
     return _each(lifecycle.expire, queued) + _each(lifecycle.expire, unacknowledged)
 
 
 def requeue_unacknowledged() -> int:
     """Delivered, the lease ended without `running`, the delivery deadline not yet passed: to be delivered again."""
     now = timezone.now()
-    lapsed = Command.objects.filter(state=states.DELIVERED, lease_until__lte=now, deliver_by__gt=now)
+    lapsed = Command.objects.filter(_lapsed(now), deliver_by__gt=now).exclude(steady.of_the_future(now))
     return _each(lifecycle.requeue, lapsed.order_by("id")[:BATCH])
+
+
+def _lapsed(now: datetime) -> Q:
+    """A lease that ends later than any given now was given by a clock since set back."""
+    over = Q(lease_until__lte=now) | Q(lease_until__gt=now + lifecycle.LEASE + steady.SLACK)
+    return Q(state=states.DELIVERED) & over
 
 
 def time_out_unanswered() -> int:
     """Running past the execution deadline and some grace for the answer's way: the outcome is unknown."""
-    late = Command.objects.filter(state=states.RUNNING, execute_by__lte=timezone.now() - lifecycle.GRACE)
+    late = Command.objects.filter(state=states.RUNNING, execute_by__lte=steady.minded() - lifecycle.GRACE)
     return _each(lifecycle.time_out, late.order_by("id")[:BATCH])
 
 
 def resolve_unknown() -> int:
     """Unknown outcomes of servers that have listed their services since."""
+    steady.minded()
     rows = Command.objects.filter(state=states.UNKNOWN, server__newest__services_at__gt=F("started_at"))
     unknown = list(rows.select_related("server__newest"))
     names = {command.target for command in unknown}
@@ -54,6 +62,7 @@ def resolve_unknown() -> int:
 
 def resolve_unknown_processes() -> int:
     """Unknown outcomes of commands on processes whose servers have reported since; each table is read once."""
+    steady.minded()
     rows = Command.objects.filter(
         state=states.UNKNOWN,
         cmd__in=states.PROCESS_VERBS,

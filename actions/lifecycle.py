@@ -152,6 +152,8 @@ def expire(command: Command) -> None:
     silent = command.server.state == server_states.SILENT
     within = round((command.deliver_by - command.created_at).total_seconds())
     verdict = "expired_delivered" if command.deliveries else "expired_silent" if silent else "expired"
+    if command.created_at > timezone.now():
+        verdict = "expired_clock"
     _move(command, states.EXPIRED, HUB, verdict, {"withinSec": within}, ended_at=timezone.now())
 
 

@@ -56,6 +56,7 @@ SENTENCES: dict[str, Promise] = {
     "expired": _("Not delivered in %(within)s. It will never run."),
     "expired_silent": _("Not delivered in %(within)s because the server was silent. It will never run."),
     "expired_delivered": _("The agent did not begin it in %(within)s. It will never run."),
+    "expired_clock": _("The hub's clock was set back while it waited. It will never run."),
     "cancelled": _("Taken back by %(by)s. It never ran."),
     # of commands on processes
     "ended": _("%(signal)s ended it."),

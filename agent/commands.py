@@ -104,11 +104,14 @@ class Commands:
             except queue.Empty:
                 self._send_unsent()
                 continue
-            if isinstance(event, Ended):
-                self._ended(event)
-            else:
-                self._unsent.pop(event["id"], None)
-                self._begin(self._executor.result_of, event)
+            self._handle(event)
+
+    def _handle(self, event: dict[str, Any] | Ended) -> None:
+        if isinstance(event, Ended):
+            self._ended(event)
+        else:
+            self._unsent.pop(event["id"], None)
+            self._begin(self._executor.result_of, event)
 
     def _begin(self, work: Callable[[dict[str, Any]], Result | None], subject: dict[str, Any]) -> None:
         threading.Thread(target=self._execute, args=(work, subject), name="command", daemon=True).start()
