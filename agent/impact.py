@@ -13,7 +13,7 @@ import socket
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from agent.managers.base import ManagerError, run
+from agent.managers.base import LISTING_BYTES, ManagerError, run
 from agent.managers.systemd import parse
 from agent.reads import Answer, NoAnswer, Read
 from agent.servicetable import ServiceTable
@@ -109,7 +109,7 @@ def sockets() -> list[Socket]:
     program = shutil.which("ss", path="/usr/bin:/bin:/usr/sbin:/sbin")
     if program is None:
         raise ManagerError("there is no ss on this server")
-    done = run([program, "-H", "-t", "-n", "-a", "--cgroup"], _ASK_SEC, listing=True)
+    done = run([program, "-H", "-t", "-n", "-a", "--cgroup"], _ASK_SEC, listing=LISTING_BYTES)
     if done.exit_code != 0:
         raise ManagerError(f"ss ended with {done.exit_code}")
     found = [one for line in done.output.splitlines() if (one := _socket(line))]
@@ -152,7 +152,7 @@ def _leaning(block: dict[str, str]) -> list[str]:
 
 def _show(units: list[str]) -> list[dict[str, str]]:
     argv = ["systemctl", "show", "--no-pager", f"--property={_SHOWN}", "--", *units]
-    blocks = parse(run(argv, _ASK_SEC, listing=True).output)
+    blocks = parse(run(argv, _ASK_SEC, listing=LISTING_BYTES).output)
     if not blocks:
         raise ManagerError(f"systemctl show {units[0]} told nothing")
     return [{"Id": "", "ActiveState": "", "ControlGroup": "", **block} for block in blocks]
