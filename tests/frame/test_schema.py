@@ -27,6 +27,7 @@ CALLS = {
     ("post", "/api/actions/queue/{agent}/{command}/ack"),
     ("post", "/api/actions/queue/{agent}/{command}/result"),
     ("post", "/api/actions/queue/{agent}/reads/{read}"),
+    ("get", "/api/leases"),
     ("get", "/api/commands"),
     ("get", "/api/commands/{command}"),
     ("post", "/api/commands/{command}/cancel"),
