@@ -151,8 +151,8 @@ class DjangoHub(Hub):
         world = self._agent.world
         if point:
             world.at(f"{point}.before")
-        sent = {"content_type": "application/json", "headers": self._headers}
-        got = self.client.generic(method, f"/api{path}", body or b"", **sent)
+        address, given = f"/api{path}", body or b""
+        got = self.client.generic(method, address, given, content_type="application/json", headers=self._headers)
         said = got.json() if got.content else {}
         if point or got.status_code != 204:
             world.tell(f"  {self._agent.name} {method} …{path[-12:]}→ {got.status_code}")

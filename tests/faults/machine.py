@@ -118,7 +118,7 @@ class Faults(RuleBasedStateMachine):
     def ask(self, scene: Scene) -> None:
         shown = self.agents[0].machine.units.show(scene.unit)
         expect = {"mainPid": shown["mainPid"], "startTicks": shown["startTicks"]} if scene.seen else None
-        limits = {"deliver_within": scene.deliver, "execute_within": scene.execute}
+        limits: dict[str, Any] = {"deliver_within": scene.deliver, "execute_within": scene.execute}
         try:
             asked = ask.ask(self.operator, self.server, scene.cmd, scene.unit, expect=expect, **limits)
         except Problem as problem:

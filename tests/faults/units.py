@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from agent.hubclock import iso
 from agent.managers.base import Acted, Service, State
+from agent.managers.loglines import Log, Wanted
 from tests.faults.world import World
 
 NAMES = ("a.service", "b.service")
@@ -70,6 +71,9 @@ class Units:
 
     def logs(self, unit: str, lines: int) -> list[str]:
         return []
+
+    def read_log(self, unit: str, wanted: Wanted, seconds: float) -> Log:
+        return Log([], "", "")
 
     def _begin(self, verb: str, unit: str, at: float) -> None:
         running = self.show(unit)["mainPid"]
