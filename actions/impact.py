@@ -51,10 +51,11 @@ def asked(user: Any, service: Service, cmd: str, address: str) -> SafeString | s
 
     One look: the trail gets an entry every ten minutes, however often the dialog is opened.
     """
-    if cmd not in protected.VERBS or service.active_state in ("inactive", "failed"):
+    stops = cmd in protected.VERBS and service.active_state not in ("inactive", "failed")
+    if not stops or reads.cannot(service.server):
         return ""
     read = reads.ask(user, service.server, KIND, service.name, {"cmd": cmd}, address, limited=False, again=True)
-    return "" if read.verdict else mark_safe(reads.html(read))  # noqa: S308  a rendered template
+    return mark_safe(reads.html(read))  # noqa: S308  a rendered template
 
 
 def html(read: Read) -> SafeString:

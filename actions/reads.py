@@ -67,7 +67,7 @@ def ask(
     """
     if limited:
         limits.hit("reads", f"user-{user.pk}")
-    now, verdict = timezone.now(), _cannot(server)
+    now, verdict = timezone.now(), cannot(server)
     with transaction.atomic():
         read = Read.objects.create(
             server=server,
@@ -85,6 +85,16 @@ def ask(
         if not verdict:
             lifecycle.wake_agent(server.pk)
     return read
+
+
+def cannot(server: Server) -> str:
+    """Why the agent cannot be asked; empty when it can."""
+    newest = Newest.objects.filter(server=server).first()
+    if newest is None:
+        return WAITING
+    if server.state == states.SILENT:
+        return SILENT
+    return "" if FEATURE in newest.facts.get("features", ()) else TOO_OLD
 
 
 def take(server: Server) -> list[Read]:
@@ -164,16 +174,6 @@ def for_agent(read: Read) -> dict[str, Any]:
     """A read as its agent gets it."""
     said = {"id": str(read.uuid), "kind": read.kind, "target": read.target, "args": read.args}
     return {**said, "answerBy": read.answer_by}
-
-
-def _cannot(server: Server) -> str:
-    """Why the agent cannot be asked; empty when it can."""
-    newest = Newest.objects.filter(server=server).first()
-    if newest is None:
-        return WAITING
-    if server.state == states.SILENT:
-        return SILENT
-    return "" if FEATURE in newest.facts.get("features", ()) else TOO_OLD
 
 
 def _mine(read: Read) -> Any:

@@ -28,7 +28,8 @@ dialog.addEventListener('click', event => {
 dialog.addEventListener('close', () => {
   dialog.replaceChildren();
   const button = opener?.isConnected ? opener : document.getElementById(opener?.id || 'none');
-  (button || row && document.querySelector(`#${CSS.escape(row)} a`))?.focus({preventScroll: true});
+  const here = button || row && ['a.status', 'a'].map(link => document.querySelector(`#${CSS.escape(row)} ${link}`)).find(Boolean);
+  here?.focus({preventScroll: true});
 });
 
 document.body.addEventListener('pm:asked', () => dialog.close());

@@ -63,6 +63,7 @@ def test_an_agent_that_cannot_answer_is_not_held_against_the_dialog(
     Newest.objects.update(facts={})
     shown = text(as_operator.get(CONFIRM))
     assert "too old" not in shown
+    assert not AuditEntry.objects.exists(), "nobody was asked"
     assert "Restart nginx</button>" in shown
 
 
