@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from actions import arguments, audit, leases, lifecycle, processes, protection, settling, states, verbs
 from actions.models import Command
 from actions.rollouts.models import Rollout
+from actions.schedules.models import Schedule
 from pmonitor.problems import Problem, bad
 from servers.models import Newest, Server, Service
 
@@ -36,7 +37,7 @@ class Question(NamedTuple):
     target: str
     reason: str
     args: dict[str, Any]
-    rollout: Rollout | None = None
+    origin: dict[str, Any] = {}  # the rollout or the schedule whose command it is, by the column's name
 
 
 def ask(
@@ -53,10 +54,11 @@ def ask(
     typed: str = "",
     address: str | None = None,
     rollout: Rollout | None = None,
+    schedule: Schedule | None = None,
 ) -> Asked:
     """Queue a command, or join the same one; times in seconds. The caller has checked role and scope.
 
-    rollout: the one it is a step of.
+    rollout, schedule: whose command it is, when no person asks just now.
 
     Raises Problem: 400 naming wrong fields, 409 when the service cannot be told so now. A denial is in the audit trail.
     """
@@ -64,7 +66,8 @@ def ask(
     if wrong := wrong_fields(cmd, reason, deliver_within, execute_within) or arguments.wrong(cmd, args):
         raise bad(wrong)
     actor = lifecycle.Actor(audit.name_of(user), user, address or None)
-    question = Question(actor, server, cmd, target, reason, args, rollout)
+    origin = {name: one for name, one in (("rollout", rollout), ("schedule", schedule)) if one}
+    question = Question(actor, server, cmd, target, reason, args, origin)
     try:
         if lacking := protection.missing(cmd, target, typed, reason):
             raise bad(lacking)
@@ -110,11 +113,11 @@ def _listed(question: Question) -> dict[str, Any] | None:
     """What it is aimed at as the hub knows it from reports; Problem when it may not be told so."""
     if question.cmd in states.PROCESS_VERBS:
         return processes.check(question.server, question.cmd, question.target, question.args)
-    service = _service(question)
+    service = service_of(question)
     return settling.listed(service) if service else None
 
 
-def _service(question: Question) -> Service | None:
+def service_of(question: Question) -> Service | None:
     """The service as listed; None where the agent lists none at all and so has to judge the target itself."""
     services = Service.objects.filter(server=question.server, name=question.target.replace("\0", ""))
     service: Service | None = services.first()
@@ -176,7 +179,7 @@ def _queue(
             deliver_within=deliver_within,
             execute_within=execute_within,
             args=question.args,
-            rollout=question.rollout,
+            origin=question.origin,
             expect=expect,
             listed=listed,
         )
