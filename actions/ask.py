@@ -66,11 +66,11 @@ def _queue_or_join(
     question: Question, deliver_within: int, execute_within: int, expect: dict[str, Any] | None
 ) -> Asked:
     service = _service(question)
-    for _attempt in range(ATTEMPTS):  # the table says whether there is one at work: asking first would cost a query
-        if command := _queue(question, service, deliver_within, execute_within, expect):
-            return Asked(command, joined=False)
+    for _attempt in range(ATTEMPTS):
         if active := _active(question):
             return _join(question, active)
+        if command := _queue(question, service, deliver_within, execute_within, expect):
+            return Asked(command, joined=False)
     raise Problem(409, _("Other commands on this service kept coming in between; try again."))
 
 

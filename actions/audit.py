@@ -53,13 +53,8 @@ def write(
         reason=reason,
         facts=facts or {},
     )
-    announce(command)
-    return entry
-
-
-def announce(command: Command | None) -> None:
-    """Tell the pages, after the commit, that there is a new entry, and of the command it is about."""
     live.announce("audit:all", *(_topics(command) if command else ()))
+    return entry
 
 
 def _topics(command: Command) -> tuple[str, ...]:

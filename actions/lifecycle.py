@@ -5,6 +5,7 @@ A command that has moved on in the meantime is left alone and `IllegalMove` rais
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -13,7 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from actions import audit, claiming, states, verbs, wire
+from actions import audit, states, verbs, wire
 from actions.judge import Judgement, judge
 from actions.models import Command
 from pmonitor import logs
@@ -85,11 +86,14 @@ def queue(
 
 def claim(server: Server, limit: int = 10, address: str | None = None) -> list[Command]:
     """Take the server's queued commands for its agent, oldest first; each is taken by exactly one caller."""
-    actor = agent_of(server, address)
-    taken = claiming.take(server, actor=actor.name, address=address, now=timezone.now(), lease=LEASE, limit=limit)
-    for command in taken:
-        _tell(command, states.QUEUED, actor)
-    return taken
+    now = timezone.now()
+    waiting = Command.objects.filter(server=server, state=states.QUEUED, deliver_by__gt=now).order_by("id")[:limit]
+    claimed = []
+    for command in waiting:
+        with suppress(IllegalMove):  # another poll of this agent, or a cancel, was first
+            _deliver(command, agent_of(server, address), now)
+            claimed.append(command)
+    return claimed
 
 
 def acknowledge(server: Server, uuid: UUID, started_at: datetime | None = None, address: str | None = None) -> str:
@@ -254,10 +258,6 @@ def _record(command: Command, old: str, actor: Actor, reason: str, facts: dict[s
         reason=reason or command.reason,
         facts=facts,
     )
-    _tell(command, old, actor)
-
-
-def _tell(command: Command, old: str, actor: Actor) -> None:
     log.info("command.moved", command=str(command.uuid), old=old, new=command.state, actor=actor.name)
 
 
