@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from actions import api_docs, ask, lifecycle, queue, reads, records, states, wire
+from actions import api_docs, ask, happened, lifecycle, queue, reads, records, states, wire
 from actions.models import Command
 from actions.querysets import CommandQuerySet
 from pmonitor import access, client, limits
@@ -71,6 +73,21 @@ class OneCommand(access.ViewerApi):
     @api_docs.command
     def get(self, request: Request, command: str) -> Response:
         return Response(records.whole(_command(request, command)))
+
+
+class ServiceEvents(access.ViewerApi):
+    """What happened to a server's services, newest first."""
+
+    @api_docs.service_events
+    def get(self, request: Request, agent: str, name: str | None = None) -> Response:
+        query = Query(request)
+        limit = query.whole("limit", LIST_LENGTH, 1, LIST_LENGTH_MOST)
+        before = query.moment("before", timezone.now() + timedelta(seconds=1))
+        query.check()
+        server = _server(request, agent)
+        told = happened.newest(server.pk, limit, name=name and name.replace("\0", ""), before=before)
+        following = told[-1].event.at if len(told) == limit else None
+        return Response({"events": [records.event(one) for one in told], "next": following})
 
 
 class Cancel(access.OperatorApi):
