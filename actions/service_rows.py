@@ -38,11 +38,11 @@ class Row(NamedTuple):
         """What the row shows, its ages aside: it is sent again when this changes."""
         one, at_work = self.service, self.command
         shown = (one.active_state, one.sub_state, one.main_pid, one.mem_mb, one.since, one.description)
-        shown += (one.load_state, tuple(one.aliases), tuple(one.triggered_by))
+        kind = (one.load_state, tuple(one.aliases), tuple(one.triggered_by))
         lease = self.lease
         lent = lease and (lease.pk, lease.state, lease.until, lease.overdue_at, lease.attempts)
         offers = (tuple(one.verbs), one.can and tuple(one.can), lent)
-        return (one.name, *shown, *offers, at_work and (at_work.pk, at_work.state))
+        return (one.name, *shown, *kind, *offers, at_work and (at_work.pk, at_work.state))
 
     @property
     def state(self) -> str:

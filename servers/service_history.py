@@ -40,7 +40,8 @@ def newest(
     since: datetime | None = None,
 ) -> list[Event]:
     """A server's events, newest first, of one service when it is named; the server's boots are among each one's."""
-    query, values = NEWEST, {"server": server_id, "limit": limit}  # type: tuple[str, dict[str, Any]]
+    query = NEWEST
+    values: dict[str, int | str | datetime] = {"server": server_id, "limit": limit}
     if name is not None:
         query, values = f"{query} AND name IN (%(name)s, '')", {**values, "name": name}
     if before is not None:

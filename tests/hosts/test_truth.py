@@ -11,8 +11,8 @@ from tests.e2e.hub import Hub
 from tests.hosts import units
 from tests.hosts.agent_install import install_agent
 from tests.hosts.host import Host
+from tests.hosts.hub_api import REPORTED_WITHIN, Api
 from tests.hosts.lab import Lab
-from tests.hosts.test_agent_commands import REPORTED_WITHIN, Api
 from tests.hosts.waiting import eventually
 
 SOCKET = units.SOCKET_STARTED.replace(".service", ".socket")
