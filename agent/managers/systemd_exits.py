@@ -11,7 +11,7 @@ import signal
 import time
 from typing import Any
 
-from agent.managers.base import ManagerError, run
+from agent.managers.base import LISTING_BYTES, ManagerError, run
 
 _EXITED, _KILLED, _DUMPED = "1", "2", "3"  # ExecMainCode, waitid's si_code
 _RELOAD = re.compile(r"stop_time=\[(?P<at>[^\]]+)\] ; pid=\d+ ; code=(?P<code>\S+) ; status=(?P<status>\d+)")
@@ -82,24 +82,19 @@ def told(unit: str, since: float) -> str:
     since: epoch seconds; what is older is of an end before the one that is asked for.
     """
     wanted = [f"UNIT={unit}", f"MESSAGE_ID={_PROCESS_EXIT}", f"MESSAGE_ID={_OUT_OF_MEMORY}"]
-    argv = [
-        "journalctl",
-        "--boot",
-        f"--since=@{int(since)}",
-        "--reverse",
-        "-n",
-        str(_LINES),
-        "--no-pager",
-        "--quiet",
-        "-o",
-        "json",
-        *wanted,
-    ]
+    # Not with --boot: a container may name its boot otherwise than its journal does.
+    options = ["--reverse", "-n", str(_LINES), "--no-pager", "--quiet", "-o", "json"]
     try:
-        lines = run(argv, _ASK_SEC, listing=True).output.splitlines()
+        lines = run(["journalctl", *options, *wanted], _ASK_SEC, listing=LISTING_BYTES).output.splitlines()
     except ManagerError:
         return ""
-    return _newest([entry for entry in map(_entry, lines) if entry])
+    return _newest([entry for entry in map(_entry, lines) if _written_at(entry) >= since])
+
+
+def _written_at(entry: dict[str, Any]) -> float:
+    """When the journal took the entry, in epoch seconds; 0 for what is none."""
+    microseconds = str(entry.get("__REALTIME_TIMESTAMP", ""))
+    return int(microseconds) / 1e6 if microseconds.isdecimal() else 0.0
 
 
 def _newest(entries: list[dict[str, Any]]) -> str:

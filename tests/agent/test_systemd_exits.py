@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from agent.managers import systemd_exits
+from agent.managers.base import Acted
 
 
 @pytest.mark.parametrize(
@@ -37,6 +40,14 @@ def test_the_journal_tells_how_a_service_ended_that_came_back(monkeypatch: pytes
         return str(facts["a.service"]["lastExit"])
 
     assert [listed(3), listed(4), listed(4), listed(5, "7"), listed(0)] == ["", "SIGSEGV", "SIGSEGV", "7", ""]
+
+
+def test_what_the_journal_took_before_the_last_list_is_of_another_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = {"MESSAGE_ID": systemd_exits._PROCESS_EXIT, "COMMAND": "ExecStart", "EXIT_CODE": "dumped"}
+    line = json.dumps({**entry, "EXIT_STATUS": "11", "__REALTIME_TIMESTAMP": "1795614827250203"})
+    monkeypatch.setattr(systemd_exits, "run", lambda argv, seconds, listing: Acted("", 0, f"{line}\nno JSON\n[]"))
+    assert systemd_exits.told("a.service", 1795614827.0) == "SIGSEGV"
+    assert systemd_exits.told("a.service", 1795614828.0) == ""
 
 
 def test_the_kernels_lack_of_memory_counts_more_than_its_signal() -> None:
