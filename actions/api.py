@@ -75,19 +75,20 @@ class OneCommand(access.ViewerApi):
         return Response(records.whole(_command(request, command)))
 
 
-class ServiceEvents(access.ViewerApi):
+class ServerEvents(access.ViewerApi):
     """What happened to a server's services, newest first."""
 
+    @api_docs.server_events
+    def get(self, request: Request, agent: str) -> Response:
+        return _events(request, agent, None)
+
+
+class ServiceEvents(access.ViewerApi):
+    """What happened to one service, newest first."""
+
     @api_docs.service_events
-    def get(self, request: Request, agent: str, name: str | None = None) -> Response:
-        query = Query(request)
-        limit = query.whole("limit", LIST_LENGTH, 1, LIST_LENGTH_MOST)
-        before = query.moment("before", timezone.now() + timedelta(seconds=1))
-        query.check()
-        server = _server(request, agent)
-        told = happened.newest(server.pk, limit, name=name and name.replace("\0", ""), before=before)
-        following = told[-1].event.at if len(told) == limit else None
-        return Response({"events": [records.event(one) for one in told], "next": following})
+    def get(self, request: Request, agent: str, name: str) -> Response:
+        return _events(request, agent, name.replace("\0", ""))
 
 
 class Cancel(access.OperatorApi):
@@ -174,6 +175,16 @@ def _uuid(text: str) -> UUID:
         return UUID(text)
     except ValueError as error:
         raise Problem(404, "There is no such id: it is a UUID.") from error
+
+
+def _events(request: Request, agent: str, name: str | None) -> Response:
+    query = Query(request)
+    limit = query.whole("limit", LIST_LENGTH, 1, LIST_LENGTH_MOST)
+    before = query.moment("before", timezone.now() + timedelta(seconds=1))
+    query.check()
+    told = happened.newest(_server(request, agent).pk, limit, name=name, before=before)
+    following = told[-1].event.at if len(told) == limit else None
+    return Response({"events": [records.event(one) for one in told], "next": following})
 
 
 def _filtered(request: Request) -> tuple[CommandQuerySet, int]:

@@ -90,7 +90,7 @@ class Told(NamedTuple):
         facts, said = self.event.facts, []
         if facts.get("runs") and self.event.kind in ENDED:
             said.append(_("came back by itself"))
-        if facts.get("restarts"):
+        elif facts.get("restarts"):
             said.append(_("restarts: %(n)s") % {"n": facts["restarts"]})
         if self.event.kind == kinds.FAILED and facts.get("result"):
             said.append(visible(str(facts["result"])))

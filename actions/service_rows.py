@@ -99,7 +99,7 @@ def html(row: Row, agent_id: str, acting: bool, oob: bool = False) -> str:
             "lease": row.lease,
             "held": held,  # three long words: they stand without icons, or on a phone the icons without words
             "sub": lease_words.brief(row.lease) if row.lease else visible(row.service.sub_state),
-            "chips": chips(row.service),
+            "notes": notes(row.service),
             "acting": acting,
             "oob": oob,
             "buttons": [_button(verb, row.service, agent_id) for verb in offered],
@@ -107,16 +107,16 @@ def html(row: Row, agent_id: str, acting: bool, oob: bool = False) -> str:
     )
 
 
-def chips(service: Service) -> list[tuple[str, str]]:
+def notes(service: Service) -> list[tuple[str, str]]:
     """What else its operator should know at a glance, each in a word and in a sentence."""
-    found = [(visible(name), _("Another name of it")) for name in service.aliases[:MOST_ALIASES]]
+    found = []
     if service.triggered_by:
         unit = service.triggered_by[0]
         kind = unit.rpartition(".")[2]
         found.append((visible(kind), trigger_sentence([visible(unit)])))
     if service.load_state == "masked" and service.active_state != "inactive":
         found.append((str(service_word("masked")), _("It is masked, and runs on from before")))
-    return found
+    return found + [(visible(name), _("Another name of it")) for name in service.aliases[:MOST_ALIASES]]
 
 
 def can_act(role: str) -> bool:

@@ -39,8 +39,17 @@ def test_an_alias_is_shown_in_the_one_row(web1: Server) -> None:
 
 
 def test_what_starts_it_is_shown(web1: Server) -> None:
-    html = row(service(web1, active_state="inactive", triggered_by=["nginx.socket"]))
-    assert 'title="Its socket (nginx.socket) starts it again on the next connection.">socket</span>' in html
+    html = row(service(web1, active_state="inactive", sub_state="dead", triggered_by=["nginx.socket"]))
+    assert 'title="dead · socket: Its socket (nginx.socket) starts it again on the next connection."' in html
+    assert html.count('<span class="sep">socket</span>') == 2, "in its column, and under the name where that is gone"
+
+
+def test_its_page_names_both(as_viewer: Client, web1: Server) -> None:
+    newest(web1)
+    service(web1, aliases=["www.service"], triggered_by=["nginx.socket"])
+    page = text(as_viewer.get(f"/servers/srv-web-01/services/{NGINX}/"))
+    assert "<dt>Also called</dt><dd>www.service</dd>" in page
+    assert "<dt>Started by</dt><dd>nginx.socket</dd>" in page
 
 
 def test_asking_by_an_alias_means_the_service(operator: Any, web1: Server) -> None:
