@@ -19,7 +19,7 @@ import pytest
 
 from tests.e2e.hub import CHECKOUT, Hub
 from tests.e2e.net import Net
-from tests.hosts.test_agent_commands import Api
+from tests.hosts.hub_api import Api
 from tests.hosts.waiting import eventually
 
 PROGRAMS = ("agent", "web", "database", "poll", "ack", "result", "cable", "lone")
@@ -94,8 +94,12 @@ class Site:
         return done
 
     def told(self, command: str) -> dict[str, Any]:
+        """The command as the hub tells it now; empty while it cannot."""
+        return self.asked(f"commands/{command}")
+
+    def asked(self, path: str) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = self.api.get(f"commands/{command}")
+            found: dict[str, Any] = self.api.get(path)
         except (OSError, AssertionError):  # the hub is away, or has no database just now
             return {}
         return found
@@ -109,12 +113,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         try:
             site.supervisord()
             site.agent()
-            eventually(lambda: site.api.service("lone"), bool, 30)
+            eventually(lambda: site.asked("servers/srv-faults").get("services"), bool, 60)
             yield site
         finally:
             for process in site.processes:
-                process.kill()
-                process.wait()
+                process.terminate()  # supervisord ends its programs then
+                process.wait(20)
 
 
 def moves(done: dict[str, Any]) -> list[str]:
