@@ -22,7 +22,10 @@ HOSTILE = [
     "two\nlines\tand \x1b[31mred",
     '"><script>alert(1)</script>',
 ]
-MARK_ROWS = "document.querySelectorAll('#procs tr').forEach(row => { row.marked = true; })"
+MARK_ROWS = """
+document.querySelectorAll('#procs tr').forEach(row => { row.marked = true; });
+document.querySelectorAll('#procs .changed').forEach(cell => cell.classList.remove('changed'));
+"""
 UNMARKED = "[...document.querySelectorAll('#procs tr')].filter(row => !row.marked).map(row => row.id)"
 NAMES = "[...document.querySelectorAll('#procs tr:not([hidden]) th bdi.clip')].map(cell => cell.textContent)"
 
