@@ -1,21 +1,43 @@
-"""What actions add to what is below them: live topics, panels of the server page, a cell of the dashboard, metrics."""
+"""What actions add to what is below them: live topics, parts of the server page and the dashboard, metrics."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.db.models import Count
 
-from actions import in_flight, live, server_part, states
+from actions import (
+    impact,
+    in_flight,
+    leases,
+    lent_panel,
+    lifecycle,
+    live,
+    process_cell,
+    server_part,
+    service_log,
+    states,
+    waiting,
+)
 from actions.models import Command
+from actions.rollouts import advance
+from actions.rollouts import live as rollouts_live
 from pmonitor.live import TOPICS
 from pmonitor.metrics import READINGS, Reading
-from servers import fleet, server_page
+from servers import fleet, ingest, server_page
 
 
 def register() -> None:
     """Called once, when all apps are ready."""
-    TOPICS.update(live.TOPICS)
-    server_page.PARTS.append(server_page.Part(server_part.panels, server_part.lane))
+    TOPICS.update(live.TOPICS | rollouts_live.TOPICS)
+    lifecycle.MOVED.append(advance.nudge)
+    impact.register()
+    service_log.register()
+    server_page.PARTS.append(server_page.Part(server_part.panels, server_part.lane, process_cell.end))
     fleet.TOTALS.append(in_flight.total)
+    fleet.PANELS.append(lent_panel.panel)
+    ingest.LISTENERS.append(leases.hear)
+    fleet.PARTS.append(partial(waiting.context, waiting.FLEET))
     READINGS.append(Reading("pmonitor_commands", "Commands by state.", "state", by_state))
 
 

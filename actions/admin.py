@@ -1,10 +1,11 @@
-"""Commands and the audit trail in the Django admin: read-only."""
+"""Commands and the audit trail in the Django admin: read-only; and the list of protected services."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 
-from actions.models import AuditEntry, Command
+from actions.models import AuditEntry, Command, ProtectedUnit
+from actions.rollouts.models import Rollout
 from pmonitor.admin_site import ReadOnlyAdmin
 
 
@@ -14,6 +15,23 @@ class CommandAdmin(ReadOnlyAdmin):
     list_filter = ("state", "cmd")
     list_select_related = ("server",)
     search_fields = ("uuid", "target", "server__hostname", "server__agent_id", "asked_by_name")
+    date_hierarchy = "created_at"
+
+
+@admin.register(ProtectedUnit)
+class ProtectedUnitAdmin(admin.ModelAdmin[ProtectedUnit]):
+    """What asks for its name to be typed before it is stopped or restarted."""
+
+    list_display = ("pattern", "kind")
+    list_filter = ("kind",)
+    search_fields = ("pattern",)
+
+
+@admin.register(Rollout)
+class RolloutAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "cmd", "target", "state", "asked_by_name", "led_by_name", "changed_at")
+    list_filter = ("state", "cmd")
+    search_fields = ("target", "asked_by_name", "reason")
     date_hierarchy = "created_at"
 
 

@@ -1,4 +1,4 @@
-"""Commands for programs: operators ask, list and cancel; agents take, acknowledge and hand in results."""
+"""Commands for programs: operators ask, list, cancel; agents take, acknowledge, hand in results, answer reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from actions import api_docs, ask, lifecycle, queue, records, states, wire
+from actions import api_docs, ask, lifecycle, queue, reads, records, states, wire
 from actions.models import Command
 from actions.querysets import CommandQuerySet
 from pmonitor import access, client, limits
@@ -45,6 +45,8 @@ class Ask(access.OperatorApi):
             reason=given.reason,
             deliver_within=given.deliver_within_sec,
             execute_within=given.execute_within_sec,
+            args=given.args,
+            typed=given.typed,
             expect=msgspec.to_builtins(given.expect) if given.expect else None,
             address=client.address(request._request),
         )
@@ -83,13 +85,13 @@ class Cancel(access.OperatorApi):
 
 @access.agent_only
 class Poll(AgentApi):
-    """Commands for the agent, without waiting: what answers where no ASGI server runs queue.py in front."""
+    """Commands and reads for the agent, without waiting: what answers where no ASGI server runs queue.py in front."""
 
     @api_docs.poll
     def get(self, request: Request, agent: str) -> Response:
         queue.wait_of(request.META.get("QUERY_STRING", "").encode())
-        commands = queue.claimed(_caller(request), client.address(request._request))
-        return Response(queue.given(commands)) if commands else Response(status=204)
+        found = queue.claimed(_caller(request), client.address(request._request))
+        return Response(queue.given(found)) if found else Response(status=204)
 
 
 @access.agent_only
@@ -112,6 +114,17 @@ class Finish(AgentApi):
         result = wire.read(request._request, wire.RESULTS)
         state = lifecycle.finish(_caller(request), _uuid(command), result, _address(request))
         return Response({"state": state}, status=409 if state in (states.QUEUED, states.DELIVERED) else 200)
+
+
+@access.agent_only
+class AnswerRead(AgentApi):
+    """The agent answers what it was asked."""
+
+    @api_docs.answer_read
+    def post(self, request: Request, agent: str, read: str) -> Response:
+        said = wire.read(request._request, wire.ANSWERS, wire.ANSWER_MAX_BYTES)
+        reads.answer(_caller(request), _uuid(read), said)
+        return Response({"taken": True})
 
 
 def _caller(request: Request) -> Server:
@@ -143,7 +156,7 @@ def _uuid(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError as error:
-        raise Problem(404, "There is no such command: its id is a UUID.") from error
+        raise Problem(404, "There is no such id: it is a UUID.") from error
 
 
 def _filtered(request: Request) -> tuple[CommandQuerySet, int]:

@@ -13,6 +13,7 @@ from servers.api_shapes import schema
 
 ID = "018f4a2e-6c1b-4e0f-9d57-3a1c2b4d5e6f"
 AGENT = OpenApiParameter("agent", str, OpenApiParameter.PATH, description="The agent's id, such as srv-redis-01.")
+READ = OpenApiParameter("read", OpenApiTypes.UUID, OpenApiParameter.PATH, description="The read's id.")
 COMMAND = OpenApiParameter("command", OpenApiTypes.UUID, OpenApiParameter.PATH, description="The command's id.")
 
 
@@ -21,13 +22,15 @@ def shape(kind: type[msgspec.Struct]) -> dict[str, Any]:
     return {"application/json": schema(kind)}
 
 
-def _answer(says: str, example: Any = None) -> OpenApiResponse:
+def answer(says: str, example: Any = None) -> OpenApiResponse:
+    """An answer with an example of it."""
     examples = [OpenApiExample("example", value=example, response_only=True)] if example is not None else []
     return OpenApiResponse(OpenApiTypes.OBJECT, description=says, examples=examples)
 
 
-def _error(says: str, sentence: str) -> OpenApiResponse:
-    return _answer(says, {"error": sentence})
+def error(says: str, sentence: str) -> OpenApiResponse:
+    """A refusal with an example of its sentence."""
+    return answer(says, {"error": sentence})
 
 
 def _request(example: dict[str, Any]) -> list[OpenApiExample]:
@@ -35,7 +38,7 @@ def _request(example: dict[str, Any]) -> list[OpenApiExample]:
 
 
 def _state(state: str, says: str) -> OpenApiResponse:
-    return _answer(says, {"state": state})
+    return answer(says, {"state": state})
 
 
 SHORT = {
@@ -44,6 +47,8 @@ SHORT = {
     "agent": "srv-redis-01",
     "cmd": "restart",
     "target": "redis-server.service",
+    "args": {},
+    "rollout": None,
     "state": "queued",
     "reason": "New TLS certificate",
     "askedBy": "Maria Ionescu",
@@ -65,9 +70,17 @@ FOR_AGENT = {
     "deliverBy": "2026-11-23T14:07:24.100Z",
     "executeBy": "2026-11-23T14:08:24.700Z",
     "executeWithinSec": 120,
+    "args": {},
     "expect": {"mainPid": 123, "startTicks": 4711},
 }
-FOR_POLL = {"commands": [FOR_AGENT], "serverTime": "2026-11-23T14:06:24.700Z"}
+FOR_READING = {
+    "id": "5b0c9f6e-3d1e-4c55-9c0e-6a7d2f0e9b11",
+    "kind": "logs",
+    "target": "redis-server.service",
+    "args": {"lines": 200},
+    "answerBy": "2026-11-23T14:06:34.100Z",
+}
+FOR_POLL = {"commands": [FOR_AGENT], "reads": [FOR_READING], "serverTime": "2026-11-23T14:06:24.700Z"}
 BEFORE = {"activeState": "active", "subState": "running", "mainPid": 123, "startTicks": 4711}
 RESULT = {
     "outcome": "done",
@@ -77,27 +90,38 @@ RESULT = {
     "after": {**BEFORE, "mainPid": 456, "startTicks": 9001, "settledSec": 5},
 }
 NO_AGENT = {
-    401: _error("No such agent token.", "This agent token is not valid."),
-    403: _error("Another server's token, or a wrong address.", "This token is another server's."),
+    401: error("No such agent token.", "This agent token is not valid."),
+    403: error("Another server's token, or a wrong address.", "This token is another server's."),
 }
 NO_USER = {
-    401: _error("Not signed in.", "Authentication credentials were not provided."),
-    403: _error("Not the role for it.", "You do not have permission to perform this action."),
+    401: error("Not signed in.", "Authentication credentials were not provided."),
+    403: error("Not the role for it.", "You do not have permission to perform this action."),
 }
-NOT_FOUND = {404: _error("No such command or server in your scope.", "There is no such command in your scope.")}
-WRONG = {400: _answer("Wrong fields, by name.", {"error": "Wrong input: …", "fields": {"cmd": "must be one of …"}})}
+NOT_FOUND = {404: error("No such command or server in your scope.", "There is no such command in your scope.")}
+WRONG = {400: answer("Wrong fields, by name.", {"error": "Wrong input: …", "fields": {"cmd": "must be one of …"}})}
 
 ask = extend_schema(
     operation_id="ask_for_action",
-    summary="Ask for an action on a service",
+    summary="Ask for an action on a service or a process",
+    description=(
+        "`signal` and `renice` aim at a process: `target` is NAME[PID], `args` has its `bootId` (among a server's "
+        "facts), `pid` and `startTicks`, and the `signal` or the `nice` value."
+    ),
     parameters=[AGENT],
     request=shape(wire.Ask),
-    examples=_request({"cmd": "restart", "target": "redis-server.service", "reason": "New TLS certificate"}),
+    examples=[
+        *_request({"cmd": "restart", "target": "redis-server.service", "reason": "New TLS certificate"}),
+        OpenApiExample(
+            "stop for 20 minutes",
+            value={"cmd": "stop", "target": "redis-server.service", "args": {"forSec": 1200}},
+            request_only=True,
+        ),
+    ],
     responses={
-        201: _answer("The new command.", {**SHORT, "joined": False}),
-        200: _answer("Somebody asked for the same already: you joined that command.", {**SHORT, "joined": True}),
-        409: _error("Not now, or not at all.", "Maria Ionescu asked to stop it at 14:06:24 UTC."),
-        429: _error("Too many; Retry-After says when.", "Too many requests; try again in 40 s."),
+        201: answer("The new command.", {**SHORT, "joined": False}),
+        200: answer("Somebody asked for the same already: you joined that command.", {**SHORT, "joined": True}),
+        409: error("Not now, or not at all.", "Maria Ionescu asked to stop it at 14:06:24 UTC."),
+        429: error("Too many; Retry-After says when.", "Too many requests; try again in 40 s."),
         **WRONG,
         **NO_USER,
         **NOT_FOUND,
@@ -105,11 +129,12 @@ ask = extend_schema(
 )
 poll = extend_schema(
     operation_id="wait_for_commands",
-    summary="Wait for commands",
-    description="Answered as soon as there is a command, else with 204 when the wait ends.",
+    summary="Wait for commands and reads",
+    description="Answered as soon as there is a command or a read, else with 204 when the wait ends. "
+    "`reads` is left out when there is none; each read is given once.",
     parameters=[AGENT, OpenApiParameter("wait", int, description="Seconds to wait, 0 to 55; 25 if not given.")],
     responses={
-        200: _answer("Commands, now delivered: acknowledge within 10 s.", FOR_POLL),
+        200: answer("Commands, now delivered: acknowledge within 10 s.", FOR_POLL),
         204: OpenApiResponse(description="Nothing came."),
         **WRONG,
         **NO_AGENT,
@@ -143,6 +168,47 @@ finish = extend_schema(
         **NOT_FOUND,
     },
 )
+answer_read = extend_schema(
+    operation_id="answer_read",
+    summary="Answer a read",
+    description="Either `answer`, in the shape of the read's kind, or `error`: why there is none.",
+    parameters=[AGENT, READ],
+    request=shape(wire.Answer),
+    examples=_request({"error": "there is no service redis.service on this server"}),
+    responses={
+        200: answer("Taken.", {"taken": True}),
+        404: error("Not asked of this server.", "This server was not asked that."),
+        409: error("Answered already, or too late.", "Too late: nobody waits for this answer any more."),
+        413: error("Too large.", "The body is larger than 262,144 bytes."),
+        **WRONG,
+        **NO_AGENT,
+    },
+)
+LEASE: dict[str, Any] = {
+    "agent": "srv-redis-01",
+    "target": "redis-server.service",
+    "command": ID,
+    "askedBy": "Maria Ionescu",
+    "reason": "Move its disk",
+    "state": "held",
+    "until": "2026-11-23T14:26:30Z",
+    "overdueAt": None,
+    "endedAt": None,
+    "attempts": 0,
+    "why": "",
+    "verdict": "",
+    "evidence": {},
+}
+leases = extend_schema(
+    operation_id="list_leases",
+    summary="List services that are stopped for a time",
+    description="Their agents start them again at `until`. Ask for one by the command stop with args.forSec.",
+    parameters=[
+        OpenApiParameter("agent", str, description="Only this server's."),
+        OpenApiParameter("state", str, description="open (if not given) or ended."),
+    ],
+    responses={200: answer("At most 500.", {"leases": [LEASE]}), **WRONG, **NO_USER},
+)
 commands = extend_schema(
     operation_id="list_commands",
     summary="List commands, newest first",
@@ -152,13 +218,17 @@ commands = extend_schema(
         OpenApiParameter("limit", int, description="At most so many, 1 to 500; 100 if not given."),
         OpenApiParameter("before", OpenApiTypes.UUID, description="Only older ones than this: a page's `next`."),
     ],
-    responses={200: _answer("Commands.", {"commands": [SHORT], "next": None}), **WRONG, **NO_USER, **NOT_FOUND},
+    responses={200: answer("Commands.", {"commands": [SHORT], "next": None}), **WRONG, **NO_USER, **NOT_FOUND},
 )
 command = extend_schema(
     operation_id="get_command",
     summary="One command with its moves and evidence",
     parameters=[COMMAND],
-    responses={200: _answer("The command.", {**SHORT, "evidence": RESULT, "moves": []}), **NO_USER, **NOT_FOUND},
+    responses={
+        200: answer("The command.", {**SHORT, "evidence": RESULT, "lease": None, "moves": []}),
+        **NO_USER,
+        **NOT_FOUND,
+    },
 )
 cancel = extend_schema(
     operation_id="cancel_command",
@@ -166,8 +236,8 @@ cancel = extend_schema(
     parameters=[COMMAND],
     request=None,
     responses={
-        200: _answer("The cancelled command.", {**SHORT, "state": states.CANCELLED}),
-        409: _error("Too late.", "Too late to cancel: the command is running already."),
+        200: answer("The cancelled command.", {**SHORT, "state": states.CANCELLED}),
+        409: error("Too late.", "Too late to cancel: the command is running already."),
         **NO_USER,
         **NOT_FOUND,
     },

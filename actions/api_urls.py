@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from actions import api
+from actions import api, lease_api
+from actions.rollouts import api as rollouts
 
 app_name = "actions_api"
 urlpatterns = [
@@ -12,7 +13,12 @@ urlpatterns = [
     path("actions/queue/<str:agent>", api.Poll.as_view(), name="poll"),  # queue.py stands in front of it
     path("actions/queue/<str:agent>/<str:command>/ack", api.Acknowledge.as_view(), name="ack"),
     path("actions/queue/<str:agent>/<str:command>/result", api.Finish.as_view(), name="result"),
+    path("actions/queue/<str:agent>/reads/<str:read>", api.AnswerRead.as_view(), name="answer"),
+    path("leases", lease_api.Leases.as_view(), name="leases"),
     path("commands", api.Commands.as_view(), name="commands"),
     path("commands/<str:command>", api.OneCommand.as_view(), name="command"),
     path("commands/<str:command>/cancel", api.Cancel.as_view(), name="cancel"),
+    path("rollouts", rollouts.Rollouts.as_view(), name="rollouts"),
+    path("rollouts/<int:number>", rollouts.OneRollout.as_view(), name="rollout"),
+    path("rollouts/<int:number>/<str:way>", rollouts.Way.as_view(), name="rollout-way"),
 ]

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from actions import audit, lifecycle, settling, states
+from actions import arguments, audit, leases, lifecycle, processes, protection, settling, states, verbs
 from actions.models import Command
+from actions.rollouts.models import Rollout
 from pmonitor.problems import Problem, bad
 from servers.models import Newest, Server, Service
 
@@ -34,6 +35,8 @@ class Question(NamedTuple):
     cmd: str
     target: str
     reason: str
+    args: dict[str, Any]
+    rollout: Rollout | None = None
 
 
 def ask(
@@ -45,17 +48,26 @@ def ask(
     reason: str = "",
     deliver_within: int = 60,
     execute_within: int = 120,
+    args: dict[str, Any] | None = None,
     expect: dict[str, Any] | None = None,
+    typed: str = "",
     address: str | None = None,
+    rollout: Rollout | None = None,
 ) -> Asked:
     """Queue a command, or join the same one; times in seconds. The caller has checked role and scope.
 
+    rollout: the one it is a step of.
+
     Raises Problem: 400 naming wrong fields, 409 when the service cannot be told so now. A denial is in the audit trail.
     """
-    if wrong := wrong_fields(cmd, reason, deliver_within, execute_within):
+    args = args or {}
+    if wrong := wrong_fields(cmd, reason, deliver_within, execute_within) or arguments.wrong(cmd, args):
         raise bad(wrong)
-    question = Question(lifecycle.Actor(audit.name_of(user), user, address or None), server, cmd, target, reason)
+    actor = lifecycle.Actor(audit.name_of(user), user, address or None)
+    question = Question(actor, server, cmd, target, reason, args, rollout)
     try:
+        if lacking := protection.missing(cmd, target, typed, reason):
+            raise bad(lacking)
         return _queue_or_join(question, deliver_within, execute_within, expect)
     except Problem as problem:
         _deny(question, problem.sentence)
@@ -65,12 +77,14 @@ def ask(
 def _queue_or_join(
     question: Question, deliver_within: int, execute_within: int, expect: dict[str, Any] | None
 ) -> Asked:
-    service = _service(question)
-    for _attempt in range(ATTEMPTS):
+    listed = _listed(question)
+    if refusal := leases.refusal(question.server, question.cmd, question.target, question.args):
+        raise Problem(409, refusal)
+    for _attempt in range(ATTEMPTS):  # the table says whether there is one at work: asking first would cost a query
+        if command := _queue(question, listed, deliver_within, execute_within, expect):
+            return Asked(command, joined=False)
         if active := _active(question):
             return _join(question, active)
-        if command := _queue(question, service, deliver_within, execute_within, expect):
-            return Asked(command, joined=False)
     raise Problem(409, _("Other commands on this service kept coming in between; try again."))
 
 
@@ -92,6 +106,14 @@ def wrong_fields(cmd: str, reason: str, deliver_within: int, execute_within: int
     return wrong
 
 
+def _listed(question: Question) -> dict[str, Any] | None:
+    """What it is aimed at as the hub knows it from reports; Problem when it may not be told so."""
+    if question.cmd in states.PROCESS_VERBS:
+        return processes.check(question.server, question.cmd, question.target, question.args)
+    service = _service(question)
+    return settling.listed(service) if service else None
+
+
 def _service(question: Question) -> Service | None:
     """The service as listed; None where the agent lists none at all and so has to judge the target itself."""
     services = Service.objects.filter(server=question.server, name=question.target.replace("\0", ""))
@@ -100,10 +122,17 @@ def _service(question: Question) -> Service | None:
         return None
     if service is None:
         raise bad({"target": _("is no service that this server has reported")})
-    if question.cmd not in service.verbs:
-        words = {"cmd": question.cmd, "target": question.target}
-        raise Problem(409, _("The agent of this server does not offer to %(cmd)s %(target)s.") % words)
+    for verb in leases.needed(question.cmd, question.args):
+        if verb not in service.verbs:
+            raise Problem(409, _why_not(question, service, verb))
     return service
+
+
+def _why_not(question: Question, service: Service, verb: str) -> str:
+    if verb in (service.can or ()):
+        return verbs.not_allowed(question.server.agent_id, verb, question.target) + "."
+    words = {"cmd": verb, "target": question.target}
+    return _("The agent of this server does not offer to %(cmd)s %(target)s.") % words
 
 
 def _target_is_sane(question: Question) -> bool:
@@ -121,7 +150,7 @@ def _active(question: Question) -> Command | None:
 
 
 def _join(question: Question, active: Command) -> Asked:
-    if active.cmd != question.cmd:
+    if (active.cmd, active.args) != (question.cmd, question.args):
         words = {"who": active.asked_by_name, "cmd": active.cmd, "since": f"{active.created_at:%H:%M:%S} UTC"}
         raise Problem(409, _("%(who)s asked to %(cmd)s it at %(since)s, and that is not over yet.") % words)
     with transaction.atomic():
@@ -131,7 +160,7 @@ def _join(question: Question, active: Command) -> Asked:
 
 def _queue(
     question: Question,
-    service: Service | None,
+    listed: dict[str, Any] | None,
     deliver_within: int,
     execute_within: int,
     expect: dict[str, Any] | None,
@@ -146,8 +175,10 @@ def _queue(
             reason=question.reason,
             deliver_within=deliver_within,
             execute_within=execute_within,
+            args=question.args,
+            rollout=question.rollout,
             expect=expect,
-            listed=settling.listed(service) if service else None,
+            listed=listed,
         )
     except IntegrityError as error:
         if "one_active_command_per_service" not in str(error):
@@ -157,7 +188,7 @@ def _queue(
 
 def _deny(question: Question, why: str) -> None:
     with transaction.atomic():
-        _write("command.denied", question, None, {"why": why})
+        _write("command.denied", question, None, {"why": why, **({"args": question.args} if question.args else {})})
 
 
 def _write(event: str, question: Question, command: Command | None, facts: dict[str, Any] | None = None) -> None:

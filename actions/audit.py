@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from actions.models import AuditEntry, Command
+from actions.rollouts.models import Rollout
 from pmonitor import live
 from servers.models import Server
 
@@ -27,6 +28,7 @@ def write(
     address: str | None = None,
     server: Server | None = None,
     command: Command | None = None,
+    rollout: Rollout | None = None,
     cmd: str = "",
     target: str = "",
     from_state: str = "",
@@ -46,6 +48,7 @@ def write(
         address=address,
         server_id=command.server_id if command else number,
         command=command,
+        rollout=rollout,
         cmd=command.cmd if command else cmd,
         target=command.target if command else target,
         from_state=from_state,
@@ -53,13 +56,20 @@ def write(
         reason=reason,
         facts=facts or {},
     )
-    live.announce("audit:all", *(_topics(command) if command else ()))
+    announce(command)
     return entry
+
+
+def announce(command: Command | None) -> None:
+    """Tell the pages, after the commit, that there is a new entry, and of the command it is about."""
+    live.announce("audit:all", *(_topics(command) if command else ()))
 
 
 def _topics(command: Command) -> tuple[str, ...]:
     server = command.server_id
-    return f"command:{command.pk}", f"commands:{server}", f"services:{server}", "fleet:all"
+    of_server = tuple(f"{kind}:{server}" for kind in ("commands", "services", "waits"))
+    of_it = (f"rollout:{command.rollout_id}",) if command.rollout_id else ()
+    return f"command:{command.pk}", *of_server, "waiting:all", "fleet:all", *of_it
 
 
 def name_of(user: AbstractBaseUser) -> str:

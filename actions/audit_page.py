@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
-from actions import export, states, verbs
+from actions import export, reads, states, verbs
 from actions.command_page import spent
 from actions.models import AuditEntry
 from pmonitor.visible import visible
@@ -23,6 +23,25 @@ EVENTS = {  # what is not a move
     "command.joined": gettext_lazy("Joined"),
     "command.denied": gettext_lazy("Denied"),
     "command.evidence": gettext_lazy("Evidence came"),
+    "lease.started": gettext_lazy("Stopped for a time"),
+    "lease.extended": gettext_lazy("Stop extended"),
+    "lease.kept": gettext_lazy("Kept stopped"),
+    "lease.ended": gettext_lazy("Active again"),
+    "lease.failed": gettext_lazy("Not started again"),
+    "lease.overdue": gettext_lazy("Start overdue"),
+    "rollout.started": gettext_lazy("Rollout started"),
+    "rollout.halted": gettext_lazy("Rollout halted"),
+    "rollout.resumed": gettext_lazy("Rollout resumed"),
+    "rollout.retried": gettext_lazy("Retried"),
+    "rollout.skipped": gettext_lazy("Skipped"),
+    "rollout.ended": gettext_lazy("Rollout ended"),
+    "rollout.finished": gettext_lazy("Rollout finished"),
+}
+GLYPHS = {
+    "command.denied": "refused",
+    "rollout.halted": "failed",
+    "rollout.ended": "cancelled",
+    "rollout.finished": "succeeded",
 }
 
 
@@ -63,13 +82,33 @@ def record(entry: AuditEntry) -> dict[str, Any]:
     return {
         "entry": entry,
         "who": visible(entry.actor),
-        "what": verbs.titled(entry.cmd, visible(entry.target)) if entry.cmd else visible(entry.event),
-        "state": entry.to_state if moved else "refused" if entry.event == "command.denied" else "todo",
-        "word": verbs.STATE_WORDS[entry.to_state] if moved else EVENTS.get(entry.event, visible(entry.event)),
+        "what": _what(entry),
+        "state": entry.to_state if moved else GLYPHS.get(entry.event, "todo"),
+        "word": verbs.STATE_WORDS[entry.to_state] if moved else _event(entry),
         "took": _took(entry),
         "reason": visible(entry.reason),
         "today": entry.at.date() == timezone.now().date(),
     }
+
+
+def _what(entry: AuditEntry) -> str:
+    """ "Restart nginx.service", "Log of nginx.service"."""
+    target, (group, _dot, kind) = visible(entry.target), entry.event.partition(".")
+    if entry.cmd:
+        return verbs.titled(entry.cmd, target, _args(entry))
+    if group == "read" and kind in reads.KINDS:
+        return str(reads.KINDS[kind].titled) % {"target": target}
+    return visible(entry.event)
+
+
+def _event(entry: AuditEntry) -> str:
+    return _("Read") if entry.event.startswith("read.") else str(EVENTS.get(entry.event, visible(entry.event)))
+
+
+def _args(entry: AuditEntry) -> dict[str, Any]:
+    """The arguments of the command it is about, also of one that was denied."""
+    found: dict[str, Any] = entry.command.args if entry.command else entry.facts.get("args", {})
+    return found
 
 
 def _took(entry: AuditEntry) -> str:

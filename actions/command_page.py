@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2s
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
-from actions import states, verbs, verdicts
-from actions.models import Command
+from actions import lease_words, process_judge, processes, service_log, states, verbs, verdicts
+from actions.judge import FOR_GOOD
+from actions.models import Command, Lease
 from pmonitor import access
 from pmonitor.templatetags import show
 from pmonitor.visible import visible, visible_lines
 from servers.models import Service
+from servers.process_rows import STATUS_WORDS
 
+GLYPHS = {"gone": "inactive", "zombie": "inactive", "stopped": "queued", "tracing stop": "queued"}  # of a process
+SOON = timedelta(hours=2)  # a deadline that far off is told with its day
 LOG_CHARS = 20_000  # what a page carries at most; the record keeps all the agent sent
 
 
@@ -72,7 +78,8 @@ def _queued(command: Command) -> Step:
     word, said = verbs.STATE_WORDS[states.QUEUED], show.at(command.created_at)
     if command.state != states.QUEUED:
         return Step(states.SUCCEEDED, word, said)
-    deadline = format_html(_("{}, deliver by {}"), said, show.at(command.deliver_by))
+    form = "full" if command.deliver_by - command.created_at > SOON else "time"
+    deadline = format_html(_("{}, deliver by {}"), said, show.at(command.deliver_by, form))
     return Step(states.QUEUED, word, deadline, current=True)
 
 
@@ -100,7 +107,9 @@ def _outcome(command: Command) -> Step:
         return Step("todo", _("Outcome"), _("verified by state and PID"))
     word = verbs.state_word(command.state, command.verdict)
     if command.ended_at is None:
-        return Step(command.state, word, _("the next reports will settle it"), current=True)
+        open_for_good = command.verdict in FOR_GOOD
+        said = _("nothing can settle it any more") if open_for_good else _("the next reports will settle it")
+        return Step(command.state, word, said, current=not open_for_good)
     since = command.started_at or command.delivered_at or command.created_at
     return Step(command.state, word, _after(command.ended_at, since))
 
@@ -110,10 +119,12 @@ def _after(at: datetime, since: datetime) -> str:
 
 
 def evidence(command: Command) -> list[Compared]:
-    """The service before and after, as far as its manager told."""
+    """The service or process before and after, as far as it is known."""
     before, after = (_observed(command.evidence.get(side)) for side in ("before", "after"))
     if not before and not after:
         return []
+    if command.cmd in states.PROCESS_VERBS:
+        return _of_process(before, after)
     rows = [Compared(_("State"), (_state(before), _state(after)))]
     for name, key in ((_("Main PID"), "mainPid"), (_("Processes"), "tasks"), (_("Memory"), "memMB")):
         if before.get(key) is not None or after.get(key) is not None:
@@ -135,17 +146,31 @@ def _state(seen: dict[str, Any]) -> Side:
     return Side(visible(verdicts.service_word(active)), glyph, visible(detail))
 
 
+def _of_process(before: dict[str, Any], after: dict[str, Any]) -> list[Compared]:
+    rows = [Compared(_("State"), (_status(before), _status(after)))]
+    for name, key in ((pgettext("of a process", "Nice"), "nice"), (_("Memory"), "memMB")):
+        if before.get(key) is not None or after.get(key) is not None:
+            rows.append(Compared(name, (_value(before.get(key), key), _value(after.get(key), key))))
+    return rows
+
+
+def _status(seen: dict[str, Any]) -> Side:
+    status = str(seen.get("status") or "")
+    word = _("gone") if status == process_judge.GONE else STATUS_WORDS.get(status, visible(status))
+    return Side(str(word) or "—", GLYPHS.get(status, "active") if status else "")
+
+
 def _value(value: Any, key: str) -> Side:
     if not isinstance(value, int | float) or (key == "mainPid" and not value):
         return Side("—")
     if key == "memMB":
         return Side(f"{show.plain(value, 1)} MB")
-    return Side(str(value) if key == "mainPid" else show.plain(value))
+    return Side(str(value) if key in ("mainPid", "nice") else show.plain(value))
 
 
-def log_lines(command: Command) -> str:
+def log_lines(ended: Command | Lease) -> str:
     """The last lines of the service's log as the agent sent them, bounded; not escaped."""
-    sent = command.evidence.get("log")
+    sent = ended.evidence.get("log")
     text = "\n".join(map(str, sent)) if isinstance(sent, list) else str(sent or "")
     return visible_lines(text)[-LOG_CHARS:]
 
@@ -159,11 +184,14 @@ def context(command: Command, role: str) -> dict[str, Any]:
     """Everything `_command.html` shows; command with its server selected."""
     service = Service.objects.filter(server=command.server_id, name=command.target).first()
     acting, ended = role in (access.OPERATOR, access.ADMIN), command.state not in states.ACTIVE
+    lease = _lease(command)
     server, verb = command.server, verbs.VERBS.get(command.cmd)
+    of_process = command.cmd in states.PROCESS_VERBS
+    may_repeat = service is not None and command.cmd in service.verbs
     return {
         "command": command,
-        "version": version(command),
-        "title": verbs.titled(command.cmd, visible(command.target)),
+        "version": version(command, lease),
+        "title": verbs.titled(command.cmd, visible(command.target), command.args),
         "host": show.first_label(visible(server.hostname)),
         "verb": verb,
         "pill": pill(command),
@@ -175,24 +203,59 @@ def context(command: Command, role: str) -> dict[str, Any]:
         "reason": visible(command.reason),
         "runs": _runs(command, service),
         "evidence": evidence(command),
-        "output": output(command),
+        "output": "" if of_process else output(command),  # the sentence has what the kernel said
+        "cmdline": visible(str(command.evidence.get("listed", {}).get("cmdline") or "")),
         "log": log_lines(command),
+        "lent": lease_words.sentence(lease) if lease else "",
+        "lent_log": log_lines(lease) if lease else "",
+        "log_panel": service_log.panel(service, role) if service else None,
         "may_cancel": acting,
         "can_cancel": acting and command.state == states.QUEUED,
-        "may_repeat": acting and ended and service is not None and command.cmd in service.verbs,
-        "repeat": verb.again if verb and command.state == states.SUCCEEDED else _("Try again…"),
-        "repeat_url": reverse("actions:confirm", args=[server.agent_id, command.target, command.cmd]),
+        "may_repeat": acting and ended and (processes.is_there(command) if of_process else may_repeat),
+        "repeat": _repeat(command, verb),
+        "repeat_url": _repeat_url(command),
     }
 
 
-def version(command: Command) -> str:
-    """Changes with every move and with evidence that comes between."""
-    shown = (command.state, command.deliveries, command.verdict, command.evidence)
+def _repeat(command: Command, verb: verbs.Verb | None) -> Any:
+    if _is_for_kill(command):
+        return _("Send KILL…")
+    return verb.again if verb and command.state == states.SUCCEEDED else _("Try again…")
+
+
+def _repeat_url(command: Command) -> str:
+    agent_id, args = command.server.agent_id, command.args
+    if command.cmd not in states.PROCESS_VERBS:
+        lent = f"?lent={args['forSec']}" if "forSec" in args else ""
+        return reverse("actions:confirm", args=[agent_id, command.target, command.cmd]) + lent
+    do = "KILL" if _is_for_kill(command) else args.get("signal", states.RENICE)
+    where = reverse("actions:process", args=[agent_id, args.get("pid", 0), args.get("startTicks", 0)])
+    return f"{where}?{urlencode({'do': do})}"
+
+
+def _is_for_kill(command: Command) -> bool:
+    """What did not end by a gentler signal may be ended by this one."""
+    return command.verdict in verdicts.STILL_THERE and command.args.get("signal") != "KILL"
+
+
+def _lease(command: Command) -> Lease | None:
+    if command.cmd != states.STOP or "forSec" not in command.args:
+        return None
+    lease: Lease | None = Lease.objects.filter(command=command).select_related("server__newest").first()
+    return lease
+
+
+def version(command: Command, lease: Lease | None) -> str:
+    """Changes with every move, with evidence that comes between, and with what becomes of its lease."""
+    lent = lease and (lease.state, lease.until, lease.overdue_at, lease.attempts, lease.reason, lease.server.state)
+    shown = (command.state, command.deliveries, command.verdict, command.evidence, lent)
     return blake2s(repr(shown).encode(), digest_size=8).hexdigest()
 
 
 def _runs(command: Command, service: Service | None) -> str:
     """The line the agent says it ran; before that, the one it will run."""
     ran = command.evidence.get("command")
+    if not ran and command.cmd in states.PROCESS_VERBS:
+        return verbs.process_line(command.args)
     manager = service.manager if service else ""
     return visible(str(ran)) if ran else verbs.line(manager, command.cmd, visible(command.target))

@@ -13,6 +13,11 @@ from actions.wire import Observation, Result
 
 SETTLE_SEC = 5.0
 TOLERANCE_SEC = 0.5  # an agent looks every half second, and its first look comes after the action
+FOR_GOOD = (
+    "reload_unseen",
+    "booted_unseen",
+    "signal_unseen",
+)  # verdicts of an unknown outcome that no report can settle
 NOT_RUN = "not run"  # how a reason begins when the agent knows that nothing was done
 ACTIVE, INACTIVE, FAILED = "active", "inactive", "failed"  # a service's settled states, in systemd's words
 
@@ -42,6 +47,7 @@ class Case(NamedTuple):
             "now": self.after.active_state,
             "result": self.after.result,
             "reason": self.result.reason or None,
+            "until": self.result.until.isoformat() if self.result.until else None,
         }
         return Judgement(state, verdict, {name: value for name, value in facts.items() if value is not None})
 
@@ -63,8 +69,15 @@ class Case(NamedTuple):
 
     def ran_to_end(self) -> bool:
         """A oneshot without RemainAfterExit ends inactive when its work is done."""
-        ended_well = self.result.exit_code == 0 and self.after.result in (None, "success")
-        return self.after.type == "oneshot" and self.after.active_state == INACTIVE and ended_well
+        ended_well = self.result.exit_code == 0 or self._came_to_an_end()
+        success = self.after.result in (None, "success")
+        return self.after.type == "oneshot" and self.after.active_state == INACTIVE and success and ended_well
+
+    def _came_to_an_end(self) -> bool:
+        """Whether its manager saw it change in this boot, though nobody saw the tool's exit code."""
+        same_boot = bool(self.before.boot) and self.before.boot == self.after.boot
+        unseen, since = self.result.exit_code is None, self.after.since
+        return same_boot and unseen and since is not None and since != self.before.since
 
 
 def judge(cmd: str, seen: Observation | None, result: Result) -> Judgement:
@@ -72,6 +85,8 @@ def judge(cmd: str, seen: Observation | None, result: Result) -> Judgement:
     case = Case(result, result.before or seen or Observation(), result.after or Observation())
     if result.outcome == "refused":
         return case.failed("refused_late")
+    if cmd in states.LEASE_VERBS:  # the agent's own book is what changes, and its proof
+        return VERBS[cmd](case)
     if not case.after.active_state:
         return _without_evidence(case)
     if case.after.active_state not in (ACTIVE, INACTIVE, FAILED):
@@ -82,12 +97,17 @@ def judge(cmd: str, seen: Observation | None, result: Result) -> Judgement:
 
 def same_process(before: Observation, after: Observation) -> bool | None:
     """Whether both name one main process: by pid and start ticks; without one, by the time of the last change."""
-    if before.active_state in (INACTIVE, FAILED):
+    if before.active_state in (INACTIVE, FAILED) or rebooted(before, after):
         return False
     if before.main_pid and after.main_pid:
         ticks = (before.start_ticks, after.start_ticks)
         return before.main_pid == after.main_pid and (None in ticks or ticks[0] == ticks[1])
     return None if None in (before.since, after.since) else before.since == after.since
+
+
+def rebooted(before: Observation, after: Observation) -> bool:
+    """Whether the machine was booted in between: then no process is the same, whatever its number."""
+    return bool(before.boot and after.boot) and before.boot != after.boot
 
 
 def _without_evidence(case: Case) -> Judgement:
@@ -102,6 +122,9 @@ def _start(case: Case) -> Judgement:
         return case.succeeded("already_active" if already else "started")
     if case.ran_to_end():
         return case.end(states.SUCCEEDED, "ran_to_end")
+    if rebooted(case.before, case.after):
+        oneshot = case.after.type == "oneshot"
+        return case.end(states.UNKNOWN, "booted_unseen") if oneshot else case.failed("booted_not_running")
     return case.failed("not_started")
 
 
@@ -121,6 +144,8 @@ def _stop(case: Case) -> Judgement:
         return case.failed("came_back" if case.is_same_process() is False else "not_stopped")
     if case.before.active_state in (INACTIVE, FAILED):
         return case.succeeded("already_stopped")
+    if case.result.until:
+        return case.succeeded("stopped_for_a_time")
     # It does not run any more, which is what was asked; that it ended badly (a signal, a timeout) is said.
     return case.succeeded("stopped" if case.after.active_state == INACTIVE else "stopped_with_failure")
 
@@ -135,9 +160,26 @@ def _reload(case: Case) -> Judgement:
     return case.succeeded("reloaded") if case.result.exit_code == 0 else case.failed("reload_failed")
 
 
+def _extend(case: Case) -> Judgement:
+    if case.result.outcome == "interrupted":
+        return case.end(states.UNKNOWN, "lease_unknown")
+    done = case.result.outcome == "done" and case.result.until
+    return case.end(states.SUCCEEDED, "extended") if done else case.failed("said_failed")
+
+
+def _keep(case: Case) -> Judgement:
+    if case.result.outcome == "interrupted":
+        return case.end(states.UNKNOWN, "lease_unknown")
+    if case.after.active_state == ACTIVE:
+        return case.failed("kept_active")
+    return case.end(states.SUCCEEDED, "kept") if case.result.outcome == "done" else case.failed("said_failed")
+
+
 VERBS: dict[str, Callable[[Case], Judgement]] = {
     states.START: _start,
     states.STOP: _stop,
     states.RESTART: _restart,
     states.RELOAD: _reload,
+    states.EXTEND: _extend,
+    states.KEEP: _keep,
 }

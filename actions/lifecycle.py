@@ -5,7 +5,7 @@ A command that has moved on in the meantime is left alone and `IllegalMove` rais
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -14,9 +14,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from actions import audit, states, verbs, wire
+from actions import audit, claiming, leases, process_judge, states, verbs, wire
 from actions.judge import Judgement, judge
 from actions.models import Command
+from actions.rollouts.models import Rollout
 from pmonitor import logs
 from pmonitor.problems import Problem
 from servers import states as server_states
@@ -27,6 +28,7 @@ LEASE = timedelta(seconds=10)  # from delivery to the agent's `running`
 GRACE = timedelta(seconds=15)  # past the execution deadline, for the answer's way
 STARTED = "agentClock"  # the start an agent acknowledged, by its clock: in the evidence, and in the entry's facts
 CHANNEL = "commands"  # NOTIFY's, with the server's number as payload
+MOVED: list[Callable[[Command], None]] = []  # who else is told of a move, in its transaction; see additions.py
 
 
 class Actor(NamedTuple):
@@ -56,6 +58,8 @@ def queue(
     reason: str = "",
     deliver_within: int = 60,
     execute_within: int = 120,
+    args: dict[str, Any] | None = None,
+    rollout: Rollout | None = None,
     expect: dict[str, Any] | None = None,
     listed: dict[str, Any] | None = None,
 ) -> Command:
@@ -73,27 +77,26 @@ def queue(
             asked_by=actor.user,
             asked_by_name=actor.name,
             asked_from=actor.address,
+            args=args or {},
+            rollout=rollout,
             expect=expect,
             evidence={"listed": listed} if listed else {},
             created_at=now,
             deliver_by=now + timedelta(seconds=deliver_within),
             execute_within_sec=execute_within,
         )
-        _record(command, "", actor, reason, {})
-        _wake(command)
+        _record(command, "", actor, reason, {"args": command.args} if command.args else {})
+        wake_agent(server.pk)
     return command
 
 
 def claim(server: Server, limit: int = 10, address: str | None = None) -> list[Command]:
     """Take the server's queued commands for its agent, oldest first; each is taken by exactly one caller."""
-    now = timezone.now()
-    waiting = Command.objects.filter(server=server, state=states.QUEUED, deliver_by__gt=now).order_by("id")[:limit]
-    claimed = []
-    for command in waiting:
-        with suppress(IllegalMove):  # another poll of this agent, or a cancel, was first
-            _deliver(command, agent_of(server, address), now)
-            claimed.append(command)
-    return claimed
+    actor = agent_of(server, address)
+    taken = claiming.take(server, actor=actor.name, address=address, now=timezone.now(), lease=LEASE, limit=limit)
+    for command in taken:
+        _tell(command, states.QUEUED, actor)
+    return taken
 
 
 def acknowledge(server: Server, uuid: UUID, started_at: datetime | None = None, address: str | None = None) -> str:
@@ -107,13 +110,16 @@ def acknowledge(server: Server, uuid: UUID, started_at: datetime | None = None, 
             _begin(command, agent_of(server, address), clock)
     except IllegalMove:
         command = of(server, uuid)
-    if command.state == states.RUNNING and clock and command.evidence.get(STARTED, clock[STARTED]) != clock[STARTED]:
+    if command.state == states.RUNNING and _differs(command, clock):
         raise Problem(409, "It was started already, at another time than this.")
     return command.state
 
 
 def finish(server: Server, uuid: UUID, result: wire.Result, address: str | None = None) -> str:
-    """Judge the agent's result and end the command; what has ended stays as it is. Returns the state it is in now."""
+    """Judge the agent's result and end the command; what has ended stays as it is. Returns the state it is in now.
+
+    Problem 409: it runs by another start, as after two agents with one token got it.
+    """
     command = of(server, uuid)
     try:
         with transaction.atomic():
@@ -126,9 +132,8 @@ def finish(server: Server, uuid: UUID, result: wire.Result, address: str | None 
 
 def cancel(user: Any, command: Command, address: str | None = None) -> None:
     """Take a command back that is not delivered yet; else a 409 that says how far it is."""
-    actor = Actor(audit.name_of(user), user, address)
     try:
-        _move(command, states.CANCELLED, actor, "cancelled", {"by": actor.name}, ended_at=timezone.now())
+        take_back(command, Actor(audit.name_of(user), user, address))
     except IllegalMove as error:
         command.refresh_from_db()
         sentence = _("Too late to cancel: the command is %(state)s already.") % {
@@ -137,11 +142,18 @@ def cancel(user: Any, command: Command, address: str | None = None) -> None:
         raise Problem(409, sentence) from error
 
 
+def take_back(command: Command, actor: Actor) -> None:
+    """Cancel a command that is not delivered yet; IllegalMove when it is."""
+    _move(command, states.CANCELLED, actor, "cancelled", {"by": actor.name}, ended_at=timezone.now())
+
+
 def expire(command: Command) -> None:
     """Its delivery deadline has passed: it will never run."""
     silent = command.server.state == server_states.SILENT
     within = round((command.deliver_by - command.created_at).total_seconds())
     verdict = "expired_delivered" if command.deliveries else "expired_silent" if silent else "expired"
+    if command.created_at > timezone.now():
+        verdict = "expired_clock"
     _move(command, states.EXPIRED, HUB, verdict, {"withinSec": within}, ended_at=timezone.now())
 
 
@@ -149,7 +161,7 @@ def requeue(command: Command) -> None:
     """Its lease ended without `running`: it may be delivered again, until its delivery deadline."""
     with transaction.atomic():
         _move(command, states.QUEUED, HUB, lease_until=None)
-        _wake(command)
+        wake_agent(command.server_id)
 
 
 def time_out(command: Command) -> None:
@@ -176,6 +188,12 @@ def agent_of(server: Server, address: str | None) -> Actor:
     return Actor(f"agent {server.agent_id}", None, address)
 
 
+def wake_agent(server_id: int) -> None:
+    """Wake the server's waiting agent when the running transaction commits."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(server_id)])
+
+
 def _deliver(command: Command, actor: Actor, now: datetime) -> None:
     deliveries = command.deliveries + 1
     _move(command, states.DELIVERED, actor, delivered_at=now, lease_until=now + LEASE, deliveries=deliveries)
@@ -197,6 +215,8 @@ def _begin(command: Command, actor: Actor, facts: dict[str, Any]) -> None:
 
 
 def _finish(command: Command, result: wire.Result, actor: Actor) -> None:
+    if command.state in (states.RUNNING, states.UNKNOWN) and _differs(command, _clock(result.ack)):
+        raise Problem(409, "It runs by another start than the one this result is of.")
     evidence, now = {**command.evidence, **wire.evidence(result)}, timezone.now()
     if result.outcome == "refused" and command.state in states.ALLOWED_FROM[states.REFUSED] and command.deliveries:
         facts = {"reason": evidence["reason"]} if result.reason else {}
@@ -205,11 +225,18 @@ def _finish(command: Command, result: wire.Result, actor: Actor) -> None:
         return  # it never began: its lease ends, and it is delivered again
     if command.state != states.UNKNOWN:
         _begin(command, actor, {})  # its acknowledgement was lost on the way, the work was done
-    ending = judge(command.cmd, _expected(command), result)
+    ending = _judged(command, result)
     if ending.state == command.state:
         return _keep(command, actor, ending, evidence)
     ended_at = now if ending.state in states.ENDED else None
     _move(command, ending.state, actor, ending.verdict, ending.facts, evidence=evidence, ended_at=ended_at)
+    leases.after(command, result, actor.name)
+
+
+def _judged(command: Command, result: wire.Result) -> Judgement:
+    if command.cmd in states.PROCESS_VERBS:
+        return process_judge.judge(command.cmd, command.args, result)
+    return judge(command.cmd, _expected(command), result)
 
 
 def _keep(command: Command, actor: Actor, ending: Judgement, evidence: dict[str, Any]) -> None:
@@ -224,6 +251,12 @@ def _keep(command: Command, actor: Actor, ending: Judgement, evidence: dict[str,
 def _expected(command: Command) -> wire.Observation | None:
     expect = command.expect or {}
     return wire.Observation(main_pid=expect.get("mainPid"), start_ticks=expect.get("startTicks")) if expect else None
+
+
+def _differs(command: Command, clock: dict[str, Any]) -> bool:
+    """Whether this is of another start than the one that was acknowledged."""
+    known = command.evidence.get(STARTED)
+    return bool(clock and known) and clock[STARTED] != known
 
 
 def _clock(started_at: datetime | None) -> dict[str, Any]:
@@ -244,6 +277,8 @@ def _move(
         for name, value in columns.items():
             setattr(command, name, value)
         _record(command, old, actor, "", {**(facts or {}), **({"verdict": verdict} if verdict else {})})
+        for told in MOVED:
+            told(command)
 
 
 def _record(command: Command, old: str, actor: Actor, reason: str, facts: dict[str, Any]) -> None:
@@ -258,9 +293,8 @@ def _record(command: Command, old: str, actor: Actor, reason: str, facts: dict[s
         reason=reason or command.reason,
         facts=facts,
     )
+    _tell(command, old, actor)
+
+
+def _tell(command: Command, old: str, actor: Actor) -> None:
     log.info("command.moved", command=str(command.uuid), old=old, new=command.state, actor=actor.name)
-
-
-def _wake(command: Command) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(command.server_id)])

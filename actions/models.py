@@ -10,8 +10,9 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from actions import states
-from actions.querysets import AuditQuerySet, CommandQuerySet
+from actions import protected, states
+from actions.querysets import AuditQuerySet, CommandQuerySet, LeaseQuerySet, ReadQuerySet
+from actions.rollouts.models import Rollout
 from servers.models import Server
 
 
@@ -27,6 +28,8 @@ class Command(models.Model):
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     asked_by_name = models.CharField(max_length=150)
     asked_from = models.GenericIPAddressField(null=True)
+    rollout = models.ForeignKey(Rollout, null=True, on_delete=models.PROTECT, related_name="commands")  # made by it
+    args = models.JSONField(default=dict, db_default={})  # what the verb needs besides its target; see arguments.py
     expect = models.JSONField(null=True)  # {"mainPid", "startTicks"} as the operator saw the service
     created_at = models.DateTimeField(_("asked"))
     deliver_by = models.DateTimeField()
@@ -68,6 +71,84 @@ class Command(models.Model):
         return f"{self.cmd} {self.target}"
 
 
+class ProtectedUnit(models.Model):
+    """Services whose stop or restart may cut people off: whoever asks for one types its name and says why."""
+
+    pattern = models.CharField(_("pattern"), max_length=255, unique=True)  # as in a shell: postgresql*.service
+    kind = models.CharField(_("what it is"), max_length=20, choices=protected.CHOICES, default=protected.OTHER)
+
+    class Meta:
+        verbose_name = _("protected service")
+        verbose_name_plural = _("protected services")
+        ordering = ("pattern",)
+
+    def __str__(self) -> str:
+        return self.pattern
+
+
+class Read(models.Model):
+    """One question to a server's agent that changes nothing there; kept for an hour. Only reads.py changes one."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)  # what the agent calls it
+    server = models.ForeignKey(Server, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=20)  # a key of reads.KINDS
+    target = models.CharField(max_length=255)
+    args = models.JSONField(default=dict)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    asked_from = models.GenericIPAddressField(null=True)
+    asked_at = models.DateTimeField()
+    answer_by = models.DateTimeField()
+    given_at = models.DateTimeField(null=True)  # to the agent, once
+    answered_at = models.DateTimeField(null=True)
+    verdict = models.CharField(max_length=10, blank=True)  # empty while it is open; else of reads.py: how it ended
+    answer = models.JSONField(null=True)
+    error = models.CharField(max_length=1_000, blank=True)  # the agent's own words for why there is no answer
+
+    objects: ClassVar = ReadQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["server", "id"], condition=models.Q(verdict=""), name="read_open"),  # queue
+            models.Index(fields=["asked_at"], name="read_by_time"),  # the worker drops old ones
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.target}"
+
+
+class Lease(models.Model):
+    """A service that is stopped for a time: its agent holds it and starts it again. Only leases.py changes one."""
+
+    command = models.OneToOneField(Command, on_delete=models.PROTECT, related_name="lease")  # the stop
+    server = models.ForeignKey(Server, on_delete=models.PROTECT, related_name="leases")
+    target = models.CharField(max_length=255)
+    state = models.CharField(max_length=10, default=states.HELD)
+    until = models.DateTimeField()  # by the hub's clock, as its agent last told it
+    told_at = models.DateTimeField(null=True)  # the newest sample that had it open
+    overdue_at = models.DateTimeField(null=True)  # when the hub noticed that its end had passed untold
+    ended_at = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)  # to start it
+    reason = models.TextField(blank=True)  # the agent's: why the last one failed
+    verdict = models.CharField(max_length=40, blank=True)  # a key of verdicts.py: what proves that it was started
+    facts = models.JSONField(default=dict)
+    evidence = models.JSONField(default=dict)  # before, after, output, log
+
+    objects: ClassVar = LeaseQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("stop for a time")
+        verbose_name_plural = _("stops for a time")
+        ordering = ("until", "id")
+        indexes = [
+            # the services' rows, the dashboard, reports, the worker's step
+            models.Index(fields=["server"], condition=models.Q(state__in=states.LEASE_OPEN), name="lease_open"),
+            models.Index(fields=["server", "target", "-id"], name="lease_by_service"),  # the last one of a service
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.target} until {self.until:%H:%M:%S}"
+
+
 class AuditEntry(models.Model):
     """One thing that happened on a control path; written in its transaction, never changed, never deleted."""
 
@@ -84,6 +165,7 @@ class AuditEntry(models.Model):
     address = models.GenericIPAddressField(null=True)
     server = models.ForeignKey(Server, null=True, on_delete=models.PROTECT, related_name="+")
     command = models.ForeignKey(Command, null=True, on_delete=models.PROTECT, related_name="moves")
+    rollout = models.ForeignKey(Rollout, null=True, on_delete=models.PROTECT, related_name="audit")
     cmd = models.CharField(max_length=20, blank=True)
     target = models.CharField(max_length=255, blank=True)
     from_state = models.CharField(max_length=10, blank=True)

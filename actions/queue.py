@@ -13,7 +13,7 @@ from asgiref.sync import sync_to_async
 from django.db import Error, close_old_connections
 from django.utils import timezone
 
-from actions import lifecycle, wire
+from actions import lifecycle, reads, wire
 from actions.wake import bells
 from pmonitor import client, logs, metrics, problems
 from servers import agents
@@ -22,6 +22,7 @@ from servers.models import Server
 log = logs.get(__name__)
 WAIT_SEC, WAIT_MOST_SEC = 25, 55
 Scope = dict[str, Any]
+Found = dict[str, list[dict[str, Any]]]  # as on the wire: commands, reads
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -31,7 +32,7 @@ class Left(Exception):
 
 
 class QueueConsumer:
-    """One poll: subscribe, look at the table, wait, look again; 200 with commands, or 204 when the wait ends."""
+    """One poll: subscribe, look at the tables, wait, look again; 200 with what there is, or 204 when the wait ends."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope, self.receive, self.send = scope, receive, send
@@ -49,16 +50,16 @@ class QueueConsumer:
     async def answer(self) -> None:
         """Answer the request; raises Left when nobody waits for the answer any more."""
         try:
-            commands = await self._commands()
+            found = await self._found()
         except problems.Problem as problem:
             await self._send(problem.status_code, problems.body(problem.sentence, problem.fields), problem.headers)
         except Error:
             log.exception("queue.database_failed")
             await self._send(503, problems.body("The hub's database does not answer; try again soon."))
         else:
-            await (self._send(200, given(commands)) if commands else self._send(204, None))
+            await (self._send(200, given(found)) if found else self._send(204, None))
 
-    async def _commands(self) -> list[dict[str, Any]]:
+    async def _found(self) -> Found:
         if self.scope["method"] != "GET":
             raise problems.Problem(405, "Only GET.", headers={"Allow": "GET"})
         wait = wait_of(self.scope["query_string"])
@@ -69,19 +70,19 @@ class QueueConsumer:
         finally:
             leaving.cancel()
 
-    async def _poll(self, server: Server, wait: int, leaving: asyncio.Future[None]) -> list[dict[str, Any]]:
+    async def _poll(self, server: Server, wait: int, leaving: asyncio.Future[None]) -> Found:
         ends = asyncio.get_running_loop().time() + wait
         with bells.hung(server.pk) as bell, metrics.WAITING_AGENTS.track_inprogress():
             while not bells.stopping:
                 bell.clear()
-                commands: list[dict[str, Any]] = await _in_thread(claimed, server, self.address)
-                if commands:
-                    return commands
+                found: Found = await _in_thread(claimed, server, self.address)
+                if found:
+                    return found
                 left = ends - asyncio.get_running_loop().time()
                 if left <= 0:
                     break
                 await _ring_or_leave(bell, leaving, left)
-        return []
+        return {}
 
     def _server(self) -> Server:
         token = dict(self.scope["headers"]).get(b"x-agent-token", b"").decode("latin-1")
@@ -113,14 +114,18 @@ def wait_of(query: bytes) -> int:
     return int(given)
 
 
-def claimed(server: Server, address: str) -> list[dict[str, Any]]:
-    """The server's queued commands, now delivered, as the agent gets them."""
-    return [wire.command(command) for command in lifecycle.claim(server, address=address or None)]
+def claimed(server: Server, address: str) -> Found:
+    """The server's queued commands, now delivered, and its open reads, now given; empty when there is neither."""
+    commands = [wire.command(command) for command in lifecycle.claim(server, address=address or None)]
+    questions = [reads.for_agent(read) for read in reads.take(server)]
+    if not questions:
+        return {"commands": commands} if commands else {}
+    return {"commands": commands, "reads": questions}
 
 
-def given(commands: list[dict[str, Any]]) -> dict[str, Any]:
-    """The answer with commands; the hub's time, by which their deadlines are meant, comes with them."""
-    return {"commands": commands, "serverTime": timezone.now()}
+def given(found: Found) -> dict[str, Any]:
+    """The answer with what was found; the hub's time, by which the deadlines are meant, comes with it."""
+    return {**found, "serverTime": timezone.now()}
 
 
 async def _ring_or_leave(bell: asyncio.Event, leaving: asyncio.Future[None], seconds: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actions import verdicts
-from actions.models import AuditEntry, Command
+from actions.models import AuditEntry, Command, Lease
 
 
 def short(command: Command) -> dict[str, Any]:
@@ -16,6 +16,8 @@ def short(command: Command) -> dict[str, Any]:
         "agent": command.server.agent_id,
         "cmd": command.cmd,
         "target": command.target,
+        "args": command.args,
+        "rollout": command.rollout_id,
         "state": command.state,
         "reason": command.reason,
         "askedBy": command.asked_by_name,
@@ -39,7 +41,24 @@ def whole(command: Command) -> dict[str, Any]:
         "expect": command.expect,
         "deliveries": command.deliveries,
         "evidence": command.evidence,
+        "lease": lease(Lease.objects.filter(command=command).first()),
         "moves": [_move(entry) for entry in moves],
+    }
+
+
+def lease(found: Lease | None) -> dict[str, Any] | None:
+    """What became of a stop for a time; None where the command is none, or did not stop anything."""
+    if found is None:
+        return None
+    return {
+        "state": found.state,
+        "until": found.until,
+        "overdueAt": found.overdue_at,
+        "endedAt": found.ended_at,
+        "attempts": found.attempts,
+        "why": found.reason,
+        "verdict": found.verdict,
+        "evidence": found.evidence,
     }
 
 

@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from actions import service_rows, verbs
+from actions import service_rows, verbs, waiting
 from actions.command_page import pill, took
 from actions.models import Command
 from actions.service_rows import Row
@@ -26,7 +26,7 @@ MOST_MARKS = 200  # in the commands' lane
 
 
 def panels(server: Server, role: str, query: Mapping[str, str]) -> dict[str, Any]:
-    """The services (only failed ones with ss=failed) and the recent commands, for the page's templates."""
+    """The services (only failed ones with ss=failed), recent and waiting commands, for the page's templates."""
     rows, acting = service_rows.listed(server.pk), service_rows.can_act(role)
     only = query.get("ss") == "failed"
     shown = [row for row in rows if not only or row.service.active_state == "failed"]
@@ -41,6 +41,7 @@ def panels(server: Server, role: str, query: Mapping[str, str]) -> dict[str, Any
             "list": commands_list(commands := recent(server.pk)),
             "version": commands_topic(server.pk, commands),
         },
+        **waiting.context(waiting.SERVER, str(server.pk), role),
     }
 
 
@@ -93,7 +94,7 @@ def command_row(command: Command) -> str:
     return get_template("_recent_command.html").render(
         {
             "command": command,
-            "title": verbs.titled(command.cmd, visible(command.target)),
+            "title": verbs.titled(command.cmd, visible(command.target), command.args),
             "pill": pill(command),
             "took": took(command),
             "reason": visible(command.reason),
@@ -109,7 +110,7 @@ def lane(server: Server, start: datetime, end: datetime) -> dict[str, Any]:
 
 def _mark(command: Command, start: datetime, end: datetime) -> dict[str, Any]:
     share = (command.created_at - start) / (end - start)
-    words = {"title": verbs.titled(command.cmd, visible(command.target)), "state": pill(command)}
+    words = {"title": verbs.titled(command.cmd, visible(command.target), command.args), "state": pill(command)}
     return {
         "number": str(command.pk),
         "url": reverse("actions:command", args=[command.uuid]),
@@ -123,6 +124,8 @@ def _foot(rows: list[Row], acting: bool) -> str | SafeString:
     if not rows:
         return _("This server has listed no services.")
     if any(row.service.verbs for row in rows):
+        if acting and any(set(row.service.can or ()) - set(row.service.verbs) for row in rows):
+            return _("An agent does only what its server's owner allows; the rest is greyed out.")
         return _("An agent does only what its server's owner allows.")
     if not acting:
         return _("This server's owner allows no actions.")

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from django.template.loader import get_template
 from django.urls import reverse
 
-from actions import states, verbs
-from actions.models import Command
+from actions import lease_words, leases, states, verbs
+from actions.models import Command, Lease
 from actions.verdicts import service_word
 from pmonitor import access
 from pmonitor.visible import visible
@@ -24,6 +24,7 @@ class Row(NamedTuple):
 
     service: Service
     command: Command | None
+    lease: Lease | None = None  # it is stopped for a time, or was and did not come back
 
     @property
     def id(self) -> str:
@@ -35,7 +36,10 @@ class Row(NamedTuple):
         """What the row shows, its ages aside: it is sent again when this changes."""
         one, at_work = self.service, self.command
         shown = (one.active_state, one.sub_state, one.main_pid, one.mem_mb, one.since, one.description)
-        return (one.name, *shown, tuple(one.verbs), at_work and (at_work.pk, at_work.state))
+        lease = self.lease
+        lent = lease and (lease.pk, lease.state, lease.until, lease.overdue_at, lease.attempts)
+        offers = (tuple(one.verbs), one.can and tuple(one.can), lent)
+        return (one.name, *shown, *offers, at_work and (at_work.pk, at_work.state))
 
     @property
     def state(self) -> str:
@@ -53,18 +57,20 @@ class Row(NamedTuple):
 
 
 def listed(server_id: int) -> list[Row]:
-    """The server's services, failed first; two queries."""
+    """The server's services, failed first; three queries."""
     at_work = {command.target: command for command in _at_work(server_id)}
+    lent = {lease.target: lease for lease in Lease.objects.shown().filter(server=server_id).order_by("id")}
     services = sorted(
         Service.objects.filter(server=server_id),
         key=lambda service: (ORDER.get(service.active_state, 3), service.name),
     )
-    return [Row(service, at_work.get(service.name)) for service in services]
+    return [Row(service, at_work.get(service.name), lent.get(service.name)) for service in services]
 
 
 def one(service: Service) -> Row:
     """One service as a row."""
-    return Row(service, _at_work(service.server_id).filter(target=service.name).first())
+    lent = Lease.objects.shown().filter(server=service.server_id, target=service.name).order_by("-id").first()
+    return Row(service, _at_work(service.server_id).filter(target=service.name).first(), lent)
 
 
 def version(rows: list[Row]) -> str:
@@ -74,16 +80,21 @@ def version(rows: list[Row]) -> str:
 
 def html(row: Row, agent_id: str, acting: bool, oob: bool = False) -> str:
     """The row's element, with buttons only for those who may act; oob: for an answer that is about more than it."""
-    offered = verbs.offered(row.service.active_state, row.service.verbs) if acting else []
+    possible = [*row.service.verbs, *(row.service.can or ())]
+    held = row.lease is not None and row.lease.state in states.LEASE_OPEN
+    offered = verbs.offered(row.service.active_state, possible, held) if acting else []
     return get_template("_service.html").render(
         {
             "service": row.service,
             "command": row.command,
             "name": visible(row.service.name),
+            "url": reverse("actions:service", args=[agent_id, row.service.name]),
             "description": visible(row.service.description),
             "state": row.state,
             "word": row.word,
-            "sub": visible(row.service.sub_state),
+            "lease": row.lease,
+            "held": held,  # three long words: they stand without icons, or on a phone the icons without words
+            "sub": lease_words.brief(row.lease) if row.lease else visible(row.service.sub_state),
             "acting": acting,
             "oob": oob,
             "buttons": [_button(verb, row.service, agent_id) for verb in offered],
@@ -97,7 +108,9 @@ def can_act(role: str) -> bool:
 
 
 def _button(verb: verbs.Verb, service: Service, agent_id: str) -> dict[str, Any]:
+    missing = [needed for needed in leases.needed(verb.name, {}) if needed not in service.verbs]
     return {
+        "why_not": verbs.not_allowed(agent_id, missing[0], visible(service.name)) if missing else "",
         "id": f"do-{service.pk}-{verb.name}",
         "word": verb.button,
         "icon": verb.icon,

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 from django.utils import timezone
 
-from actions import states, wire
-from actions.judge import Judgement, judge
+from actions import states, steady, wire
+from actions.judge import FOR_GOOD, Judgement, judge
 from actions.models import Command
 from servers.models import Newest, Service
 
@@ -32,7 +32,9 @@ def settle(command: Command, service: Service) -> tuple[Judgement, dict[str, Any
     A failure is only believed of a list that is newer than the execution deadline: until then it may still be at work.
     """
     newest: Newest = command.server.newest
-    if newest.services_at is None:
+    if newest.services_at is None or command.verdict in FOR_GOOD:
+        return None
+    if not steady.begun_at(command) < newest.services_at <= timezone.now():
         return None
     seen = {**listed(service), "settledSec": _held(newest, newest.services_at, service)}
     found = judge(command.cmd, None, _as_result(command, seen))

@@ -30,4 +30,17 @@ ALLOWED_FROM: dict[str, tuple[str, ...]] = {
 }
 
 START, STOP, RESTART, RELOAD = "start", "stop", "restart", "reload"
-VERBS = (START, STOP, RESTART, RELOAD)
+SIGNAL, RENICE = "signal", "renice"
+SERVICE_VERBS = (START, STOP, RESTART, RELOAD)
+PROCESS_VERBS = (SIGNAL, RENICE)
+EXTEND, KEEP = "extend", "keep"  # about a service that is stopped for a time
+LEASE_VERBS = (EXTEND, KEEP)
+VERBS = (*SERVICE_VERBS, *PROCESS_VERBS, *LEASE_VERBS)
+
+# A lease: a service that is stopped for a time, and that its agent starts again. In the agent's own words.
+HELD, STARTING = "held", "starting"
+STARTED, BOOTED, OTHERS, COMMAND, KEPT, NOT_STARTED, LOST = (
+    "started", "booted", "others", "command", "kept", "failed", "lost",
+)  # fmt: skip
+LEASE_OPEN = (HELD, STARTING)
+LEASE_ENDED = (STARTED, BOOTED, OTHERS, COMMAND, KEPT, NOT_STARTED, LOST)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from actions import states
+from pmonitor.templatetags import show
 
 STATE_WORDS: dict[str, Any] = {
     states.QUEUED: _("Queued"),
@@ -60,8 +61,28 @@ VERBS: dict[str, Verb] = {
             states.RELOAD, _("Reload"), _("Reload again…"), _("Reloading"), "restart",
             _("Reload %(target)s"), _("Reload %(target)s on %(where)s?"),
         ),
+        Verb(
+            states.SIGNAL, _("Signal"), _("Signal again…"), _("Signalling"), "signal",
+            _("Signal %(target)s"), _("Signal %(target)s on %(where)s?"),
+        ),
+        Verb(
+            states.RENICE, _("Renice"), _("Renice again…"), _("Renicing"), "signal",
+            _("Renice %(target)s"), _("Renice %(target)s on %(where)s?"),
+        ),
+        Verb(
+            states.EXTEND, _("Extend…"), _("Extend again…"), _("Extending"), "clock",
+            _("Extend the stop of %(target)s"), _("Extend the stop of %(target)s on %(where)s?"),
+        ),
+        Verb(
+            states.KEEP, _("Keep stopped"), _("Keep stopped again…"), _("Keeping stopped"), "stop",
+            _("Keep %(target)s stopped"), _("Keep %(target)s stopped on %(where)s?"),
+        ),
     )
 }  # fmt: skip
+LENT: dict[str, Any] = {
+    states.STOP: _("Stop %(target)s for %(time)s"),
+    states.EXTEND: _("Extend the stop of %(target)s to %(time)s from now"),
+}
 # What is offered in which state; reload and restart of a stopped service start it or fail, so only restart stays.
 OFFERED = {
     "active": (states.STOP, states.RESTART, states.RELOAD),
@@ -69,18 +90,42 @@ OFFERED = {
     "inactive": (states.START, states.RESTART),
     "failed": (states.START, states.RESTART),
 }
+OFFERED_LENT = (states.START, states.EXTEND, states.KEEP)  # stopped for a time
 OFFERED_ELSE = (states.START, states.STOP, states.RESTART)
 
 
-def offered(active_state: str, allowed: list[str]) -> list[Verb]:
-    """The verbs that make sense for a service in this state and that its server's owner allows."""
-    return [VERBS[name] for name in OFFERED.get(active_state, OFFERED_ELSE) if name in allowed]
+def offered(active_state: str, possible: list[str], lent: bool = False) -> list[Verb]:
+    """Of the possible verbs, those that make sense for a service in this state; lent: it is stopped for a time."""
+    names = OFFERED_LENT if lent and active_state != "active" else OFFERED.get(active_state, OFFERED_ELSE)
+    return [
+        VERBS[name]
+        for name in names
+        if {states.EXTEND: states.STOP, states.KEEP: states.STOP}.get(name, name) in possible
+    ]
 
 
-def titled(cmd: str, target: str) -> str:
-    """ "Restart nginx.service"."""
-    verb = VERBS.get(cmd)
+def not_allowed(where: str, cmd: str, target: str) -> str:
+    """Why what the service can do is not done: "web-01's owner does not allow restart of nginx.service"."""
+    words = {"where": where, "cmd": cmd, "target": target}
+    return gettext("%(where)s's owner does not allow %(cmd)s of %(target)s") % words
+
+
+def titled(cmd: str, target: str, args: dict[str, Any] | None = None) -> str:
+    """ "Restart nginx.service", "Send TERM to sleep[4711]"."""
+    if cmd == states.SIGNAL and args and "signal" in args:
+        return gettext("Send %(signal)s to %(target)s") % {"signal": args["signal"], "target": target}
+    if cmd == states.RENICE and args and "nice" in args:
+        return gettext("Renice %(target)s to %(nice)s") % {"nice": args["nice"], "target": target}
+    verb, seconds = VERBS.get(cmd), (args or {}).get("forSec")
+    if seconds and cmd in LENT:
+        return str(LENT[cmd]) % {"target": target, "time": length(seconds)}
     return str(verb.titled) % {"target": target} if verb else f"{cmd} {target}"
+
+
+def length(seconds: int) -> str:
+    """A time that somebody chose, exactly: "20 min", "4 h"."""
+    size, unit = next((size, unit) for size, unit in ((3600, "h"), (60, "min"), (1, "s")) if seconds % size == 0)
+    return f"{show.plain(seconds // size)} {show.unit_words()[unit]}"
 
 
 def question(cmd: str, target: str, where: str) -> str:
@@ -90,16 +135,29 @@ def question(cmd: str, target: str, where: str) -> str:
 
 def line(manager: str, cmd: str, target: str) -> str:
     """The command line the agent runs, as an operator would type it."""
+    if cmd in states.LEASE_VERBS:
+        return gettext("nothing; only what the agent has noted changes")
     if manager == "sysv":
         return f"service {target} {cmd}"
     program = "supervisorctl" if manager == "supervisord" else "systemctl"
     return f"{program} {cmd} {target}"
 
 
+def process_line(args: dict[str, Any]) -> str:
+    """The same for a command on a process, by its arguments."""
+    if "signal" in args:
+        return f"kill -{args['signal']} {args.get('pid')}"
+    return f"renice -n {args.get('nice')} -p {args.get('pid')}"
+
+
 def effect(cmd: str, processes: int | None) -> str:
     """What the command does to the service's running processes."""
     if cmd == states.START:
         return gettext("Its processes start.")
+    if cmd == states.EXTEND:
+        return gettext("It stays stopped, and its agent starts it again later than now planned.")
+    if cmd == states.KEEP:
+        return gettext("It stays stopped, and nothing starts it by itself.")
     if cmd == states.RELOAD:
         return gettext("It reads its configuration again; its processes stay.")
     if cmd == states.STOP:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.functional import Promise
@@ -10,18 +11,26 @@ from django.utils.translation import gettext_lazy as _
 
 from actions import states
 from actions.models import Command
+from pmonitor.templatetags import show
 
 SENTENCES: dict[str, Promise] = {
     "started": _("Up and steady: active for %(heldSec)s s."),
     "already_active": _("It was active already and stayed so; nothing was changed."),
     "ran_to_end": _("It ran to its end without an error."),
     "not_started": _("The service did not start."),
+    "booted_not_running": _("The server was booted anew in between, and the service does not run since."),
+    "booted_unseen": _("The server was booted anew meanwhile; whether it did its work before cannot be told any more."),
     "restarted": _("Back and steady: active for %(heldSec)s s."),
     "not_restarted": _("It was not restarted: the main process is the same as before."),
     "stopped_not_started": _("It was stopped, and did not start again."),
     "did_not_come_back": _("The service did not come back."),
     "identity_unknown": _("It is active, but nothing shows whether it was restarted. The next reports will settle it."),
     "stopped": _("Stopped, and still inactive after %(heldSec)s s."),
+    "stopped_for_a_time": _("Stopped for a time, and still inactive after %(heldSec)s s."),
+    "extended": _("It stays stopped for longer."),
+    "kept": _("It stays stopped; nothing starts it by itself."),
+    "kept_active": _("It will not be started by the agent, but it is active already."),
+    "lease_unknown": _("The agent was interrupted, and has not said whether it changed the end of the stop."),
     "already_stopped": _("It was not running already; nothing was changed."),
     "stopped_with_failure": _("Stopped: it does not run any more, but it ended badly."),
     "not_stopped": _("It was not stopped: it is still active."),
@@ -44,11 +53,34 @@ SENTENCES: dict[str, Promise] = {
         "The agent started it but no answer came in %(withinSec)s s, so the outcome is unknown. "
         "The next reports will settle it."
     ),
-    "expired": _("Not delivered in %(withinSec)s s. It will never run."),
-    "expired_silent": _("Not delivered in %(withinSec)s s because the server was silent. It will never run."),
-    "expired_delivered": _("The agent did not begin it in %(withinSec)s s. It will never run."),
+    "expired": _("Not delivered in %(within)s. It will never run."),
+    "expired_silent": _("Not delivered in %(within)s because the server was silent. It will never run."),
+    "expired_delivered": _("The agent did not begin it in %(within)s. It will never run."),
+    "expired_clock": _("The hub's clock was set back while it waited. It will never run."),
     "cancelled": _("Taken back by %(by)s. It never ran."),
+    # of commands on processes
+    "ended": _("%(signal)s ended it."),
+    "ended_unreaped": _("It has ended; its parent has not taken note of it yet (a zombie)."),
+    "gone": _("It is gone."),
+    "process_gone": _("It is not there any more."),
+    "not_survived": _("It did not survive %(signal)s."),
+    "still_there": _("It is still there %(heldSec)s s after %(signal)s."),
+    "still_there_stopped": _("It is still there: it is stopped, so %(signal)s waits until it goes on (CONT)."),
+    "still_there_waits": _("It is still there: it waits for a disk or a network share, and %(signal)s for that."),
+    "still_there_unsure": _("It is still there; nothing shows whether %(signal)s reached it."),
+    "process_stopped": _("It is stopped, and was still so after %(heldSec)s s."),
+    "process_runs": _("It is not stopped: something let it go on."),
+    "continued": _("It goes on: not stopped for %(heldSec)s s."),
+    "still_stopped": _("It is still stopped."),
+    "delivered": _("%(signal)s was delivered; the process is still there."),
+    "delivered_waits": _("%(signal)s was delivered; the process is stopped, so it waits until it goes on (CONT)."),
+    "signal_unseen": _("The agent was interrupted, and %(signal)s leaves nothing that a report could show."),
+    "reniced": _("Its nice value is %(nice)s."),
+    "not_reniced": _("Its nice value is %(nice)s, not %(wanted)s."),
 }
+NAMED = ("heldSec", "withinSec", "within", "by", "signal", "nice", "wanted")  # by the sentences
+STILL_THERE = ("still_there", "still_there_stopped", "still_there_waits", "still_there_unsure")  # KILL is the way on
+SPANS = ((600, 1, "s"), (7200, 60, "min"), (259_200, 3600, "h"), (float("inf"), 86_400, "d"))  # up to, seconds, unit
 SERVICE_STATES: dict[str, Promise] = {
     "active": pgettext_lazy("service", "active"),
     "inactive": pgettext_lazy("service", "inactive"),
@@ -63,9 +95,23 @@ def sentence(command: Command) -> str:
     """Why the command ended as it did, in the active language; empty while it is open."""
     if not command.verdict:
         return ""
-    facts = {"heldSec": "?", "settleSec": 5, "withinSec": "?", "by": "?", **_shown(command.facts)}
-    first = str(SENTENCES[command.verdict]) % facts if command.verdict in SENTENCES else command.verdict
-    return " ".join([first, *_details(command, facts)])
+    facts = _known(command.facts)
+    return " ".join([_first(command.verdict, facts), *_details(command, facts)])
+
+
+def of(verdict: str, facts: dict[str, Any]) -> str:
+    """A verdict's sentence, with the main process where it is known."""
+    first, known = _first(verdict, _known(facts)), _known(facts)
+    return " ".join([first, *([gettext("Main PID %(mainPid)s.") % known] if known.get("mainPid") else [])])
+
+
+def _first(verdict: str, facts: dict[str, Any]) -> str:
+    return str(SENTENCES[verdict]) % facts if verdict in SENTENCES else verdict
+
+
+def _known(facts: dict[str, Any]) -> dict[str, Any]:
+    within = {"within": span(facts["withinSec"])} if "withinSec" in facts else {}
+    return {**dict.fromkeys(NAMED, "?"), "settleSec": 5, **within, **_shown(facts)}
 
 
 def _details(command: Command, facts: dict[str, Any]) -> list[str]:
@@ -73,6 +119,9 @@ def _details(command: Command, facts: dict[str, Any]) -> list[str]:
     details = []
     if command.state == states.SUCCEEDED and facts.get("mainPid"):
         details.append(gettext("Main PID %(mainPid)s.") % facts)
+    if facts.get("until") and command.cmd != states.STOP:  # of a stop its lease tells, as it is by now
+        at = datetime.fromisoformat(facts["until"]).astimezone(UTC)
+        details.append(gettext("Its agent starts it again at %(time)s UTC.") % {"time": f"{at:%H:%M:%S}"})
     if facts.get("exitCode"):
         details.append(gettext("Exit code %(exitCode)s.") % facts)
     if command.state == states.FAILED and facts.get("result", "success") != "success":
@@ -94,6 +143,12 @@ def _before(command: Command, facts: dict[str, Any]) -> list[str]:
 def service_word(state: str) -> str:
     """A service's state in the active language; a manager's own word as it is."""
     return str(SERVICE_STATES.get(state, state))
+
+
+def span(seconds: float) -> str:
+    """A time to wait: 60 s, 10 min, 24 h, 30 d."""
+    size, unit = next((size, unit) for most, size, unit in SPANS if seconds < most)
+    return f"{show.plain(seconds / size)} {show.unit_words()[unit]}"
 
 
 def _shown(facts: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -11,7 +10,19 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from actions import ask, audit_page, command_page, confirmation, export, lifecycle, service_rows, verbs
+from actions import (
+    ask,
+    audit_page,
+    command_page,
+    confirmation,
+    export,
+    impact,
+    lifecycle,
+    service_rows,
+    states,
+    verbs,
+    waiting,
+)
 from actions.ask import Asked
 from actions.confirmation import Confirmation
 from actions.models import Command
@@ -19,6 +30,7 @@ from pmonitor import access, client, limits
 from pmonitor.problems import Problem
 from pmonitor.visible import visible
 from servers.models import Service
+from servers.states import SILENT
 
 
 @access.operator_required
@@ -26,15 +38,16 @@ def confirm(request: HttpRequest, agent_id: str, name: str, cmd: str) -> HttpRes
     """Ask before acting (GET), then act (POST): the dialog's fragment for htmx, else a page of its own."""
     service = _service(request, agent_id, name, cmd)
     if request.method != "POST":
-        return _ask_again(request, confirmation.context(service, cmd))
-    form = Confirmation(request.POST)
+        return _ask_again(request, service, cmd)
+    form = Confirmation(request.POST, cmd)
     if not form.is_valid():
-        return _ask_again(request, confirmation.context(service, cmd, form), 400)
+        return _ask_again(request, service, cmd, form, status=400)
+    if moved := form.moved(service):
+        return _ask_again(request, service, cmd, form, moved, 409)
     try:
         asked = _ask(request, service, cmd, form)
     except Problem as problem:
-        again = confirmation.context(service, cmd, form, problem.sentence)
-        return _ask_again(request, again, problem.status_code, problem.headers)
+        return _ask_again(request, service, cmd, form, form.take(problem), problem.status_code, problem.headers)
     return _asked(request, service, asked)
 
 
@@ -55,6 +68,8 @@ def cancel(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
         lifecycle.cancel(request.user, found, client.address(request) or None)
     except Problem as raised:
         problem = raised.sentence
+    if request.htmx and waiting.may_watch(request.user, request.POST.get("waiting", "")):  # type: ignore[attr-defined]
+        return _waiting(request, problem)
     if not request.htmx and not problem:  # type: ignore[attr-defined]
         return redirect("actions:command", uuid)
     shown = command_page.context(_command(request, uuid), access.role_of(request.user) or "")
@@ -90,10 +105,18 @@ def audit_csv(request: HttpRequest) -> HttpResponseBase:
     return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
 
 
+def _waiting(request: HttpRequest, problem: str) -> HttpResponse:
+    """The panel of what waits, on the page that asked out of it."""
+    kind, _, key = request.POST["waiting"].partition(":")
+    shown = waiting.context(kind, key, access.role_of(request.user) or "")
+    shown["waiting"]["problem"] = problem
+    return render(request, "_waiting.html", {**shown, "oob": True})
+
+
 def _service(request: HttpRequest, agent_id: str, name: str, cmd: str) -> Service:
-    if cmd not in verbs.VERBS:
+    if cmd not in (*states.SERVICE_VERBS, *states.LEASE_VERBS):
         raise Http404
-    in_scope = Service.objects.visible_to(request.user).select_related("server")
+    in_scope = Service.objects.visible_to(request.user).select_related("server__group")
     return get_object_or_404(in_scope, server__agent_id=agent_id.replace("\0", ""), name=name.replace("\0", ""))
 
 
@@ -110,15 +133,26 @@ def _ask(request: HttpRequest, service: Service, cmd: str, form: Confirmation) -
         cmd,
         service.name,
         reason=form.cleaned_data["reason"],
-        deliver_within=form.cleaned_data["within"],
-        expect=form.expect(),
+        deliver_within=form.cleaned_data["deliver_within"],
+        args=form.args(),
+        # A server that is away may come back with other processes: what is kept for it is meant for those, too.
+        expect=form.expect() if service.server.state != SILENT else None,
+        typed=form.cleaned_data["typed"],
         address=client.address(request),
     )
 
 
 def _ask_again(
-    request: HttpRequest, context: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None
+    request: HttpRequest,
+    service: Service,
+    cmd: str,
+    form: Confirmation | None = None,
+    problem: str = "",
+    status: int = 200,
+    headers: dict[str, str] | None = None,
 ) -> HttpResponse:
+    context = confirmation.context(service, cmd, form, problem, request.GET.get("lent", ""))
+    context["found"] = impact.asked(request.user, service, cmd, client.address(request))
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "_confirm.html", {**context, "dialog": True})  # htmx swaps in no other status than 200
     response = render(request, "confirm.html", context, status=status)
@@ -135,7 +169,8 @@ def _asked(request: HttpRequest, service: Service, asked: Asked) -> HttpResponse
     if (request.htmx.current_url_abs_path or "").startswith("/commands/"):  # type: ignore[attr-defined]
         return HttpResponse(headers={"HX-Redirect": address})
     row = service_rows.html(service_rows.one(service), service.server.agent_id, acting=True, oob=True)
-    words = {"asked": asked, "row": row, "title": verbs.titled(asked.command.cmd, visible(asked.command.target))}
+    one = asked.command
+    words = {"asked": asked, "row": row, "title": verbs.titled(one.cmd, visible(one.target), one.args)}
     response = render(request, "_asked.html", words)
     response["HX-Trigger-After-Swap"] = "pm:asked"  # confirm.js closes the dialog
     return response

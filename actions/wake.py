@@ -14,7 +14,7 @@ from django.db import Error, close_old_connections
 from psycopg import sql
 
 from actions import lifecycle, states
-from actions.models import Command
+from actions.models import Command, Read
 from pmonitor import live, logs, stopping
 
 log = logs.get(__name__)
@@ -35,7 +35,7 @@ class Bells:
 
     @contextmanager
     def hung(self, server_id: int) -> Iterator[asyncio.Event]:
-        """A bell that rings when the server may have a command, or when this process stops."""
+        """A bell that rings when the server may have a command or a read, or when this process stops."""
         self._start()
         bell = asyncio.Event()
         bells = self.waiting.setdefault(server_id, set())
@@ -48,7 +48,7 @@ class Bells:
                 del self.waiting[server_id]
 
     def ring(self, server_id: int) -> None:
-        """Wake those that wait for this server's commands."""
+        """Wake those that wait for what this server is to do."""
         for bell in self.waiting.get(server_id, ()):
             bell.set()
 
@@ -91,9 +91,9 @@ class Bells:
                     await connection.execute("SELECT 1")
 
     async def _look(self) -> None:
-        """Ring for every server with a queued command: one query for all who wait here."""
+        """Ring for every server with a queued command or an open read: two queries for all who wait here."""
         try:
-            servers = await sync_to_async(_servers_with_queued, thread_sensitive=False)(list(self.waiting))
+            servers = await sync_to_async(_servers_with_something, thread_sensitive=False)(list(self.waiting))
         except Error as error:
             log.warning("wake.cannot_look", error=str(error).strip())
             return
@@ -101,10 +101,11 @@ class Bells:
             self.ring(server_id)
 
 
-def _servers_with_queued(waiting: list[int]) -> list[int]:
+def _servers_with_something(waiting: list[int]) -> list[int]:
     try:
-        rows = Command.objects.filter(server__in=waiting, state=states.QUEUED)
-        return list(rows.order_by().values_list("server_id", flat=True).distinct())
+        queued = Command.objects.filter(server__in=waiting, state=states.QUEUED).order_by()
+        asked = Read.objects.filter(server__in=waiting, verdict="", given_at=None)
+        return list({*queued.values_list("server_id", flat=True), *asked.values_list("server_id", flat=True)})
     finally:
         close_old_connections()
 

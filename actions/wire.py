@@ -12,12 +12,14 @@ from msgspec.json import Decoder
 
 from pmonitor.problems import Problem
 from servers import bodies
-from servers.wire import Count, Megabytes, Moment, Seconds, Text, Ticks, Word, on_the_wire
+from servers.wire import Count, Moment, Name, Text, Ticks, Word
+from servers.wire import Observation as Observation
 
 if TYPE_CHECKING:
     from actions.models import Command
 
 BODY_MAX_BYTES = 131_072  # unpacked
+ANSWER_MAX_BYTES = 262_144  # unpacked, of a read's answer
 OUTPUT_KEPT = 8_192  # characters
 LOG_LINES_KEPT = 20
 LOG_LINE_KEPT = 500  # characters
@@ -31,29 +33,14 @@ class Ack(Struct, rename="camel"):
     started_at: Moment | None = None
 
 
-class Observation(Struct, rename=on_the_wire, omit_defaults=True):
-    """A service as seen at a moment, as far as its manager tells; settled_sec: seconds seen without a change."""
-
-    active_state: Word | None = None
-    sub_state: Word | None = None
-    main_pid: Count | None = None
-    start_ticks: Ticks | None = None
-    result: Word | None = None
-    since: Word | None = None
-    n_restarts: Count | None = None
-    tasks: Count | None = None
-    mem_mb: Megabytes | None = None
-    type: Word | None = None
-    settled_sec: Seconds | None = None
-
-
 class Change(Struct, rename="camel", omit_defaults=True):
-    """What the service turned into while the agent watched it."""
+    """What the service or process turned into while the agent watched it."""
 
     t: Word
     active_state: Word | None = None
     sub_state: Word | None = None
     main_pid: Count | None = None
+    status: Word | None = None
 
 
 class Result(Struct, rename="camel", omit_defaults=True):
@@ -63,18 +50,21 @@ class Result(Struct, rename="camel", omit_defaults=True):
     exit_code: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | None = None
     output: Annotated[str, Meta(max_length=16_384)] = ""
     reason: Annotated[str, Meta(max_length=1_000)] = ""
+    ack: Moment | None = None  # the startedAt of the acknowledgement it belongs to
     before: Observation | None = None
     after: Observation | None = None
     started_at: Moment | None = None
     ended_at: Moment | None = None
+    until: Moment | None = None  # the service is stopped for a time, to here
     command: Text = ""
     log: Annotated[list[Text], Meta(max_length=200)] = []
     changes: Annotated[list[Change], Meta(max_length=50)] = []
 
 
 class Identity(Struct, rename="camel", omit_defaults=True):
-    """A service's main process as the operator saw it."""
+    """A service as the operator saw it: whether it ran, and its main process."""
 
+    active_state: Word | None = None
     main_pid: Count | None = None
     start_ticks: Ticks | None = None
 
@@ -88,16 +78,25 @@ class Ask(Struct, rename="camel"):
     deliver_within_sec: int = 60
     execute_within_sec: int = 120
     expect: Identity | None = None
+    args: dict[Word, Any] = {}
+    typed: Name = ""  # the service's name once more, where it is protected
 
 
-ACKS, RESULTS, ASKS = Decoder(Ack), Decoder(Result), Decoder(Ask)
+class Answer(Struct):
+    """What the agent found out for a read, in the kind's own shape, or why it could not."""
+
+    answer: dict[str, Any] | None = None
+    error: Annotated[str, Meta(min_length=1, max_length=1_000)] | None = None
 
 
-def read(request: HttpRequest, decoder: Decoder[T]) -> T:
-    """The request's body as the decoder's struct; Problem 400 naming the wrong fields, 413 or 415."""
+ACKS, RESULTS, ASKS, ANSWERS = Decoder(Ack), Decoder(Result), Decoder(Ask), Decoder(Answer)
+
+
+def read(request: HttpRequest, decoder: Decoder[T], most: int = BODY_MAX_BYTES) -> T:
+    """The request's body, at most so many bytes, as the decoder's struct; Problem 400 naming wrong fields, 413, 415."""
     body = bodies.unpacked(bodies.read(request), request.headers.get("Content-Encoding", ""))
-    if len(body) > BODY_MAX_BYTES:
-        raise Problem(413, f"The body is larger than {BODY_MAX_BYTES:,} bytes.")
+    if len(body) > most:
+        raise Problem(413, f"The body is larger than {most:,} bytes.")
     return bodies.decoded(body, decoder)
 
 
@@ -122,5 +121,6 @@ def command(given: Command) -> dict[str, Any]:
         "deliverBy": given.deliver_by,
         "executeBy": delivered_at + timedelta(seconds=given.execute_within_sec),
         "executeWithinSec": given.execute_within_sec,
+        "args": given.args,
         "expect": given.expect,
     }

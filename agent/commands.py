@@ -1,17 +1,20 @@
-"""Commands from the hub: one thread waits for them, each runs in one of its own, and one hands in the results."""
+"""Commands from the hub: one thread waits for them (and for reads), each runs in its own, one hands in the results."""
 
 from __future__ import annotations
 
 import queue
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from agent.backoff import Backoff
-from agent.execute import Executor, Result, command_id
+from agent.command import Result, command_id
+from agent.execute import Executor
 from agent.hub import Answer, Hub, Unreachable
 from agent.journal import Journal, JournalError
 from agent.logs import log
+from agent.reads import Reads
 from agent.register import REFUSED_SEC
 
 WAIT_SEC = 25.0
@@ -30,13 +33,15 @@ class Ended(NamedTuple):
 class Commands:
     """The command loop (`poll`) and its worker (`work`), each for a thread of its own."""
 
-    def __init__(self, hub: Hub, executor: Executor, journal: Journal, stop: threading.Event) -> None:
+    def __init__(self, hub: Hub, executor: Executor, journal: Journal, reads: Reads, stop: threading.Event) -> None:
         self._hub = hub
+        self._reads = reads
         self._executor = executor
         self._journal = journal
         self._stop = stop
         self._events: queue.Queue[dict[str, Any] | Ended] = queue.Queue()  # commands that came, and ended ones
-        self._in_hand: set[str] = set()  # being run, or about to
+        # Being run, about to, or looked after because an earlier run left it unfinished.
+        self._in_hand: set[str] = {entry["id"] for entry in journal.unfinished() if entry.get("acted")}
         self._unsent: dict[str, Result] = {}
         self._backoff = Backoff()
         self._send_at = 0.0
@@ -62,7 +67,8 @@ class Commands:
         """Queue what came; returns seconds to wait before asking again."""
         if answer.status == 200:
             backoff.reset()
-            return 0.0 if self._queue(answer.body.get("commands")) else 1.0
+            asked = self._reads.start(answer.body.get("reads"))
+            return 0.0 if self._queue(answer.body.get("commands")) or asked else 1.0
         if answer.status == 204:
             if took < 1.0:  # a hub that is stopping lets everyone go at once: do not come back at once
                 return backoff.next()
@@ -98,19 +104,25 @@ class Commands:
             except queue.Empty:
                 self._send_unsent()
                 continue
-            if isinstance(event, Ended):
-                self._ended(event)
-            else:
-                self._unsent.pop(event["id"], None)
-                threading.Thread(target=self._execute, args=(event,), name="command", daemon=True).start()
+            self._handle(event)
 
-    def _execute(self, raw: dict[str, Any]) -> None:
+    def _handle(self, event: dict[str, Any] | Ended) -> None:
+        if isinstance(event, Ended):
+            self._ended(event)
+        else:
+            self._unsent.pop(event["id"], None)
+            self._begin(self._executor.result_of, event)
+
+    def _begin(self, work: Callable[[dict[str, Any]], Result | None], subject: dict[str, Any]) -> None:
+        threading.Thread(target=self._execute, args=(work, subject), name="command", daemon=True).start()
+
+    def _execute(self, work: Callable[[dict[str, Any]], Result | None], subject: dict[str, Any]) -> None:
         result, unexpected = None, None
         try:
-            result = self._executor.result_of(raw)
+            result = work(subject)
         except Exception as error:  # noqa: BLE001 - the worker raises it: this thread has no caller
             unexpected = error
-        self._events.put(Ended(raw["id"], result, unexpected))
+        self._events.put(Ended(subject["id"], result, unexpected))
 
     def _ended(self, ended: Ended) -> None:
         if ended.error is not None:
@@ -129,11 +141,12 @@ class Commands:
                 "an earlier run left a command unfinished", extra={"command": entry["id"], "step": entry["step"]}
             )
             if entry.get("acted"):
-                self._unsent[entry["id"]] = self._executor.interrupted(entry)
+                self._begin(self._executor.interrupted, entry)  # watches for a while, as after any action
             else:
                 # Perhaps the hub was told that it begins: if not, it refuses this result and may send it again.
                 reason = "not run: the agent ended before it began"
-                self._unsent[entry["id"]] = {"outcome": "interrupted", "reason": reason}
+                ack = {"ack": entry["ack"]} if "ack" in entry else {}
+                self._unsent[entry["id"]] = {**ack, "outcome": "interrupted", "reason": reason}
 
     def _send_unsent(self) -> None:
         for command, result in list(self._unsent.items()):

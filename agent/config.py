@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from agent import grants
 from agent.allow import Allow
 
 DEFAULT_FILE = Path("/etc/pmonitor/agent.env")
@@ -36,7 +37,10 @@ class Config(NamedTuple):
     interval: float
     settle_sec: float
     allow: Allow
+    protect: tuple[str, ...]  # patterns of process names, besides the agent's own
     supervisor_socket: str
+    by_sudo: bool
+    logs: tuple[str, ...]  # patterns of services whose log the hub may read
 
 
 def load(environ: Mapping[str, str], path: Path | None = None) -> Config:
@@ -45,7 +49,8 @@ def load(environ: Mapping[str, str], path: Path | None = None) -> Config:
     Raises ConfigError naming every wrong value.
     """
     problems: list[str] = []
-    values = {**_file_values(path, problems), **{k: v for k, v in environ.items() if v}}
+    values = {**_file_values(path, environ, problems), **{k: v for k, v in environ.items() if v}}
+    allow = _allow(values.get("ALLOW", ""), problems)
     config = Config(
         api=_api(values.get("API", ""), problems),
         agent_id=_agent_id(values.get("AGENT_ID") or _short_hostname(), problems),
@@ -55,8 +60,11 @@ def load(environ: Mapping[str, str], path: Path | None = None) -> Config:
         ca_file=_ca_file(values.get("CA_FILE", ""), problems),
         interval=_seconds(values, "INTERVAL", 10, 1, 300, problems),
         settle_sec=_seconds(values, "SETTLE_SEC", 5, 0, 60, problems),
-        allow=_allow(values.get("ALLOW", ""), problems),
+        allow=allow,
+        protect=tuple(values.get("PROTECT", "").split()),
         supervisor_socket=values.get("SUPERVISOR_SOCKET", ""),
+        by_sudo=_by_sudo(values.get("ACT_BY", ""), allow, problems),
+        logs=tuple(values.get("LOGS", "*").split()),
     )
     if problems:
         raise ConfigError(problems)
@@ -67,9 +75,11 @@ def _short_hostname() -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname().split(".")[0])[:64]
 
 
-def _file_values(path: Path | None, problems: list[str]) -> dict[str, str]:
+def _file_values(path: Path | None, environ: Mapping[str, str], problems: list[str]) -> dict[str, str]:
     if path is None and not DEFAULT_FILE.exists():
         return {}
+    if path is None and "API" in environ and not os.access(DEFAULT_FILE, os.R_OK):
+        return {}  # it is root's, who gave it as the unit's environment
     try:
         text = (path or DEFAULT_FILE).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -135,6 +145,14 @@ def _seconds(
     if not low <= number <= high:  # also false for nan
         problems.append(f"{name}={text!r} is not a number of seconds from {low:g} to {high:g}")
     return number
+
+
+def _by_sudo(text: str, allow: Allow, problems: list[str]) -> bool:
+    if text not in ("", "systemctl", "sudo"):
+        problems.append(f"ACT_BY={text!r} is neither systemctl nor sudo")
+    if text == "sudo":
+        problems.extend(grants.problems(allow, grants.SUDO))
+    return text == "sudo"
 
 
 def _allow(text: str, problems: list[str]) -> Allow:

@@ -6,6 +6,7 @@ import threading
 import time
 from typing import Any
 
+from agent import scrub
 from agent.hubclock import iso
 from agent.managers.base import Manager, ManagerError, State
 
@@ -14,11 +15,17 @@ _MAX_CHANGES = 20
 _PATIENCE = 3  # a service that changes at each look is not watched for ever
 _LOG_LINES = 20
 _LOG_CHARS = 4096
+# Whether a service in this state runs; one on its way somewhere is not compared.
+_RUNS = {"active": True, "reloading": True, "inactive": False, "failed": False}
 _TELLING = ("activeState", "subState", "mainPid", "startTicks")
 
 
 def differs_from(expect: dict[str, Any] | None, seen: State) -> str:
     """Why the service is no longer the one the operator looked at; empty when it is."""
+    was, now = (_RUNS.get(str(state.get("activeState"))) for state in (expect or {}, seen))
+    if None not in (was, now) and was != now:
+        words = (expect or {})["activeState"], seen["activeState"]
+        return "the service changed since you looked: it was {}, is {}".format(*words)
     for key, word in (("mainPid", "main PID"), ("startTicks", "start ticks")):
         if expect and key in expect and expect[key] != seen.get(key):
             return f"the service changed since you looked: {word} was {_shown(expect[key])}, is {_shown(seen.get(key))}"
@@ -69,7 +76,7 @@ def last_lines(manager: Manager, unit: str) -> list[str]:
         return [f"(the log cannot be read: {error})"[:500]]
     kept: list[str] = []
     room = _LOG_CHARS
-    for line in reversed(lines):
+    for line in map(scrub.text, reversed(lines)):
         room -= len(line) + 1
         if room < 0:
             break

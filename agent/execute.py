@@ -2,61 +2,28 @@
 
 from __future__ import annotations
 
-import re
 import threading
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-from agent import hubclock
-from agent.allow import UNIT_NAME, VERBS, Allow
+from agent import hubclock, itself
 from agent.backoff import Backoff
-from agent.evidence import Settling, differs_from, last_lines
+from agent.command import Action, Command, Kind, NotRun, Refused, Result, parse
 from agent.hub import Hub, Unreachable
 from agent.journal import Entry, Journal, JournalError
 from agent.logs import log
-from agent.managers.base import Acted, Manager, ManagerError, State
-from agent.servicetable import ServiceTable
+from agent.managers.base import Acted
 
-Result = dict[str, Any]
-_COMMAND_ID = re.compile(r"^[A-Za-z0-9-]{1,64}$")
-
-
-class Refused(Exception):
-    """This command may not run; the text is for the operator."""
-
-
-class Command(NamedTuple):
-    """A command as the hub sent it, checked; `execute_by` in epoch seconds of the hub's clock."""
-
-    id: str
-    verb: str
-    target: str
-    execute_by: float
-    expect: dict[str, Any] | None
-
-
-def command_id(raw: object) -> str | None:
-    """The id of what the hub sent, or None where it has no usable one."""
-    found = raw.get("id") if isinstance(raw, dict) else None
-    return found if isinstance(found, str) and _COMMAND_ID.fullmatch(found) else None
+_STALE_SEC = 1.0  # what was looked at so long ago is looked at again before the action
 
 
 class Executor:
-    """Runs commands, each in its caller's thread; `settle_sec` is how long a service must keep its state afterwards."""
+    """Runs commands, each in its caller's thread; `kinds` says by the verb what a command acts on."""
 
-    def __init__(
-        self,
-        hub: Hub,
-        table: ServiceTable,
-        journal: Journal,
-        allow: Allow,
-        settle_sec: float,
-        stop: threading.Event,
-    ) -> None:
+    def __init__(self, hub: Hub, journal: Journal, kinds: Mapping[str, Kind], stop: threading.Event) -> None:
         self._hub = hub
-        self._table = table
         self._journal = journal
-        self._allow = allow
-        self._settle_sec = settle_sec
+        self._kinds = kinds
         self._stop = stop
 
     def result_of(self, raw: dict[str, Any]) -> Result | None:
@@ -67,52 +34,44 @@ class Executor:
             return dict(entry["result"])
         if entry.get("acted"):
             return self.interrupted(entry)
+        now = self._hub.clock.now()
+        ack = hubclock.iso(now)
         try:
-            command = parse(raw)
-            manager, seen = self._check(command)
-            self._journal.write(command.id, "received", cmd=command.verb, target=command.target)
-            return self._run(command, manager, seen) if self._acknowledged(command) else None
+            return self._carried_out(parse(raw, now), ack)
         except (Refused, JournalError) as error:
-            return self._concluded(raw["id"], {"outcome": "refused", "reason": str(error)})
-        except ManagerError as error:
-            return self._concluded(raw["id"], {"outcome": "refused", "reason": f"not run: {error}"})
-        except _TooLate as error:
-            return self._concluded(raw["id"], {"outcome": "failed", "reason": str(error)})
+            return self._concluded(raw["id"], {"ack": ack, "outcome": "refused", "reason": str(error)})
+        except NotRun as error:
+            return self._concluded(raw["id"], {"ack": ack, "outcome": "failed", "reason": str(error)})
 
-    def interrupted(self, entry: Entry) -> Result:
-        """For a command this agent was at work on when it ended: what is known, and what is seen now."""
-        told: Result = {k: entry[k] for k in ("before", "startedAt", "command", "exitCode", "output") if k in entry}
-        manager = self._table.manager_of(str(entry.get("target", "")))
-        result: Result = {
-            **told,
-            "outcome": "interrupted",
-            "reason": "the agent ended while it was at work on this; `after` is what it sees now",
-            "endedAt": hubclock.iso(self._hub.clock.now()),
-            **(_seen_now(manager, entry["target"]) if manager else {}),
-        }
-        return self._concluded(str(entry["id"]), result)
+    def interrupted(self, entry: Entry) -> Result | None:
+        """For a command this agent was at work on when it ended: what is known, and what is seen from now on.
 
-    def _check(self, command: Command) -> tuple[Manager, State]:
-        if not self._allow.permits(command.verb, command.target):
-            raise Refused(f"this server's owner does not allow the hub to {command.verb} {command.target}")
-        manager = self._table.manager_of(command.target)
-        if manager is None:
-            raise Refused(f"there is no service {command.target} on this server")
-        if command.verb not in self._table.possible(command.target):
-            raise Refused(f"{command.target} is not a service that can {command.verb}")
-        seen = manager.show(command.target)
-        changed = differs_from(command.expect, seen)
-        if changed:
-            raise Refused(changed)
-        return manager, seen
+        None when stopping: the next start tells.
+        """
+        kind = self._kinds.get(str(entry.get("cmd")))
+        seen = kind.seen_now(entry, self._stop, self._hub.clock.now()) if kind else {}
+        if self._stop.is_set():
+            return None
+        ended = {"outcome": "interrupted", "endedAt": hubclock.iso(self._hub.clock.now())}
+        return self._concluded(str(entry["id"]), {**itself.told(entry), **ended, **seen})
 
-    def _acknowledged(self, command: Command) -> bool:
+    def _carried_out(self, command: Command, ack: str) -> Result | None:
+        kind, looked = self._kinds[command.verb], hubclock.since_boot()
+        action = kind.check(command)
+        facts = {"cmd": command.verb, "target": command.target, "args": command.args}
+        self._journal.write(command.id, "received", ack=ack, **facts)
+        if not self._acknowledged(command, ack):
+            return None
+        if hubclock.since_boot() - looked > _STALE_SEC:
+            action = kind.check(command)
+        return self._run(command, action, ack)
+
+    def _acknowledged(self, command: Command, ack: str) -> bool:
         """Whether the hub says: run it. Only a clear yes in time counts; the same ack may be sent again."""
         backoff = Backoff(first=0.5, cap=5.0)
-        body = {"startedAt": hubclock.iso(self._hub.clock.now())}
-        while self._hub.clock.now() < command.execute_by:
+        while command.left() > 0:
             try:
-                answer = self._hub.ack(command.id, body)
+                answer = self._hub.ack(command.id, {"startedAt": ack})
             except Unreachable as error:
                 log.warning("cannot acknowledge", extra={"command": command.id, "error": str(error)})
             else:
@@ -125,38 +84,25 @@ class Executor:
                 log.warning("cannot acknowledge", extra={"command": command.id, "answer": answer.why()})
             if self._stop.wait(backoff.next()):
                 return False
-        raise _TooLate("not run: its time was over before the hub could be told that it begins")
+        raise NotRun("not run: its time was over before the hub could be told that it begins")
 
-    def _run(self, command: Command, manager: Manager, before: State) -> Result | None:
-        started = self._hub.clock.now()
-        if started >= command.execute_by:
-            raise _TooLate("not run: its time was over")
-        result: Result = {"before": before, "startedAt": hubclock.iso(started)}
-        self._journal.write(command.id, "acting", acted=True, **result)
+    def _run(self, command: Command, action: Action, ack: str) -> Result | None:
+        _in_time(command)
+        started = hubclock.iso(self._hub.clock.now())
+        result: Result = {"ack": ack, "before": action.before, "startedAt": started}
+        self._journal.write(command.id, "acting", acted=True, itself=itself.is_it(action.before), **result)
+        _in_time(command)  # a slow disk may have taken the rest of it
         log.info("acting", extra={"command": command.id, "cmd": command.verb, "target": command.target})
-        try:
-            acted = manager.act(command.verb, command.target, command.execute_by - started)
-        except ManagerError as error:
-            acted = Acted(f"{command.verb} {command.target}", None, str(error))
+        acted = action.act(command.left())
         result.update(command=acted.command, exitCode=acted.exit_code, output=acted.output)
         self._noted(command.id, "acting", result)
-        result.update(self._settled(manager, command.target))
+        result.update(action.settled(self._stop, self._hub.clock.now()))
         if self._stop.is_set():
             return None  # the next start tells: interrupted, with what is seen then
         result.update(outcome="done" if acted.exit_code == 0 else "failed", reason=_reason(acted))
         result["endedAt"] = hubclock.iso(self._hub.clock.now())
         log.info("acted", extra={"command": command.id, "outcome": result["outcome"], "exitCode": acted.exit_code})
         return self._concluded(command.id, result)
-
-    def _settled(self, manager: Manager, unit: str) -> Result:
-        settling = Settling(manager, unit, self._settle_sec, self._hub.clock.now())
-        try:
-            after = settling.watch(self._stop)
-        except ManagerError as error:
-            log.warning("the service cannot be seen after the action", extra={"error": str(error)})
-            return {"changes": settling.changes, "log": last_lines(manager, unit)}
-        self._table.stale()
-        return {"after": after, "changes": settling.changes, "log": last_lines(manager, unit)}
 
     def _concluded(self, command: str, result: Result) -> Result:
         self._noted(command, "done", {"result": result})
@@ -170,31 +116,9 @@ class Executor:
             log.error(str(error), extra={"command": command, "step": step})
 
 
-class _TooLate(Exception):
-    pass
-
-
-def parse(raw: dict[str, Any]) -> Command:
-    """A command as the hub sent it; raises Refused naming what is wrong."""
-    verb, target, expect = raw.get("cmd"), raw.get("target"), raw.get("expect")
-    if verb not in VERBS:
-        raise Refused(f"this agent does not know the command {str(verb)[:40]!r}")
-    if not isinstance(target, str) or not UNIT_NAME.fullmatch(target):
-        raise Refused(f"{str(target)[:80]!r} is not the name of a service")
-    if expect is not None and not isinstance(expect, dict):
-        raise Refused("expect is not an object")
-    try:
-        execute_by = hubclock.parse(raw.get("executeBy"))
-    except ValueError as error:
-        raise Refused(f"executeBy: {error}") from error
-    return Command(raw["id"], verb, target, execute_by, expect)
-
-
-def _seen_now(manager: Manager, unit: str) -> Result:
-    try:
-        return {"after": {**manager.show(unit), "settledSec": 0.0}, "log": last_lines(manager, unit)}
-    except ManagerError as error:
-        return {"log": [str(error)[:500]]}
+def _in_time(command: Command) -> None:
+    if command.left() <= 0:
+        raise NotRun("not run: its time was over")
 
 
 def _reason(acted: Acted) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 from agent.logs import log
+from agent.proctable import start_ticks
 
 MB = 1048576
 Reading = dict[str, Any]
@@ -123,8 +124,18 @@ def identity() -> Reading:
         "os": _os_name(),
         "kernel": os.uname().release,
         "cpuCount": os.cpu_count() or 1,
-        "bootId": _text("/proc/sys/kernel/random/boot_id"),
+        "bootId": boot_id(),
     }
+
+
+def boot_id() -> str:
+    """Names this boot of the kernel; empty where it does not tell."""
+    return _text("/proc/sys/kernel/random/boot_id")
+
+
+def boot() -> str:
+    """Names this boot of the system: a container is started anew without its kernel, but its pid 1 is another then."""
+    return f"{boot_id()}/{start_ticks(1)}"
 
 
 def memory_total_mb() -> float:

@@ -64,7 +64,7 @@ class Hub:
         return self._call("POST", f"/agents/{quote(self.agent_id)}/metrics", body)
 
     def commands(self, wait: float) -> Answer:
-        """Wait up to this many seconds for commands."""
+        """Wait up to this many seconds for commands and reads."""
         path = f"/actions/queue/{quote(self.agent_id)}?wait={wait:g}"
         return self._call("GET", path, None, read_sec=wait + READ_SEC)
 
@@ -75,6 +75,10 @@ class Hub:
     def result(self, command: str, body: dict[str, Any]) -> Answer:
         """Hand in what came of a command."""
         return self._call("POST", self._command_path(command) + "/result", json.dumps(body).encode())
+
+    def answer_read(self, read: str, body: bytes) -> Answer:
+        """Answer a question of the hub, already encoded as JSON."""
+        return self._call("POST", f"/actions/queue/{quote(self.agent_id)}/reads/{quote(read, safe='')}", body)
 
     def _command_path(self, command: str) -> str:
         return f"/actions/queue/{quote(self.agent_id)}/{quote(command, safe='')}"

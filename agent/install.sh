@@ -8,6 +8,9 @@ LIB=/usr/lib/pmonitor
 ETC=/etc/pmonitor
 UNIT=/etc/systemd/system/pmonitor-agent.service
 STATE=/var/lib/pmonitor-agent
+AGENT=pmonitor-agent # its user
+RULE=/etc/polkit-1/rules.d/50-pmonitor-agent.rules
+SUDOERS=/etc/sudoers.d/pmonitor-agent
 
 fail() { echo "pmonitor-agent: $*" >&2; exit 1; }
 say() { echo "pmonitor-agent: $*"; }
@@ -20,16 +23,17 @@ usage: install.sh --hub ADDRESS --key KEY [--allow ENTRIES] [--id NAME] [--ca FI
   --key      an enrolment key of the hub
   --allow    what the hub may do here, such as 'restart:nginx.service start,stop:app-*.service'; nothing by default
   --id       this server's name at the hub (default: the short hostname)
-  --ca       a file with the certificate authority of the hub, where it is not a public one
+  --ca       a file with the certificate authority of the hub, where it is not a public one; it is copied
 USAGE
 }
 
 uninstall() {
     systemctl disable --now pmonitor-agent.service 2>/dev/null || true
-    rm -f "$UNIT" "$LIB/pmonitor-agent.pyz" "$ETC/agent.env"
-    rm -rf "$STATE"
+    rm -f "$UNIT" "$LIB/pmonitor-agent.pyz" "$ETC/agent.env" "$ETC/ca.crt" "$RULE" "$SUDOERS"
+    rm -rf "$STATE" "$UNIT.d"
     rmdir "$LIB" "$ETC" 2>/dev/null || true
     systemctl daemon-reload
+    if id "$AGENT" >/dev/null 2>&1; then userdel "$AGENT"; fi
     say "removed"
 }
 
@@ -50,6 +54,25 @@ install_python() {
         fail "no apt-get and no dnf here: install python3 (3.9 or newer) with psutil and requests, then run this again"
     fi
     python_is_ready || fail "/usr/bin/python3 is older than 3.9, or psutil or requests is missing"
+}
+
+# Its own user, who may do nothing but what the rule made of ALLOW says.
+make_user() {
+    id "$AGENT" >/dev/null 2>&1 && return
+    useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin \
+        --comment "Process Monitor agent" "$AGENT" || fail "cannot make the user $AGENT"
+}
+
+# That rule is read by polkit, or by sudo where polkit is too old for rules.
+install_polkit() {
+    if [ -z "$ALLOW" ] || command -v pkaction >/dev/null || command -v visudo >/dev/null; then return; fi
+    say "installing polkit, which lets the agent's user do what --allow says"
+    if command -v apt-get >/dev/null; then
+        apt-get update -q
+        DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends polkitd
+    elif command -v dnf >/dev/null; then
+        dnf install -yq polkit
+    fi || fail "cannot install polkit: install it, or sudo, then run this again"
 }
 
 download() { # address, file
@@ -98,9 +121,16 @@ if [ -n "$UNINSTALL" ]; then uninstall; exit 0; fi
 [ -n "$KEY" ] || [ -e "$STATE/token.json" ] || fail "--key is missing: an enrolment key of the hub"
 
 install_python
+install_polkit
 install -d -m 0755 "$LIB" "$ETC"
 download "$HUB/agent/pmonitor-agent.pyz" "$LIB/pmonitor-agent.pyz.new"
 /usr/bin/python3 "$LIB/pmonitor-agent.pyz.new" --version >/dev/null || fail "what $HUB gave is not the agent"
+
+# The agent's user may not be able to read it where it is.
+if [ -n "$CA" ] && [ "$CA" != "$ETC/ca.crt" ]; then
+    install -m 0644 "$CA" "$ETC/ca.crt" || fail "cannot copy $CA"
+    CA=$ETC/ca.crt
+fi
 
 settings=$(
     setting API "$HUB"
@@ -112,6 +142,7 @@ settings=$(
 (umask 077; printf '%s\n' "$settings" >"$ETC/agent.env.new")
 /usr/bin/python3 "$LIB/pmonitor-agent.pyz.new" --check --config "$ETC/agent.env.new" || fail "the settings are wrong"
 
+make_user
 mv "$LIB/pmonitor-agent.pyz.new" "$LIB/pmonitor-agent.pyz"
 mv "$ETC/agent.env.new" "$ETC/agent.env"
 /usr/bin/python3 "$LIB/pmonitor-agent.pyz" --print-unit >"$UNIT"

@@ -8,12 +8,13 @@ import threading
 import time
 import zlib
 from collections import deque
-from typing import Any
+from typing import Any, NamedTuple
 
-from agent import __version__, choose, host
+from agent import FEATURES, __version__, choose, host
 from agent.backoff import Backoff
 from agent.config import Config
 from agent.hub import Answer, Hub, Unreachable
+from agent.leases import Leases
 from agent.logs import log
 from agent.proctable import TICKS_PER_SEC, ProcTable
 from agent.register import REFUSED_SEC
@@ -24,11 +25,19 @@ SERVICES_EVERY = 300.0
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
+class Part(NamedTuple):
+    """What a report has in it that must not be lost with it: the service list, the ends of these commands' leases."""
+
+    services: bool
+    ends: list[str]
+
+
 class Sampler:
     """Builds reports; sequence numbers grow by one over the run named by `run_id`."""
 
-    def __init__(self, config: Config, table: ServiceTable) -> None:
+    def __init__(self, config: Config, table: ServiceTable, leases: Leases) -> None:
         self._table = table
+        self._leases = leases
         self._processes = ProcTable()
         self._host = host.HostReadings()
         self._seq = 0
@@ -40,12 +49,13 @@ class Sampler:
             "ticksPerSec": TICKS_PER_SEC,
             "version": __version__,
             "allow": config.allow.entries,
+            "features": FEATURES,
             "alerts": [],
             **host.identity(),
         }
 
-    def sample(self) -> tuple[bytes, bool]:
-        """A report of now as JSON but for its end, where sentAt goes; and whether it has the service list."""
+    def sample(self) -> tuple[bytes, Part]:
+        """A report of now as JSON but for its end, where sentAt goes; and what it must not be lost with."""
         self._seq += 1
         taken = time.time()
         processes = self._processes.sample()
@@ -63,8 +73,11 @@ class Sampler:
         services = self._services_due()
         if services is not None:
             report["services"] = services
+        leases, ends = self._leases.wire()
+        if leases or self._seq == 1:
+            report["leases"] = leases
         text = _encode(report)[:-1] + ',"procs":[' + ",".join(p.text for p in chosen) + "]"
-        return text.encode("utf-8", "replace"), services is not None
+        return text.encode("utf-8", "replace"), Part(services is not None, ends)
 
     def services_lost(self) -> None:
         """A report with the service list did not arrive: the next one has it again."""
@@ -84,19 +97,19 @@ class Kept:
     """Reports not yet taken by the hub, packed, the oldest first; `dropped` counts those there was no room for."""
 
     def __init__(self, limit: int = KEPT_REPORTS) -> None:
-        self._reports: deque[tuple[bytes, bool]] = deque(maxlen=limit)
+        self._reports: deque[tuple[bytes, Part]] = deque(maxlen=limit)
         self.dropped = 0
 
     def __len__(self) -> int:
         return len(self._reports)
 
-    def add(self, report: bytes, services: bool) -> None:
+    def add(self, report: bytes, part: Part) -> None:
         """Keep a report; the oldest gives way when there are too many."""
         if self._reports:  # it has to wait: only now is packing worth its while
-            waiting, has_services = self._reports.pop()
-            self._reports.append((zlib.compress(waiting, 1) if waiting[:1] == b"{" else waiting, has_services))
+            waiting, its_part = self._reports.pop()
+            self._reports.append((zlib.compress(waiting, 1) if waiting[:1] == b"{" else waiting, its_part))
         self.dropped += len(self._reports) == self._reports.maxlen
-        self._reports.append((report, services))
+        self._reports.append((report, part))
 
     def oldest(self) -> bytes:
         """The oldest report as JSON, with this moment as its sentAt."""
@@ -104,18 +117,19 @@ class Kept:
         whole = report if report[:1] == b"{" else zlib.decompress(report)
         return whole + f',"sentAt":{time.time():.3f}}}'.encode()
 
-    def done(self) -> bool:
-        """The oldest one is dealt with; returns whether it had the service list."""
+    def done(self) -> Part:
+        """The oldest one is dealt with; returns what it had."""
         return self._reports.popleft()[1]
 
 
 class Reports:
     """The report loop (`run`), for a thread of its own."""
 
-    def __init__(self, config: Config, hub: Hub, table: ServiceTable, stop: threading.Event) -> None:
+    def __init__(self, config: Config, hub: Hub, table: ServiceTable, leases: Leases, stop: threading.Event) -> None:
         self._hub = hub
+        self._leases = leases
         self._stop = stop
-        self._sampler = Sampler(config, table)
+        self._sampler = Sampler(config, table, leases)
         self._kept = Kept()
         self._interval = config.interval
         self._backoff = Backoff()
@@ -145,7 +159,7 @@ class Reports:
             self._taken(answer)
         elif answer.status in (400, 413, 422):
             log.error("the hub does not take a report: dropped", extra={"answer": answer.why()})
-            if self._kept.done():
+            if self._kept.done().services:
                 self._sampler.services_lost()
         elif answer.status in (401, 403, 404):
             self._wait(f"the hub refuses this agent: {answer.why()}", answer.retry_after or REFUSED_SEC)
@@ -153,7 +167,9 @@ class Reports:
             self._wait(f"the hub cannot take a report now: {answer.why()}", answer.retry_after)
 
     def _taken(self, answer: Answer) -> None:
-        self._kept.done()
+        ends = self._kept.done().ends
+        if ends:
+            self._leases.told(ends)
         self._backoff.reset()
         if not self._reachable:
             log.info("reporting again", extra={"waiting": len(self._kept), "dropped": self._kept.dropped})

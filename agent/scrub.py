@@ -1,4 +1,7 @@
-"""Secrets out of command lines before they leave the server. A secret hidden too often is better than one shown."""
+"""Secrets out of command lines and log lines before they leave the server.
+
+A secret hidden too often is better than one shown; what looks like any other text is not known for one.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,7 @@ _IN_TEXT = tuple(
 )
 
 
-# Every pattern above needs one of these: most command lines have none, and are spared the patterns.
+# Every pattern above needs one of these: most lines have none, and are spared the patterns.
 _TELLING = (
     *("pass", "pwd", "secret", "token", "credential", "key", "auth", "jwt", "cookie", "bearer", "://", "user="),
     *("akia", "asia", "aroa", "aida", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox"),
@@ -74,6 +77,11 @@ def command_line(argv: list[str]) -> str:
     if any(map(folded.__contains__, _TELLING)) or not _USER_OPTION.isdisjoint(argv):
         text = " ".join(_without_secrets(argv))
     return text if len(text) <= MAX_CHARS else text[: MAX_CHARS - 1] + "…"
+
+
+def text(line: str) -> str:
+    """A line of any text, such as a log's, with what is named or shaped like a secret replaced by ***."""
+    return _text(line) if any(map(line.casefold().__contains__, _TELLING)) else line
 
 
 def _without_secrets(argv: list[str]) -> list[str]:

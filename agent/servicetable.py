@@ -6,6 +6,7 @@ import threading
 import time
 from typing import Any
 
+from agent import itself
 from agent.allow import Allow
 from agent.logs import log
 from agent.managers.base import Manager, ManagerError, Service
@@ -79,6 +80,11 @@ class ServiceTable:
         """The verbs the service can do, whatever its owner allows."""
         return next((s.possible for m in self._found for s in self._services.get(m.name, []) if s.name == unit), ())
 
+    def state_of(self, unit: str) -> str:
+        """The service's activeState as last listed, which may be some seconds ago; empty when it is not known."""
+        listed = (s for m in self._found for s in self._services.get(m.name, []) if s.name == unit)
+        return next((str(s.facts["activeState"]) for s in listed), "")
+
     def _owner(self, unit: str) -> Manager | None:
         return next((m for m in self._found if any(s.name == unit for s in self._services.get(m.name, []))), None)
 
@@ -107,8 +113,10 @@ class ServiceTable:
         self._failing.discard(manager.name)
 
     def _entry(self, service: Service) -> dict[str, Any]:
-        verbs = self._allow.verbs(service.possible, service.name)
-        return {"name": service.name, "manager": service.manager, **service.facts, "verbs": verbs}
+        lost = itself.cannot(service.manager, service.facts.get("mainPid"))
+        possible = tuple(verb for verb in service.possible if verb not in lost)
+        can = {"verbs": self._allow.verbs(possible, service.name), "can": list(possible)}
+        return {"name": service.name, "manager": service.manager, **service.facts, **can}
 
 
 def told(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:

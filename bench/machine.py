@@ -55,7 +55,9 @@ class Machine:
         load = {"cpu": round(self.chance.random() * 100, 1), "memUsedMB": 2048.0, "memTotalMB": 8192.0, "load1": 0.5}
         facts = {"hostname": self.agent_id, "kernel": "6.1.0", "cpuCount": 4, "procsTotal": len(self.procs) + 20}
         told = {"agentId": self.agent_id, "ts": time.time(), "procs": self.procs, "load": load, "uptimeSec": 12345}
-        return gzip.compress(json.dumps(told | facts | {"bootTime": 1.7e9, "ticksPerSec": 100}).encode(), 1)
+        boot = {"bootId": "1cb6748b-5488-406f-85f0-d21503a58696", "bootTime": 1.7e9, "ticksPerSec": 100}
+        may = {"features": ["signals"], "allow": ["*:*"]}  # the most there is to show: a way to signal in every row
+        return gzip.compress(json.dumps(told | facts | boot | may).encode(), 1)
 
     def _move(self) -> None:
         count, chance = len(self.procs), self.chance

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pmonitor.settings")
-django_application = get_asgi_application()  # before anything that needs the apps
+django.setup(set_prefix=False)  # before anything that needs the apps
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
@@ -15,6 +15,7 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 from django.urls import path, re_path  # noqa: E402
 
 from actions.queue import QueueConsumer  # noqa: E402
+from pmonitor.handler import Handler  # noqa: E402
 from pmonitor.sockets import PageConsumer  # noqa: E402
 
 application = ProtocolTypeRouter(
@@ -23,7 +24,7 @@ application = ProtocolTypeRouter(
             [
                 # The long-poll holds neither a thread nor a database connection, so it stands before Django's handler.
                 path("api/actions/queue/<str:agent>", QueueConsumer.as_asgi()),  # type: ignore[arg-type]
-                re_path(r"", django_application),  # type: ignore[arg-type]
+                re_path(r"", Handler()),  # type: ignore[arg-type]
             ]
         ),
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([path("ws", PageConsumer.as_asgi())]))),

@@ -4,8 +4,8 @@ What happens is announced by topic (`announce("server:12", "row:12")`), a few by
 whose pages watch the topic renders it once per language and role, and sends each page only the fragments that changed.
 Delivery is at most once; a page heals itself when its socket opens and every minute.
 
-A topic is "kind:key"; announcing the key "all" means every watched topic of the kind. Each kind has a `Topic` in
-TOPICS, registered by its app's AppConfig.
+A topic is "kind:key"; announcing the key "all" means every watched topic of the kind, "kind:key" also its parts
+"kind:key/…". Each kind has a `Topic` in TOPICS, registered by its app's AppConfig.
 """
 
 from __future__ import annotations
@@ -187,9 +187,13 @@ class Broadcast:
             self.wake.set()
 
     def _meant(self, topic: str) -> set[str]:
-        """The watched topics it means: "fleet:all" every one of the kind, one for each scope somebody looks with."""
+        """The watched topics it means: "fleet:all" all of the kind, "services:12" also its part "services:12/7"."""
         kind, _, key = topic.partition(":")
-        return {name for name in self._topics() if name == topic or (key == "all" and name.partition(":")[0] == kind)}
+        return {
+            name
+            for name in self._topics()
+            if name == topic or name.startswith(f"{topic}/") or (key == "all" and name.partition(":")[0] == kind)
+        }
 
     async def _keep_flushing(self) -> None:
         while True:

@@ -29,6 +29,7 @@ class Place(NamedTuple):
 
 NAV = (
     Place("servers:fleet", pgettext_lazy("navigation", "Fleet"), "fleet", "g f"),
+    Place("rollouts:list", _("Rollouts"), "rollout", "g r"),
     Place("actions:audit", _("Audit"), "audit", "g u"),
 )
 LANGUAGE_NAMES = (("en", "English"), ("ro", "Română"))  # each in its own language
@@ -56,5 +57,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
 def _entry(request: HttpRequest, place: Place) -> dict[str, Any]:
     match = request.resolver_match
     here = match.view_name if match else ""
-    current = "page" if here == place.route else "true" if here.split(":")[0] == place.route.split(":")[0] else ""
+    # What actions show of a server is below the fleet, too.
+    part = "servers" if match and match.route.startswith("servers/") else here.split(":")[0]
+    current = "page" if here == place.route else "true" if part == place.route.split(":")[0] else ""
     return {**place._asdict(), "url": reverse(place.route), "current": current}

@@ -15,7 +15,7 @@ from pmonitor import env, logs
 
 django_stubs_ext.monkeypatch()
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # Security
@@ -198,6 +198,7 @@ SPECTACULAR_SETTINGS = {
 RATE_LIMITS = {
     "register": (env.integer("LIMIT_REGISTER", 10, 1, 100_000), 60),
     "actions": (env.integer("LIMIT_ACTIONS", 60, 1, 100_000), 60),
+    "reads": (env.integer("LIMIT_READS", 120, 1, 100_000), 60),
 }
 
 # Language and time

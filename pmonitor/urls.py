@@ -10,6 +10,7 @@ from pmonitor import accounts, health, problems, schema
 urlpatterns = [
     path("", include("servers.urls")),
     path("", include("actions.urls")),
+    path("", include("actions.rollouts.urls")),
     path("api/", include("servers.api_urls")),
     path("api/", include("actions.api_urls")),
     path("api/schema", schema.schema, name="schema"),

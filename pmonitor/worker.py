@@ -9,7 +9,8 @@ from collections.abc import Callable
 from django.db import close_old_connections
 from django.utils import timezone
 
-from actions import deadlines
+from actions import deadlines, leases, reads, waiting
+from actions.rollouts import advance
 from pmonitor import logs
 from pmonitor.models import StepRun
 from servers import partitions, presence
@@ -22,6 +23,12 @@ STEPS: list[tuple[float, Callable[[], object]]] = [  # every background job ther
     (1, deadlines.requeue_unacknowledged),
     (1, deadlines.time_out_unanswered),
     (2, deadlines.resolve_unknown),
+    (2, deadlines.resolve_unknown_processes),
+    (1, advance.advance),
+    (2, waiting.announce_late),
+    (1, reads.end_unanswered),
+    (600, reads.forget_old),
+    (5, leases.note_overdue),
     (600, partitions.keep),
 ]
 

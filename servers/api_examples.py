@@ -43,7 +43,8 @@ SERVICE = {
     "mainPid": 123,
     "startTicks": 4711,
     "since": "2026-01-30T08:12:44Z",
-    "verbs": ["start", "stop", "restart"],
+    "verbs": ["restart"],
+    "can": ["start", "stop", "restart"],
 }
 OF: dict[type[Struct], dict[str, Any]] = {
     api_shapes.Fleet: {"total": 1, "states": {"up": 1}, "servers": [SERVER]},

@@ -54,6 +54,20 @@ class Total(NamedTuple):
 
 # What else is counted on the dashboard; an app adds its function in AppConfig.ready. It gets the servers in scope.
 TOTALS: list[Callable[[models.QuerySet[Server]], Total]] = []
+# What else fleet.html's templates show, as to who looks: (scope, role) -> context.
+PARTS: list[Callable[[str, str], dict[str, Any]]] = []
+
+
+class Panel(NamedTuple):
+    """A live panel of the dashboard that another app adds: its element's id, its HTML, and what changes with it."""
+
+    id: str
+    html: str
+    version: str
+
+
+# Panels below the totals; an app adds its function in AppConfig.ready. It gets the servers in scope.
+PANELS: list[Callable[[models.QuerySet[Server]], Panel]] = []
 
 
 class Asked(NamedTuple):

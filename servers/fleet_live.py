@@ -42,11 +42,13 @@ def render_fleet(key: str, view: View) -> tuple[str, dict[str, str]]:
     """The totals, the size in the page's head, the groups; on the empty page, that a server has come."""
     context = totals_context(key, fleet_totals.totals(fleet.in_scope(key)))
     names = ("totals", "fleet-size", "groups", "arrived")
-    return context["version"], {name: render_to_string(f"_{name.replace('-', '_')}.html", context) for name in names}
+    made = {name: render_to_string(f"_{name.replace('-', '_')}.html", context) for name in names}
+    return context["version"], made | {panel.id: panel.html for panel in context["panels"]}
 
 
 def totals_context(scope: str, totals: Totals) -> dict[str, Any]:
     """What the templates of the totals show; the page uses the same."""
     words = {state: fleet.SHOWN[state][1] for state in states.SERVER_STATES}
-    version = f"{zlib.crc32(repr(totals).encode()):x}"
-    return {"scope": scope, "totals": totals, "words": words, "version": version}
+    panels = [panel(fleet.in_scope(scope)) for panel in fleet.PANELS]
+    version = f"{zlib.crc32(repr((totals, [panel.version for panel in panels])).encode()):x}"
+    return {"scope": scope, "totals": totals, "words": words, "version": version, "panels": panels}

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
-from pmonitor.access import ADMIN, has_role, viewer_required
+from pmonitor.access import ADMIN, has_role, role_of, viewer_required
 from servers import enrol_page, fleet, fleet_totals, search
 from servers.fleet import PAGE, Asked
 from servers.fleet_live import totals_context
@@ -53,6 +53,8 @@ def fleet_page(request: HttpRequest) -> HttpResponse:
         context = enrol_page.context(request, first=not Server.objects.exists())
         return render(request, "add_server.html", totals | context | {"empty": True})
     around = totals | {"labels": fleet.labels(servers)}
+    for part in fleet.PARTS:
+        around |= part(scope, role_of(request.user) or "")
     return render(request, "fleet.html", _listed(request, servers, wanted) | around)
 
 

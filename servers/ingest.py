@@ -7,6 +7,7 @@ at its receipt. So nothing is ever placed in the future or where it would be dro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -21,12 +22,13 @@ from servers.models import Newest, Server
 from servers.wire import Load, Proc, Report
 
 STORED, LATE, DUPLICATE = "stored", "late", "duplicate"
+LISTENERS: list[Callable[[Server, Report, datetime, bool], None]] = []  # of other apps; see heard()
 REMEMBERED = 32  # the last reports, by the agent's ts, that a repeated one is known by
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 LEAST = 1e-30  # smaller readings are none: a column of 4 bytes refuses them
 FACTS = (
     "hostname", "os", "kernel", "cpu_count", "version", "boot_id", "boot_time", "ticks_per_sec", "run_id",
-    "managers", "allow",
+    "managers", "allow", "features",
 )  # fmt: skip
 
 # Locks the server's newest row, so that its reports are stored one after the other.
@@ -110,8 +112,16 @@ def _store(server: Server, report: Report, received_at: datetime, sampled_at: da
             service_table.replace(server.pk, report.services or [], sampled_at)
         if report.hostname and report.hostname != server.hostname and not late:
             Server.objects.filter(pk=server.pk).update(hostname=report.hostname)
+        if report.leases is not None:
+            heard(server, report, sampled_at, late)
         _announce(server, came_up, listed, row.seq == 0 or (listed and row.services_at is None))
     return Stored(LATE if late else STORED, sampled_at, interval)
+
+
+def heard(server: Server, report: Report, sampled_at: datetime, late: bool) -> None:
+    """What a report says besides readings is for those who listen, in its transaction; late: an older sample."""
+    for listen in LISTENERS:
+        listen(server, report, sampled_at, late)
 
 
 def _locked(server_id: int) -> _Row | None:

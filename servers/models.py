@@ -114,7 +114,7 @@ class Newest(models.Model):
     readings = models.JSONField(default=dict)  # every host reading of the report, by the protocol's names
     facts = models.JSONField(
         default=dict
-    )  # hostname, os, kernel, cpuCount, version, bootId, bootTime, ticksPerSec, managers, allow, address
+    )  # hostname, os, kernel, cpuCount, version, bootId, bootTime, ticksPerSec, managers, allow, features, address
     procs = models.BinaryField(default=bytes)  # the process table, packed by proctable.py
     services_at = models.DateTimeField(null=True)
 
@@ -145,6 +145,7 @@ class Service(models.Model):
     tasks = models.IntegerField(null=True)
     unit_file_state = models.CharField(max_length=20, blank=True)
     verbs = models.JSONField(default=list)  # what the unit can do and its owner allows
+    can = models.JSONField(null=True)  # what the unit can do, whatever its owner allows; None: its agent does not tell
 
     objects: ClassVar = ServiceQuerySet.as_manager()
 

@@ -7,7 +7,7 @@ Plain f-strings, because 500 template renders would take 40 times as long. Every
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from html import escape
 from typing import NamedTuple
@@ -32,12 +32,20 @@ QUIET = ("sleeping", "idle")  # the usual: shown muted
 A_DAY = 86_400  # seconds; a clock may be that wrong
 
 
+class End(NamedTuple):
+    """A last cell that another app adds to each row; version: changes when cells of the same processes do."""
+
+    version: object
+    cell: Callable[[Proc], str]
+
+
 class Frame(NamedTuple):
-    """What the rows of one server share: its size and its clock."""
+    """What the rows of one server share: its size, its clock, and how they end."""
 
     mem_total_mb: float | None
     boot_time: float | None  # epoch seconds
     ticks_per_sec: float | None
+    end: End | None = None
 
 
 class Cells(NamedTuple):
@@ -49,9 +57,9 @@ class Cells(NamedTuple):
     rest: tuple[str, int | None, str, str, int | None]  # name, parent, user, command line, threads
 
 
-def frame(facts: dict[str, object], mem_total_mb: float | None) -> Frame:
+def frame(facts: dict[str, object], mem_total_mb: float | None, end: End | None = None) -> Frame:
     """The frame of a server's rows; facts as in Newest.facts."""
-    return Frame(mem_total_mb, _number(facts.get("bootTime")), _number(facts.get("ticksPerSec")))
+    return Frame(mem_total_mb, _number(facts.get("bootTime")), _number(facts.get("ticksPerSec")), end)
 
 
 def key(proc: Proc) -> str:
@@ -93,6 +101,7 @@ def row(proc: Proc, frame: Frame, now: float) -> str:
     """A process's whole row, `#proc-PID-TICKS`; now: epoch seconds."""
     shown, name, none = cells(proc), key(proc), show.nothing()
     user, cmdline = _text(proc.user or ""), _text(proc.cmdline or "")
+    last = frame.end.cell(proc) if frame.end else ""
     title, mem_bar = _text(proc.name), _bar(proc.mem_mb, frame.mem_total_mb)
     return (
         f'<tr id="proc-{name}" data-parent="{proc.ppid or 0}">'
@@ -104,7 +113,7 @@ def row(proc: Proc, frame: Frame, now: float) -> str:
         f'</div></td><td class="p4">{status_span(name, proc.status)}</td>'
         f'<td class="num p5">{none if proc.threads is None else proc.threads}</td>'
         f'<td class="num p3">{_started(proc, frame, now)}</td>'
-        f'<td class="p2 mono muted" title="{cmdline}"><bdi>{cmdline}</bdi></td></tr>'
+        f'<td class="p2 mono muted" title="{cmdline}"><bdi>{cmdline}</bdi></td>{last}</tr>'
     )
 
 

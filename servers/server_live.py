@@ -21,15 +21,20 @@ def update(key: str, view: View, before: Shown | None) -> tuple[Shown, list[str]
     """The fragments that changed, then the process table's cells and rows, one message for each kind."""
     server = Server.objects.get(pk=int(key))
     newest = server_page.newest_of(server.pk)
-    procs, frame = server_page.processes(newest), server_page.frame_of(newest)
+    procs, frame = server_page.processes(newest), server_page.frame_of(newest, view.role)
     fragments: dict[str, str] = {
         **server_page.fragments(server, newest, len(procs)),
         **readings.now_values(newest, server.state == states.SILENT),
     }
     shown = process_live.shown(procs)
-    now = Shown(server_page.version(server, newest), {"fragments": fragments, "procs": shown})
+    now = Shown(
+        server_page.version(server, newest),
+        {"fragments": fragments, "procs": shown, "end": frame.end and frame.end.version},
+    )
     if before is None:
         return now, ["".join(fragments.values()), process_live.whole(procs, frame)]
     old = before.parts["fragments"]
     small = "".join(html for name, html in fragments.items() if old.get(name) != html)
+    if before.parts["end"] != now.parts["end"]:
+        return now, [m for m in (small, process_live.whole(procs, frame)) if m]
     return now, [m for m in (small, *process_live.changes(before.parts["procs"], shown, procs, frame)) if m]

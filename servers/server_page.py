@@ -25,6 +25,8 @@ class Part(NamedTuple):
 
     panels: Callable[[Server, str, Mapping[str, str]], dict[str, Any]]  # (server, role, query): for the templates
     lane: Callable[[Server, datetime, datetime], dict[str, Any]]  # a lane of the timeline, from start to end
+    # (newest, role): a last cell for each row of the process table, None where that role gets none
+    row_end: Callable[[Newest | None, str], process_rows.End | None] = lambda _newest, _role: None
 
 
 PARTS: list[Part] = []  # filled by the apps' AppConfigs
@@ -74,7 +76,7 @@ def newest_of(server_id: int) -> Newest | None:
 def context(server: Server, role: str, query: Mapping[str, str]) -> dict[str, Any]:
     """Everything server.html shows; query: range, ps (the process table's order)."""
     newest = newest_of(server.pk)
-    procs, frame = processes(newest), frame_of(newest)
+    procs, frame = processes(newest), frame_of(newest, role)
     column, descending = order_of(query.get("ps", ""))
     procs.sort(key=column.key, reverse=descending)
     made = {
@@ -85,6 +87,7 @@ def context(server: Server, role: str, query: Mapping[str, str]) -> dict[str, An
         "parts": {name.replace("-", "_"): html for name, html in fragments(server, newest, len(procs)).items()},
         "columns": _columns(column, descending),
         "whole_mb": f"{newest.mem_total_mb:.0f}" if newest and newest.mem_total_mb else "",
+        "row_end": frame.end is not None,
         "process_rows": mark_safe(process_rows.rows(procs, frame)),  # noqa: S308  process_rows escapes
         **timeline(server, newest, query),
     }
@@ -109,9 +112,10 @@ def processes(newest: Newest | None) -> list[Proc]:
     return list({process_rows.key(proc): proc for proc in proctable.unpack(bytes(newest.procs))}.values())
 
 
-def frame_of(newest: Newest | None) -> Frame:
-    """What the rows of this server share."""
-    return process_rows.frame(newest.facts if newest else {}, newest.mem_total_mb if newest else None)
+def frame_of(newest: Newest | None, role: str) -> Frame:
+    """What the rows of this server share, for readers of this role."""
+    end = next((end for part in PARTS if (end := part.row_end(newest, role))), None)
+    return process_rows.frame(newest.facts if newest else {}, newest.mem_total_mb if newest else None, end)
 
 
 def order_of(wanted: str) -> tuple[Column, bool]:

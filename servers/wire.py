@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from msgspec import Meta, Struct
 from msgspec.json import Decoder
@@ -70,7 +71,10 @@ class Load(Struct, rename=on_the_wire, gc=False):
 
 
 class Service(Struct, rename=on_the_wire):
-    """A unit of the server's service manager, in systemd's words; verbs: what it can do and its owner allows."""
+    """A unit of the server's service manager, in systemd's words.
+
+    verbs: what it can do and its owner allows; can: what it can do, None where the agent does not tell.
+    """
 
     name: Annotated[str, Meta(min_length=1, max_length=255)]
     active_state: Annotated[str, Meta(max_length=20)]
@@ -87,6 +91,42 @@ class Service(Struct, rename=on_the_wire):
     tasks: Count | None = None
     unit_file_state: Annotated[str, Meta(max_length=20)] | None = None
     verbs: Annotated[list[Word], Meta(max_length=20)] = []
+    can: Annotated[list[Word], Meta(max_length=20)] | None = None
+
+
+class Observation(Struct, rename=on_the_wire, omit_defaults=True):
+    """A service or process as seen at a moment, as far as known; settled_sec: seconds seen without a change."""
+
+    active_state: Word | None = None
+    sub_state: Word | None = None
+    main_pid: Count | None = None
+    start_ticks: Ticks | None = None
+    result: Word | None = None
+    since: Word | None = None
+    n_restarts: Count | None = None
+    tasks: Count | None = None
+    mem_mb: Megabytes | None = None
+    type: Word | None = None
+    boot: Annotated[str, Meta(max_length=80)] | None = None  # names the boot of the system it was seen in
+    status: Word | None = None  # of a process: a report's word, or "gone"
+    nice: Annotated[int, Meta(ge=-20, le=19)] | None = None
+    settled_sec: Seconds | None = None
+
+
+class Lease(Struct, rename=on_the_wire):
+    """A service that is stopped for a time, or how that ended; command: the stop."""
+
+    target: Annotated[str, Meta(min_length=1, max_length=255)]
+    command: UUID
+    state: Annotated[str, Meta(pattern="^(held|starting|started|booted|others|command|kept|failed)$")]
+    until: Moment
+    attempts: Annotated[int, Meta(ge=0, le=1000)] = 0
+    reason: Annotated[str, Meta(max_length=1_000)] = ""
+    ended_at: Moment | None = None
+    before: Observation | None = None
+    after: Observation | None = None
+    output: Annotated[str, Meta(max_length=16_384)] = ""
+    log: Annotated[list[Text], Meta(max_length=200)] = []
 
 
 class Report(Struct, rename=on_the_wire):
@@ -112,7 +152,9 @@ class Report(Struct, rename=on_the_wire):
     procs_total: Count | None = None
     managers: Annotated[list[Word], Meta(max_length=10)] | None = None
     allow: Annotated[list[Name], Meta(max_length=500)] | None = None
+    features: Annotated[list[Word], Meta(max_length=50)] | None = None  # what the agent can do besides the first verbs
     services: Annotated[list[Service], Meta(max_length=2000)] | None = None
+    leases: Annotated[list[Lease], Meta(max_length=200)] | None = None  # all that are not over or not told
 
 
 class Register(Struct, rename=on_the_wire):

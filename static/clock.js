@@ -21,6 +21,12 @@ export function spanWords(ms) {
   return `${number.format(Math.floor(count))} ${unit}`;
 }
 
+/* 12:34, 1:02:03 */
+function left(ms) {
+  const s = Math.max(0, Math.floor(ms / 1000)), two = value => String(value).padStart(2, '0'), h = Math.floor(s / 3600), m = Math.floor(s / 60) % 60;
+  return h ? `${h}:${two(m)}:${two(s % 60)}` : `${m}:${two(s % 60)}`;
+}
+
 function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -31,11 +37,12 @@ function ages() {
     const words = spanWords(now - Date.parse(element.dateTime));
     write(element, element.dataset.age === 'ago' ? body.dataset.ago.replace('{}', words) : words);
   }
+  for (const element of document.querySelectorAll('time[data-until]')) write(element, left(Date.parse(element.dateTime) - now));
 }
 
 /* The hub writes absolute times in UTC, for pages without scripts. */
 function zones() {
-  for (const element of document.querySelectorAll('time[data-age], time[data-at]')) {
+  for (const element of document.querySelectorAll('time[data-age], time[data-at], time[data-until]')) {
     if (element.pmSaid === element.dateTime + element.title) continue;
     const when = Date.parse(element.dateTime);
     element.title = full.format(when);
@@ -44,6 +51,7 @@ function zones() {
   }
   for (const mark of document.querySelectorAll('[data-clock]')) write(mark, minute.format(Date.parse(mark.dataset.clock)));
   for (const name of document.querySelectorAll('[data-zone]')) write(name, zone);
+  for (const field of document.querySelectorAll('[data-zone-name]')) field.value = full.resolvedOptions().timeZone;
 }
 
 export function start() {

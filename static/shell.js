@@ -42,6 +42,8 @@ document.addEventListener('click', event => {
 });
 document.addEventListener('change', event => {
   if (event.target.matches('form[data-auto] select')) event.target.form.requestSubmit();
+  const says = event.target.selectedOptions?.[0].dataset.says;   // what the form's button does with this choice
+  if (says) $('[value=run]', event.target.form).lastChild.data = says;
   if (event.target.matches('[data-single-keys]')) localStorage.setItem('pm-single-keys', event.target.checked ? 'on' : 'off');
 });
 

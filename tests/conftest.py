@@ -32,7 +32,7 @@ surroundings()
 django.setup()  # the cast imports models
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick; its strength is not tested
 
-pytest_plugins = ["tests.cast", "tests.frame.toy_topic", "tests.groups"]
+pytest_plugins = ["tests.cast", "tests.frame.toy_topic", "tests.groups", "tests.actions.lending"]
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,9 @@ from agent.managers.systemd import Systemd
 from agent.managers.sysv import SysV
 
 
-def known(supervisor_socket: str = "") -> list[Manager]:
-    """Every manager there is code for, whether at work here or not; the first one that has a name owns it."""
-    return [Systemd(), SysV(), Supervisord(supervisor_socket)]
+def known(supervisor_socket: str = "", by_sudo: bool = False) -> list[Manager]:
+    """Every manager there is code for, whether at work here or not; the first one that has a name owns it.
+
+    `by_sudo`: systemd is told what to do by `sudo -n systemctl`.
+    """
+    return [Systemd(by_sudo), SysV(), Supervisord(supervisor_socket)]

@@ -9,11 +9,12 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
+from agent.managers.loglines import Log, Wanted
 from agent.proctable import PAGE_MB, start_ticks
 
 State = dict[str, Any]  # evidence: activeState, subState, mainPid, startTicks, result, nRestarts, memMB, tasks
 OUTPUT_BYTES = 4096
-_LISTING_BYTES = 16 << 20
+LISTING_BYTES = 16 << 20
 CLEAN_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
@@ -62,10 +63,16 @@ class Manager(Protocol):
     def logs(self, unit: str, lines: int) -> list[str]:
         """The newest lines the service logged, oldest first."""
 
+    def read_log(self, unit: str, wanted: Wanted, seconds: float) -> Log:
+        """What the service logged, in at most so many seconds; no lines where nothing is known of a log."""
 
-def run(argv: list[str], seconds: float, environ: Mapping[str, str] = CLEAN_ENV, listing: bool = False) -> Acted:
-    """Run a program without a shell; what it prints is cut to the last 4 KB, or kept whole for a listing."""
-    limit = _LISTING_BYTES if listing else OUTPUT_BYTES
+
+def run(argv: list[str], seconds: float, environ: Mapping[str, str] = CLEAN_ENV, listing: int = 0) -> Acted:
+    """Run a program without a shell; of what it prints the last 4 KB are kept of both streams.
+
+    listing: so many bytes of standard output alone are.
+    """
+    limit = listing or OUTPUT_BYTES
     try:
         # A daemon that a script starts may inherit the pipe: SIGPIPE stays ignored, so closing it kills nothing.
         process = subprocess.Popen(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import http.client
+import os
+import re
 import socket
 import xmlrpc.client
 from typing import Any
 
 from agent.hubclock import iso
+from agent.logs import log
 from agent.managers.base import OUTPUT_BYTES, Acted, ManagerError, Service, State, main_process, memory_of
+from agent.managers.loglines import CHUNK, Log, Wanted, plain
 
 # Not /tmp: anybody could put a socket there.
 SOCKETS = (
@@ -27,6 +31,8 @@ _STATES = {
     "FATAL": "failed",
     "UNKNOWN": "failed",
 }
+_CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_NO_FILE = 20  # supervisor.xmlrpc.Faults.NO_FILE
 _NOT_RUNNING = 70  # supervisor.xmlrpc.Faults.NOT_RUNNING
 
 
@@ -50,6 +56,13 @@ class _Transport(xmlrpc.client.Transport):
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
         return _Connection(self._path, self._seconds)
 
+    def parse_response(self, response: http.client.HTTPResponse) -> Any:
+        """What programs print may hold characters that XML cannot: they are made visible."""
+        parser, unmarshaller = self.getparser()
+        parser.feed(_CONTROLS.sub(lambda found: chr(0x2400 + found.group()[0]).encode(), response.read()))
+        parser.close()
+        return unmarshaller.close()
+
 
 class Supervisord:
     """The programs of one supervisord; in a group of several a program is named group:name."""
@@ -65,6 +78,8 @@ class Supervisord:
         """The first socket at which a supervisord answers."""
         for path in self._paths:
             self._path = path
+            if os.path.exists(path) and not os.access(path, os.R_OK | os.W_OK):
+                log.warning("supervisord is not watched: its socket is closed to this user", extra={"socket": path})
             try:
                 self._call("getSupervisorVersion")
             except ManagerError:
@@ -99,6 +114,23 @@ class Supervisord:
         """The end of what the program printed to standard output."""
         text, _, _ = self._call("tailProcessStdoutLog", unit, 0, OUTPUT_BYTES)
         return str(text).splitlines()[-lines:]
+
+    def read_log(self, unit: str, wanted: Wanted, seconds: float) -> Log:
+        """What the program printed to standard output; the cursor is how much of it there was."""
+        after = int(wanted.after) if wanted.after.isdecimal() else None
+        try:
+            text, size, _ = self._call("tailProcessStdoutLog", unit, after or 0, CHUNK, seconds=seconds)
+        except _Fault as fault:
+            if fault.code == _NO_FILE:
+                return Log([], "", "supervisord")
+            raise
+        known = after is not None and 0 <= size - after <= CHUNK
+        if after is not None and known:  # supervisord gives the end, whatever it was asked to begin with
+            text = str(text).encode()[-(size - after) :].decode("utf-8", "replace") if size > after else ""
+        lines = str(text).splitlines()
+        lines = lines if known or size <= CHUNK else lines[1:]
+        missed = after is not None and (not known or len(lines) > wanted.lines)
+        return Log(plain(lines[-wanted.lines :]), str(size), "supervisord", missed=missed)
 
     def _step(self, method: str, unit: str, seconds: float) -> tuple[int | None, str]:
         try:

@@ -6,7 +6,8 @@ import os
 import shutil
 from typing import Any
 
-from agent.managers.base import Acted, ManagerError, Service, State, main_process, run
+from agent.managers.base import CLEAN_ENV, LISTING_BYTES, Acted, ManagerError, Service, State, main_process, run
+from agent.managers.loglines import Log, LogLine, Wanted, from_journal
 
 _ASK_SEC = 15.0
 _UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
@@ -14,6 +15,8 @@ _PROPERTIES = (
     "Id,Type,Description,LoadState,ActiveState,SubState,MainPID,NRestarts,Result,StateChangeTimestamp,MemoryCurrent,"
     "TasksCurrent,UnitFileState,CanStart,CanStop,CanReload,RefuseManualStart,RefuseManualStop"
 )
+_ENTRY_FIELDS = "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,SYSLOG_PID,_COMM,_PID"
+_JOURNAL_BYTES = 2 << 20
 _NO_NUMBER = {"", "[not set]", "infinity", "18446744073709551615"}
 
 
@@ -23,7 +26,8 @@ class Systemd:
     name = "systemd"
     list_every = 60.0
 
-    def __init__(self) -> None:
+    def __init__(self, by_sudo: bool = False) -> None:
+        self._tool = ["sudo", "-n", path()] if by_sudo else ["systemctl"]
         self._unit_files: list[str] = []
         self._folders: tuple[int, ...] = ()
 
@@ -50,12 +54,21 @@ class Systemd:
 
     def act(self, verb: str, unit: str, seconds: float) -> Acted:
         """The job stays systemd's when the time is over or the agent dies."""
-        return run(["systemctl", verb, "--no-ask-password", "--", unit], seconds)
+        return run([*self._tool[:-1], *told(self._tool[-1], verb, unit)], seconds)
 
     def logs(self, unit: str, lines: int) -> list[str]:
         """From the journal."""
         argv = ["journalctl", "--unit", unit, "-n", str(lines), "--no-pager", "-o", "short-iso", "--quiet"]
         return run(argv, _ASK_SEC).output.splitlines()
+
+    def read_log(self, unit: str, wanted: Wanted, seconds: float) -> Log:
+        """From the journal. Where more came after the cursor than is wanted, the newest of it."""
+        found = _journal(unit, wanted, seconds)
+        missed = bool(wanted.after) and len(found) > wanted.lines
+        if missed:  # journalctl gave the first ones
+            found = _journal(unit, wanted._replace(after=""), seconds)
+        cursor = found[-1][1] if found else wanted.after
+        return Log([line for line, _ in found][-wanted.lines :], cursor, "journal", levels=True, missed=missed)
 
     def _installed(self) -> list[str]:
         folders = tuple(map(_changed, _UNIT_FOLDERS))
@@ -70,6 +83,30 @@ class Systemd:
         return parse(_listing(argv))
 
 
+def told(systemctl: str, verb: str, unit: str) -> list[str]:
+    """The one command line by which a unit is told to do something; sudoers lines are made of it too."""
+    return [systemctl, verb, "--no-ask-password", "--", unit]
+
+
+def path() -> str:
+    """Where systemctl is, as sudoers has to spell it."""
+    return shutil.which("systemctl", path=CLEAN_ENV["PATH"]) or "/usr/bin/systemctl"
+
+
+def _journal(unit: str, wanted: Wanted, seconds: float) -> list[tuple[LogLine, str]]:
+    """So many entries and one more: the newest ones, or the first ones after the cursor."""
+    argv = ["journalctl", "--unit", unit, "-n", str(wanted.lines + 1), "--all", "--no-pager", "--quiet", "-o", "json"]
+    argv += [f"--output-fields={_ENTRY_FIELDS}"]
+    argv += [f"--priority={wanted.level}"] if wanted.level is not None else []
+    argv += [f"--after-cursor={wanted.after}"] if wanted.after else []
+    done = run(argv, seconds, listing=_JOURNAL_BYTES)
+    if done.exit_code is None:
+        raise ManagerError(f"journalctl did not end within {seconds:.0f} s")
+    if done.exit_code != 0 and not done.output:
+        raise ManagerError(f"journalctl ended with {done.exit_code}: there is no journal, or the agent may not read it")
+    return list(from_journal(done.output))
+
+
 def _changed(folder: str) -> int:
     """When something was last put into or taken out of a folder; 0 where there is none."""
     try:
@@ -79,7 +116,7 @@ def _changed(folder: str) -> int:
 
 
 def _listing(argv: list[str]) -> str:
-    done = run(argv, _ASK_SEC, listing=True)
+    done = run(argv, _ASK_SEC, listing=LISTING_BYTES)
     if done.exit_code != 0 and not done.output:
         raise ManagerError(f"{' '.join(argv[:2])} ended with {done.exit_code}")
     return done.output

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from agent.managers.base import Acted, ManagerError, Service, State, main_process, memory_of, run
+from agent.managers.loglines import Log, Wanted, from_file
 from agent.proctable import start_ticks
 
 _STATUS_SEC = 10.0
@@ -20,9 +21,10 @@ class SysV:
     name = "sysv"
     list_every = 60.0
 
-    def __init__(self, folder: str = "/etc/init.d", run_folder: str = "/run") -> None:
+    def __init__(self, folder: str = "/etc/init.d", run_folder: str = "/run", log_folder: str = "/var/log") -> None:
         self._folder = Path(folder)
         self._run_folder = Path(run_folder)
+        self._log_folder = Path(log_folder)
 
     def detect(self) -> bool:
         """Systemd drives the scripts itself where it is pid 1."""
@@ -52,6 +54,21 @@ class SysV:
         """Init scripts have no log of their own."""
         return []
 
+    def read_log(self, unit: str, wanted: Wanted, seconds: float) -> Log:
+        """From the file the script names, or the usual ones; they tell no levels."""
+        text = self._text(unit)
+        named = re.search(r"^\s*(?:#\s*logfile:|LOGFILE=)\s*[\"']?([^\s\"';]+)", text, re.MULTILINE)
+        candidates = [Path(_expanded(named.group(1), text))] if named else []
+        candidates += [self._log_folder / f"{unit}.log", self._log_folder / unit / f"{unit}.log"]
+        for path in candidates:
+            try:
+                return from_file(str(path), wanted)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise ManagerError(f"the log cannot be read: {error}") from error
+        return Log([], "", "")
+
     def _scripts(self) -> dict[str, str]:
         if not self._folder.is_dir():
             return {}
@@ -70,7 +87,8 @@ class SysV:
         return scripts[unit]
 
     def _service(self, name: str, text: str) -> Service:
-        verbs = tuple(v for v in ("start", "stop", "restart", "reload") if _knows(v, text))
+        known = tuple(v for v in ("start", "stop", "restart", "reload") if _knows(v, text))
+        verbs = known if os.geteuid() == 0 else ()  # a script changes what only root may
         facts = {
             "description": _header("Short-Description", text)[:200],
             "loadState": "loaded",

@@ -237,6 +237,20 @@ def age(when: datetime | None, form: str = "") -> SafeString:
 
 
 @register.filter
+def countdown(when: datetime | None) -> SafeString:
+    """How long until then, 12:34 or 1:02:03, ticking by the page's clock; 0:00 when it has passed."""
+    if when is None:
+        return nothing()
+    left = max(0, int((when - timezone.now()).total_seconds()))
+    hours, minutes, seconds = left // 3600, left // 60 % 60, left % 60
+    text = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+    return _safe(
+        f'<time datetime="{when.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" data-until'
+        f' title="{conditional_escape(moment(when))}">{text}</time>'
+    )
+
+
+@register.filter
 def at(when: datetime | None, form: str = "time") -> SafeString:
     """An absolute time, which the page's script turns into the reader's zone. form: "time" (12:06:32) or "full"."""
     if when is None:

@@ -10,10 +10,12 @@ from django.utils import timezone
 
 from actions import states, wire
 from actions.models import Command
+from servers import proctable
 from servers.models import Newest, Server, Service
+from servers.wire import Proc
 
 NGINX = "nginx.service"
-ALL_VERBS = list(states.VERBS)
+ALL_VERBS = list(states.SERVICE_VERBS)
 RUNNING = {"activeState": "active", "subState": "running", "mainPid": 123, "startTicks": 4711}
 RUNNING_ANEW = {"activeState": "active", "subState": "running", "mainPid": 456, "startTicks": 9001, "settledSec": 5}
 DEAD = {"activeState": "inactive", "subState": "dead", "settledSec": 5}
@@ -60,3 +62,28 @@ def newest(server: Server, **columns: Any) -> Newest:
 def ago(seconds: float) -> Any:
     """So many seconds ago."""
     return timezone.now() - timedelta(seconds=seconds)
+
+
+SLEEP = Proc(
+    "sleep", 4711, 0.5, 12.0, "sleeping", user="ana", cmdline="sleep 600", ppid=900, threads=1, start_ticks=815
+)
+BOOT = "1cb6748b-5488-406f-85f0-d21503a58696"
+TERM = {"bootId": BOOT, "pid": 4711, "startTicks": 815, "signal": "TERM"}
+CAN_SIGNAL = {
+    "features": ["signals"],
+    "allow": ["signal,renice:sle*"],
+    "bootId": BOOT,
+    "bootTime": 1_700_000_000,
+    "ticksPerSec": 100,
+}
+
+
+def with_processes(server: Server, *procs: Proc, facts: dict[str, Any] | None = None, **columns: Any) -> Newest:
+    """The server's newest report with these processes (a sleep, where none is given) and an agent that can signal."""
+    table = list(procs) or [SLEEP]
+    found = Newest.objects.filter(server=server).first() or newest(server)
+    given = {"procs": proctable.pack(table), "procs_total": len(table), "facts": {**CAN_SIGNAL, **(facts or {})}}
+    for name, value in {**given, **columns}.items():
+        setattr(found, name, value)
+    found.save()
+    return found

@@ -82,6 +82,12 @@ def test_what_the_agent_does_not_offer_is_denied_and_on_record(web1: Server, ope
     assert entry.facts == {"why": problem.sentence}
 
 
+def test_what_the_owner_does_not_allow_is_told_from_what_cannot_be_done(web1: Server, operator: User) -> None:
+    service(web1, verbs=["start"], can=["start", "stop"])
+    assert refused(operator, web1, "stop", NGINX).sentence == "srv-web-01's owner does not allow stop of nginx.service."
+    assert "does not offer to reload" in refused(operator, web1, "reload", NGINX).sentence
+
+
 def test_an_unknown_service_is_denied_and_on_record(web1: Server, operator: User) -> None:
     refused(operator, web1, "stop", "unheard-of.service")
     assert AuditEntry.objects.get().event == "command.denied"

@@ -131,6 +131,21 @@ def test_only_what_the_owner_allows_is_offered(as_operator: Client, web1: Server
     assert CONFIRM.replace("restart", "stop") not in shown
 
 
+def test_what_the_owner_does_not_allow_is_greyed_out_with_the_reason(as_operator: Client, web1: Server) -> None:
+    service(web1, verbs=["restart"], can=["start", "stop", "restart"])
+    shown = text(as_operator.get("/servers/srv-web-01/"))
+    why = "srv-web-01&#x27;s owner does not allow stop of nginx.service"
+    assert f'disabled aria-label="Stop nginx.service" title="{why}">' in shown
+    assert "the rest is greyed out." in shown
+    assert CONFIRM in shown
+    assert "Reload nginx.service" not in shown, "what the service cannot do is no one's decision"
+
+
+def test_a_viewer_is_not_told_what_an_operator_may_not_do(as_viewer: Client, web1: Server) -> None:
+    service(web1, verbs=[], can=["stop", "restart"])
+    assert "does not allow" not in text(as_viewer.get("/servers/srv-web-01/"))
+
+
 def test_an_owner_who_allows_nothing_is_said_so_with_the_way_to_change_it(as_operator: Client, web1: Server) -> None:
     service(web1, verbs=[])
     shown = text(as_operator.get("/servers/srv-web-01/"))

@@ -39,6 +39,17 @@ def test_expiry_says_that_the_server_was_silent(web1: Server) -> None:
     assert "because the server was silent" in verdicts.sentence(late)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(60, "60 s"), (600, "10 min"), (3600, "60 min"), (86_400, "24 h"), (30 * 86_400, "30 d")],
+)
+def test_the_wait_is_told_in_its_unit(web1: Server, seconds: float, said: str) -> None:
+    late = command(web1, created_at=ago(seconds + 1), deliver_by=ago(1))
+    deadlines.expire_undelivered()
+    late.refresh_from_db()
+    assert verdicts.sentence(late) == f"Not delivered in {said}. It will never run."
+
+
 def test_what_is_on_time_is_left(web1: Server, web2: Server) -> None:
     there = [command(web1), command(web2, states.DELIVERED), command(web2, states.RUNNING, target="b.service")]
     steps = (deadlines.expire_undelivered, deadlines.requeue_unacknowledged, deadlines.time_out_unanswered)

@@ -24,6 +24,9 @@ REUSED_PID = {**RUNNING, "startTicks": 9001, "settledSec": 5}
 DONE = {**DEAD, "type": "oneshot", "result": "success"}
 EXITED = {"activeState": "active", "subState": "exited", "since": "2026-11-23T14:00:00Z", "settledSec": 5}
 EXITED_BEFORE = {"activeState": "active", "subState": "exited", "since": "2026-11-01T00:00:00Z"}
+BEFORE_BOOT, SINCE_BOOT = {"boot": "one/1"}, {"boot": "two/1"}
+RAN = {**DONE, "boot": "one/1", "since": "2026-11-23T14:00:00Z"}
+UNSEEN = {"outcome": "interrupted", "exitCode": None}
 NO_TICKS = {"activeState": "active", "mainPid": 123}
 
 CASES: list[tuple[str, Any, Any, dict[str, Any], str, str]] = [
@@ -42,7 +45,15 @@ CASES: list[tuple[str, Any, Any, dict[str, Any], str, str]] = [
     ("start", WAS_DEAD, DONE, {}, "succeeded", "ran_to_end"),
     ("start", WAS_DEAD, {**DONE, "result": "exit-code"}, {}, "failed", "not_started"),
     ("start", WAS_DEAD, DONE, {"exitCode": 1}, "failed", "not_started"),
-    ("start", WAS_DEAD, RUNNING_ANEW, {"outcome": "interrupted", "exitCode": None}, "succeeded", "started"),
+    ("start", WAS_DEAD, RUNNING_ANEW, UNSEEN, "succeeded", "started"),
+    ("start", {**WAS_DEAD, **BEFORE_BOOT}, RAN, UNSEEN, "succeeded", "ran_to_end"),
+    ("start", {**WAS_DEAD, **BEFORE_BOOT}, {**RAN, "result": "exit-code"}, UNSEEN, "failed", "not_started"),
+    ("start", {**DONE, "boot": "one/1"}, {**DONE, "boot": "one/1"}, UNSEEN, "failed", "not_started"),
+    ("start", {**WAS_DEAD, **BEFORE_BOOT}, {**DONE, **SINCE_BOOT}, {}, "succeeded", "ran_to_end"),
+    ("start", {**WAS_DEAD, **BEFORE_BOOT}, {**DONE, **SINCE_BOOT}, UNSEEN, "unknown", "booted_unseen"),
+    ("start", {**WAS_DEAD, **BEFORE_BOOT}, {**DEAD, **SINCE_BOOT}, UNSEEN, "failed", "booted_not_running"),
+    ("restart", {**RUNNING, **BEFORE_BOOT}, {**SAME, **SINCE_BOOT}, UNSEEN, "succeeded", "restarted"),
+    ("restart", {**RUNNING, **BEFORE_BOOT}, {**SAME, **BEFORE_BOOT}, UNSEEN, "failed", "not_restarted"),
     ("restart", RUNNING, RUNNING_ANEW, {}, "succeeded", "restarted"),
     ("restart", RUNNING, REUSED_PID, {}, "succeeded", "restarted"),
     ("restart", WAS_FAILED, RUNNING_ANEW, {}, "succeeded", "restarted"),

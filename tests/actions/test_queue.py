@@ -13,14 +13,15 @@ import psutil
 import pytest
 import requests
 from asgiref.testing import ApplicationCommunicator
+from django.contrib.auth.models import User
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
-from actions import lifecycle, states
+from actions import lifecycle, reads, states
 from actions.models import Command
 from actions.queue import QueueConsumer
 from servers import agents
-from servers.models import Server
+from servers.models import Newest, Server
 from tests.actions.making import NGINX, ago, command
 from tests.actions.web_process import Polling, WebProcess, sessions, web_process
 from tests.cast import enrolled
@@ -243,3 +244,19 @@ def test_a_body_without_end_is_cut_off_and_not_kept(web: WebProcess, told: bool)
         pass  # cut off before it had said all
     assert psutil.Process(web.process.pid).memory_info().rss - before < 40_000_000
     assert requests.get(f"{web.url}/healthz", timeout=10).text == "ok"
+
+
+def test_a_question_wakes_the_agent_too(web: WebProcess, web1: Server, operator: User, agent_token: str) -> None:
+    Newest.objects.create(server=web1, received_at=ago(0), sampled_at=ago(0), facts={"features": ["reads"]})
+    polling = waiting(web, agent_token)
+    read = reads.ask(operator, web1, "logs", NGINX)
+    answer = polling.done()
+    assert (answer.status_code, answer.json()["commands"]) == (200, [])
+    assert [given["id"] for given in answer.json()["reads"]] == [str(read.uuid)]
+
+
+def test_of_two_polls_one_gets_the_question(web: WebProcess, web1: Server, operator: User, agent_token: str) -> None:
+    Newest.objects.create(server=web1, received_at=ago(0), sampled_at=ago(0), facts={"features": ["reads"]})
+    polls = [waiting(web, agent_token, wait=4) for _ in range(2)]
+    reads.ask(operator, web1, "logs", NGINX)
+    assert sorted(polling.done().status_code for polling in polls) == [200, 204]

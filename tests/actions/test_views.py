@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -141,6 +141,46 @@ def test_a_wrong_reason_comes_back_with_what_was_typed(as_operator: Client, web1
 def test_other_wrong_fields_are_said(as_operator: Client, web1: Server, wrong: dict[str, str]) -> None:
     service(web1)
     assert 'id="confirm-problem"' in text(as_operator.post(CONFIRM, {**GIVEN, **wrong}), 400)
+
+
+@pytest.mark.parametrize(
+    ("zone", "kept"),
+    [({}, "26 12:00"), ({"zone": "Europe/Bucharest"}, "26 10:00"), ({"zone": "Nowhere/Else"}, "26 12:00")],
+)
+def test_a_command_is_kept_until_a_date_in_the_zone_the_page_names(
+    as_operator: Client, web1: Server, monkeypatch: pytest.MonkeyPatch, zone: dict[str, str], kept: str
+) -> None:
+    service(web1)
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 11, 25, 9, tzinfo=UTC))
+    as_operator.post(CONFIRM, {**GIVEN, "within": "until", "until": "2026-11-26T12:00", **zone})
+    assert f"{Command.objects.get().deliver_by:%d %H:%M}" == kept
+
+
+@pytest.mark.parametrize(
+    ("until", "said"),
+    [
+        ("", "Say until when it may wait."),
+        ("soon", "Write a date and time such as 2026-11-28 03:00."),
+        ("2026-02-30T12:00", "Write a date and time"),
+        ("2026-11-25T09:00", "Choose a time that is not over yet."),
+        ("2026-12-26T09:00", "Choose a time in the next 30 days."),
+        ("9999-12-31T23:59", "Choose a time in the next 30 days."),
+    ],
+)
+def test_a_wrong_date_is_said_at_its_field_and_nothing_typed_is_lost(
+    as_operator: Client, web1: Server, monkeypatch: pytest.MonkeyPatch, until: str, said: str
+) -> None:
+    service(web1)
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 11, 25, 9, tzinfo=UTC))
+    shown = text(as_operator.post(CONFIRM, {**GIVEN, "within": "until", "until": until}), 400)
+    assert (
+        f'id="until-e"><svg class="g" viewBox="0 0 16 16" aria-hidden="true"><use href="#g-failed"/></svg>{said}'
+        in shown
+    )
+    assert f'name="until" value="{until}" aria-invalid="true"' in shown
+    assert '<option value="until" selected>' in shown
+    assert 'value="New TLS certificate"' in shown
+    assert not Command.objects.exists()
 
 
 def test_what_the_owner_does_not_allow_is_said_in_the_dialog(as_operator: Client, web1: Server) -> None:

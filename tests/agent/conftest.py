@@ -9,6 +9,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,6 +101,22 @@ def supervisor(tmp_path: Path) -> Iterator[str]:
     yield str(path)
     process.terminate()
     process.wait()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Starts processes in a session of their own, which is not the agent's."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def begin(*argv: str, **options: Any) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(argv or ("sleep", "600"), start_new_session=True, **options)
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
 
 
 def eventually(condition: Callable[[], object], seconds: float = 15) -> None:

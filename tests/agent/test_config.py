@@ -30,6 +30,18 @@ def test_defaults_are_those_of_the_readme() -> None:
     assert settings.state_dir == Path("/var/lib/pmonitor-agent")
 
 
+def test_a_default_file_of_roots_is_left_to_the_unit_that_gives_its_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "DEFAULT_FILE", tmp_path / "agent.env")
+    (tmp_path / "agent.env").write_text("ALLOW=*:*")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert load(None).allow.entries == []
+    monkeypatch.undo()
+    monkeypatch.setattr(config, "DEFAULT_FILE", tmp_path / "agent.env")
+    assert load(None).allow.entries == ["*:*"]
+
+
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / "agent.env"
     file.write_text("# the hub\nAPI=http://from-file\n\nINTERVAL='30'\nALLOW=\"restart:a stop:b\"\n")
@@ -52,6 +64,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("INTERVAL", "nan"),
         ("SETTLE_SEC", "-1"),
         ("CA_FILE", "/no/such/file"),
+        ("ACT_BY", "su"),
         ("ALLOW", "everything"),
     ],
 )

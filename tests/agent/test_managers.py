@@ -170,6 +170,11 @@ def test_init_scripts_are_listed_without_running_those_that_know_no_status(sysv:
     assert not (tmp_path / "halted").exists()
 
 
+def test_init_scripts_offer_nothing_to_who_is_not_root(sysv: SysV, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert [service.possible for service in sysv.services()] == [()]
+
+
 def test_an_init_script_is_started_restarted_killed_and_stopped(sysv: SysV) -> None:
     assert sysv.act("start", "sleeper", 10).output == "Starting sleeper"
     first = sysv.show("sleeper")
@@ -234,6 +239,7 @@ def test_the_table_offers_what_both_sides_permit(supervisor: str) -> None:
     table.refresh({})
     verbs = {s["name"]: s["verbs"] for s in table.wire()}
     assert verbs == {"web": ["restart"], "jobs:one": ["stop"], "broken": [], "shortlived": []}
+    assert all(s["can"] == ["start", "stop", "restart"] for s in table.wire())
     assert table.main_pids() == {s["mainPid"] for s in table.wire() if s["mainPid"]}
 
 

@@ -31,11 +31,14 @@ class ToyHub:
         self.polls = 0
         self.tokens: list[str | None] = []
         self.waiting: list[Json] = []
+        self.asking: list[Json] = []
+        self.answers: list[tuple[str, Json]] = []
         self.interval = 1.0
         self.register_answer: tuple[int, Json] | None = None
         self.report_answer: tuple[int, Json] | None = None
         self.ack_answer: tuple[int, Json] | None = None
         self.result_answer: tuple[int, Json] | None = None
+        self.read_answer: tuple[int, Json] | None = None
         self._server: _Server | None = None
 
     def __enter__(self) -> ToyHub:
@@ -83,6 +86,16 @@ class ToyHub:
             self.changed.notify_all()
         return command
 
+    def read(self, number: int, kind: str, target: str = "", within: float = 10, **fields: Any) -> Json:
+        """Ask something; returns it as sent."""
+        read_id = f"00000000-0000-7000-9000-{number:012d}"
+        read: Json = {"id": read_id, "kind": kind, "target": target, "args": {}, "answerBy": iso(time.time() + within)}
+        read |= fields
+        with self.changed:
+            self.asking.append(read)
+            self.changed.notify_all()
+        return read
+
     def wait_for(self, condition: Any, seconds: float = 15) -> None:
         """Wait until something holds; fails the test when it does not in time."""
         with self.changed:
@@ -127,12 +140,13 @@ class _Handler(BaseHTTPRequestHandler):
             toy.polls += 1
             toy.changed.notify_all()
             deadline = time.monotonic() + wait
-            while not toy.waiting and time.monotonic() < deadline and not self._left():
+            while not (toy.waiting or toy.asking) and time.monotonic() < deadline and not self._left():
                 toy.changed.wait(0.1)
             if self._left():
                 return
-            commands, toy.waiting = toy.waiting, []
-        self._answer(200, {"commands": commands}) if commands else self._answer(204, None)
+            given: Json = {"commands": toy.waiting, **({"reads": toy.asking} if toy.asking else {})}
+            toy.waiting, toy.asking = [], []
+        self._answer(200, given) if any(given.values()) else self._answer(204, None)
 
     def _left(self) -> bool:
         """Whether the agent has gone: what waits is not for its dead connection."""
@@ -156,6 +170,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif parts[-1] == "ack":
             toy.note(toy.acks, (parts[-2], body))
             self._answer(*(toy.ack_answer or (200, {"state": "running"})))
+        elif parts[-2] == "reads":
+            toy.note(toy.answers, (parts[-1], body))
+            self._answer(*(toy.read_answer or (200, {"taken": True})))
         else:
             answer = toy.result_answer or (200, {"state": "succeeded"})
             if answer[0] != 500:

@@ -43,14 +43,14 @@ def services() -> list[dict[str, Any]]:
     return [
         {"name": NGINX, **RUNNING, "description": "A web server", "verbs": every, "tasks": 9},
         {"name": BROKEN, "activeState": "failed", "subState": "failed", "verbs": every},
-        {"name": CLOSED, "activeState": "active", "subState": "running", "verbs": []},
+        {"name": CLOSED, "activeState": "active", "subState": "running", "verbs": [], "can": ["stop", "restart"]},
     ]
 
 
-def take(agent: Agent) -> dict[str, Any]:
-    """The agent's next command."""
-    address = f"{agent.hub.url}/api/actions/queue/{agent.id}?wait=5"
-    answer = requests.get(address, headers={"X-Agent-Token": agent.token}, timeout=15)
+def take(agent: Agent, wait: int = 5) -> dict[str, Any]:
+    """The agent's next command, which comes within so many seconds."""
+    address = f"{agent.hub.url}/api/actions/queue/{agent.id}?wait={wait}"
+    answer = requests.get(address, headers={"X-Agent-Token": agent.token}, timeout=wait + 10)
     found: dict[str, Any] = answer.json()["commands"][0]
     return found
 
@@ -64,3 +64,22 @@ def finish(agent: Agent, command: dict[str, Any], **result: Any) -> None:
     """The agent says how it went: well, unless result says otherwise."""
     body = {"outcome": "done", "exitCode": 0, "before": RUNNING, "after": RUNNING_ANEW, **result}
     agent.hub.post(f"/api/actions/queue/{agent.id}/{command['id']}/result", body, agent.token)
+
+
+STOPPED = {"activeState": "inactive", "subState": "dead", "settledSec": 5}
+
+
+def lend(agent: Agent, command: dict[str, Any], until: str) -> None:
+    """The agent has stopped nginx for a time, and says so in its result and its next report."""
+    begin(agent, command)
+    finish(agent, command, after=STOPPED, until=until)
+    tell_lease(agent, command, "held", until)
+
+
+def tell_lease(agent: Agent, command: dict[str, Any], state: str, until: str, runs: bool = False, **more: Any) -> None:
+    """A report with the lease, and nginx running or not."""
+    listed = services()
+    if not runs:
+        listed[0] |= {"activeState": "inactive", "subState": "dead", "mainPid": None, "startTicks": None}
+    lease = {"target": NGINX, "command": command["id"], "state": state, "until": until, **more}
+    agent.report(procs=procs(20), services=listed, features=["leases"], leases=[lease], **BOOT)

@@ -271,7 +271,11 @@ def test_a_service_that_changes_changes_its_row(page_as: PageAs, agent: Agent) -
 def test_buttons_are_for_operators_and_for_what_the_owner_allows(page_as: PageAs, agent: Agent) -> None:
     operator, viewer = opened(page_as, agent, "operator"), opened(page_as, agent, "viewer")
     assert operator.locator("#services tr", has_text=NGINX).locator("a[data-act]").count() == 3
-    assert operator.locator("#services tr", has_text=CLOSED).locator("a[data-act]").count() == 0
+    closed = operator.locator("#services tr", has_text=CLOSED)
+    assert closed.locator("a[data-act]").count() == 0
+    stop = closed.get_by_role("button", name=f"Stop {CLOSED}")
+    expect(stop).to_be_disabled()
+    expect(stop).to_have_accessible_description(f"{agent.id}'s owner does not allow stop of {CLOSED}")
     assert viewer.locator("#services [data-act]").count() == 0
 
 

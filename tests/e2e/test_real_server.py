@@ -58,12 +58,15 @@ def test_restart_of_a_real_service_is_proved_and_on_record(hub: Hub, server: Hos
     expect(page.locator("table")).to_contain_text("prove it")
 
 
-def test_a_service_that_may_not_be_touched_has_no_buttons(hub: Hub, server: Host, chromium_page: Page) -> None:
+def test_a_service_that_may_not_be_touched_says_so_on_its_buttons(hub: Hub, server: Host, chromium_page: Page) -> None:
     page = chromium_page
     page.goto(f"{hub.url}/servers/srv-redis-01/")
     row = page.locator("#services tr:has-text('nginx.service')")
     expect(row).to_have_count(1)
-    expect(row.locator("a, button")).to_have_count(0)
+    expect(row.locator("a[data-act]")).to_have_count(0)
+    restart = row.get_by_role("button", name="Restart nginx.service")
+    expect(restart).to_be_disabled()
+    expect(restart).to_have_accessible_description("srv-redis-01's owner does not allow restart of nginx.service")
 
 
 def test_a_server_that_stops_reporting_turns_silent_and_comes_back(hub: Hub, server: Host, chromium_page: Page) -> None:

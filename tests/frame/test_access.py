@@ -13,6 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from actions.models import Command
+from actions.rollouts.models import Rollout, RolloutStep
 from pmonitor import access, checks
 from pmonitor.checks import Route
 from servers.models import EnrolmentKey, Server, Service
@@ -25,6 +26,7 @@ EXAMPLES = {  # of a URL's parts, all of them of web1
     "server": "srv-web-01",
     "command": UUID,
     "uuid": UUID,
+    "read": UUID,
     "number": str(NUMBER),
     "prefix": "pme_abcdefgh",
     "name": "a.service",
@@ -32,8 +34,14 @@ EXAMPLES = {  # of a URL's parts, all of them of web1
     "cmd": "restart",
     "verb": "restart",
     "rest": "nothing-here",
+    "pid": str(NUMBER),
+    "ticks": "815",
+    "way": "end",
 }
-STRICTER = {("servers:add", "post"): access.ADMIN}  # everybody may read how, admins make the key
+STRICTER = {
+    ("servers:add", "post"): access.ADMIN,  # everybody may read how, admins make the key
+    ("actions_api:rollouts", "post"): access.OPERATOR,  # viewers list them, operators start one
+}
 OF_ALL = {"prefix", "rest"}  # parts that are of no server
 PART = re.compile(r"<(?:\w+:)?(\w+)>")
 ROUTES = [route for route in checks.routes() if not route.path.startswith(tuple(checks.GUARDED_OTHERWISE))]
@@ -51,6 +59,8 @@ def _examples(web1: Server, db1: Server, viewer: User) -> None:
         pk=NUMBER, uuid=uuid.UUID(UUID), server=web1, cmd="restart", target="a.service", created_at=now, deliver_by=now
     )
     Service.objects.create(server=web1, name="a.service", active_state="active", verbs=["restart"])
+    rollout = Rollout.objects.create(pk=NUMBER, cmd="restart", target="a.service", created_at=now, changed_at=now)
+    RolloutStep.objects.create(rollout=rollout, server=web1, batch=1, place=0)
     EnrolmentKey.objects.create(prefix="pme_abcdefgh", hash="0" * 64, expires_at=now)
 
 

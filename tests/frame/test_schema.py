@@ -26,9 +26,15 @@ CALLS = {
     ("get", "/api/actions/queue/{agent}"),
     ("post", "/api/actions/queue/{agent}/{command}/ack"),
     ("post", "/api/actions/queue/{agent}/{command}/result"),
+    ("post", "/api/actions/queue/{agent}/reads/{read}"),
+    ("get", "/api/leases"),
     ("get", "/api/commands"),
     ("get", "/api/commands/{command}"),
     ("post", "/api/commands/{command}/cancel"),
+    ("get", "/api/rollouts"),
+    ("post", "/api/rollouts"),
+    ("get", "/api/rollouts/{number}"),
+    ("post", "/api/rollouts/{number}/{way}"),
 }
 Operation = tuple[str, str, dict[str, Any]]
 

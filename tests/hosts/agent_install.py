@@ -16,3 +16,9 @@ def install_agent(host: Host, hub_url: str, key: str, allow: str) -> None:
     script = shlex.quote(f"{hub_url}/agent/install.sh")
     host.run("bash", "-o", "pipefail", "-c", f"curl -fsSL {script} | sh -s -- {options}", timeout=120)
     host.wait_unit(SERVICE, ActiveState="active")
+
+
+def uninstall_agent(host: Host, hub_url: str) -> None:
+    """Run the hub's install script with --uninstall."""
+    script = shlex.quote(f"{hub_url}/agent/install.sh")
+    host.run("bash", "-o", "pipefail", "-c", f"curl -fsSL {script} | sh -s -- --uninstall")

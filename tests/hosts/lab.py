@@ -55,7 +55,7 @@ class Lab:
             undo.enter_context(only_lab())
             sweep()
             shutil.rmtree(FOLDER / "hosts", ignore_errors=True)
-            self._image = rootfs.cached(FOLDER)
+            rootfs.cached(FOLDER)  # building it is no part of a test
             self._janitor = _start_janitor()
             undo.callback(self._dismiss_janitor)
             undo.callback(sweep)
@@ -70,19 +70,23 @@ class Lab:
             for host in list(self.hosts):
                 self.discard(host)
 
-    def host(self, name: str = "") -> Host:
-        """One more server, installed and switched off; named srv1, srv2… unless you name it."""
+    def host(self, name: str = "", release: str = "") -> Host:
+        """One more server, installed and switched off; named srv1, srv2… unless you name it.
+
+        `release` is a Debian codename; this machine's own when left out.
+        """
         if self._made == MOST_SERVERS:
             raise LabError(f"the lab's network has room for {MOST_SERVERS} servers")
+        image = rootfs.cached(FOLDER, release)
         self._made += 1
-        host = Host(self._made, name or f"srv{self._made}", FOLDER / "hosts" / str(self._made), self._image)
+        host = Host(self._made, name or f"srv{self._made}", FOLDER / "hosts" / str(self._made), image)
         host.install()
         self.hosts.append(host)
         return host
 
-    def boot(self, *names: str) -> list[Host]:
-        """Servers of these names, booted side by side."""
-        hosts = [self.host(name) for name in names]
+    def boot(self, *names: str, release: str = "") -> list[Host]:
+        """Servers of these names and this release, booted side by side."""
+        hosts = [self.host(name, release) for name in names]
         for host in hosts:
             host.switch_on()
         for host in hosts:

@@ -2,61 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-import requests
 
 from tests.e2e.hub import Hub
 from tests.hosts import units
-from tests.hosts.agent_install import SERVICE, install_agent
+from tests.hosts.agent_install import SERVICE, install_agent, uninstall_agent
 from tests.hosts.host import Host
+from tests.hosts.hub_api import REPORTED_WITHIN, Api
 from tests.hosts.lab import Lab
 from tests.hosts.waiting import eventually
 
-REPORTED_WITHIN = 30
 RSS_BOUND_KB = 32 * 1024
+ALLOW = "start,stop,restart,reload:pm-*.service signal,renice:pm-deaf signal:systemd-*"
+DEAF = "cp /bin/sleep /tmp/pm-deaf; trap '' TERM; exec /tmp/pm-deaf 600"
 INSTALLED = ("/etc/pmonitor", "/usr/lib/pmonitor", "/var/lib/pmonitor-agent", f"/etc/systemd/system/{SERVICE}")
-
-
-class Api:
-    """The hub's API as an operator's program sees it, for one server."""
-
-    def __init__(self, hub: Hub, agent_id: str) -> None:
-        self.hub, self.agent_id = hub, agent_id
-        self.session = requests.Session()
-        self.session.headers["Authorization"] = f"Bearer {hub.manage('api_token', 'admin')}"
-
-    def get(self, path: str) -> Any:
-        answer = self.session.get(f"{self.hub.url}/api/{path}", timeout=10)
-        assert answer.ok, answer.text
-        return answer.json()
-
-    def post(self, cmd: str, target: str, execute_within: int = 60) -> requests.Response:
-        body = {"cmd": cmd, "target": target, "reason": "a test", "deliverWithinSec": 300}
-        address = f"{self.hub.url}/api/actions/{self.agent_id}"
-        return self.session.post(address, json={**body, "executeWithinSec": execute_within}, timeout=10)
-
-    def ask(self, cmd: str, target: str, execute_within: int = 60) -> str:
-        """The id of a command just queued."""
-        answer = self.post(cmd, target, execute_within)
-        assert answer.status_code == 201, answer.text
-        return str(answer.json()["id"])
-
-    def outcome(self, command: str, within: float = 60) -> dict[str, Any]:
-        """A command once it has ended."""
-        ended = ("succeeded", "failed", "unknown", "refused", "expired", "cancelled")
-        return eventually(lambda: self.get(f"commands/{command}"), lambda c: c["state"] in ended, within)
-
-    def service(self, name: str) -> dict[str, Any]:
-        """A service as the hub stored it: mainPid, verbs; empty when it does not know it. The API has no services."""
-        asked = f"Service.objects.filter(server__agent_id={self.agent_id!r}, name={name!r})"
-        show = f"print(json.dumps(list({asked}.values('main_pid', 'verbs'))))"
-        script = f"import json; from servers.models import Service; {show}"
-        found: list[dict[str, Any]] = json.loads(self.hub.manage("shell", "-v", "0", "-c", script))
-        return found[0] if found else {}
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +31,7 @@ def server(lab: Lab, hub: Hub) -> Iterator[Host]:
     (host,) = lab.boot("srv-units")
     units.install_units(host)
     host.systemctl("start", units.OK, units.SLOW_STOP)
-    install_agent(host, hub.url, hub.manage("enrolment_key"), "start,stop,restart,reload:pm-*.service")
+    install_agent(host, hub.url, hub.manage("enrolment_key"), ALLOW)
     yield host
     lab.discard(host)
 
@@ -84,8 +45,11 @@ def api(hub: Hub, server: Host) -> Api:
 
 def test_the_installed_agent_keeps_its_secrets_and_its_bounds(server: Host, api: Api) -> None:
     assert server.run("systemd-analyze", "verify", f"/etc/systemd/system/{SERVICE}").stderr == ""
-    for secret in ("/etc/pmonitor/agent.env", "/var/lib/pmonitor-agent/token.json"):
-        assert server.run("stat", "-c", "%a %U", secret).stdout.strip() == "600 root"
+    for secret, owner in (
+        ("/etc/pmonitor/agent.env", "root"),
+        ("/var/lib/pmonitor-agent/token.json", "pmonitor-agent"),
+    ):
+        assert server.run("stat", "-c", "%a %U", secret).stdout.strip() == f"600 {owner}"
     state = server.wait_unit(SERVICE, ActiveState="active", SubState="running")
     status = server.read(f"/proc/{state['MainPID']}/status")
     rss = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
@@ -132,7 +96,42 @@ def test_what_may_not_be_done_is_refused_by_the_hub(api: Api, target: str) -> No
 def test_a_restart_by_hand_is_seen(server: Host, api: Api) -> None:
     server.systemctl("restart", units.OK)
     pid = int(server.unit_state(units.OK)["MainPID"])
-    eventually(lambda: api.service(units.OK)["main_pid"], lambda seen: seen == pid, REPORTED_WITHIN)
+    eventually(lambda: api.service(units.OK)["mainPid"], lambda seen: seen == pid, REPORTED_WITHIN)
+
+
+def test_a_process_that_does_not_listen_is_still_there_and_then_killed(server: Host, api: Api) -> None:
+    server.run("systemd-run", "--unit=deaf", "--uid=nobody", "sh", "-c", DEAF)
+    who = eventually(lambda: api.process("pm-deaf"), bool, REPORTED_WITHIN)
+    target = f"pm-deaf[{who['pid']}]"
+    niced = api.outcome(api.ask("renice", target, args={**who, "nice": -5}))
+    assert niced["sentence"] == "Its nice value is -5.", niced
+    still = api.outcome(api.ask("signal", target, args={**who, "signal": "TERM"}))
+    assert (still["state"], still["verdict"]) == ("failed", "still_there"), still
+    gone = api.outcome(api.ask("signal", target, args={**who, "signal": "KILL"}))
+    assert (gone["state"], gone["verdict"]) == ("succeeded", "ended"), gone
+    assert server.run("test", "-e", f"/proc/{who['pid']}", check=False).returncode == 1
+    journald = api.process("systemd-journal")
+    refused = api.outcome(api.ask("signal", f"systemd-journal[{journald['pid']}]", args={**journald, "signal": "TERM"}))
+    assert refused["state"] == "refused"
+    assert "systemd-journal is protected" in refused["sentence"]
+
+
+def test_a_units_journal_is_read_by_level_and_followed(server: Host, api: Api) -> None:
+    says = 'echo first; echo "<3>broken, password=hunter2"; trap "echo again" USR1; while :; do sleep 0.1; done'
+    server.run("systemd-run", "--unit=pm-talks", "sh", "-c", says)
+    unit = "pm-talks.service"
+    log = eventually(lambda: api.log(unit), lambda told: "broken" in str(told.get("lines")))
+    said = {line["text"]: line for line in log["lines"]}
+    assert said["first"]["level"] == 6
+    assert said["first"]["t"].endswith("Z")
+    assert said["broken, password=***"]["level"] == 3
+    assert (log["source"], log["levels"]) == ("journal", True)
+    assert [line["text"] for line in api.log(unit, level=3)["lines"]] == ["broken, password=***"]
+    server.run("kill", "-USR1", server.unit_state(unit)["MainPID"])
+    since = eventually(lambda: api.log(unit, after=log["cursor"]), lambda told: bool(told["lines"]))
+    assert [line["text"] for line in since["lines"]] == ["again"]
+    assert api.log(unit, after=since["cursor"])["lines"] == []
+    server.systemctl("stop", unit)
 
 
 def test_a_killed_agent_comes_back_and_obeys(server: Host, api: Api) -> None:
@@ -147,7 +146,7 @@ def test_installing_again_keeps_the_identity_and_uninstalling_leaves_nothing(ser
     install_agent(server, hub.url, hub.manage("enrolment_key"), "restart:pm-ok.service")
     assert server.read("/var/lib/pmonitor-agent/token.json") == token
     eventually(lambda: api.service(units.SLOW_STOP)["verbs"], lambda verbs: verbs == [], REPORTED_WITHIN)
-    server.run("sh", "-c", f"curl -fsSL {hub.url}/agent/install.sh | sh -s -- --uninstall")
+    uninstall_agent(server, hub.url)
     for path in INSTALLED:
         assert server.run("test", "-e", path, check=False).returncode == 1, path
     assert server.unit_state(SERVICE)["LoadState"] == "not-found"

@@ -149,6 +149,13 @@ def test_the_least_of_a_service_will_do(web1: Server) -> None:
     store(web1, services=[{"name": "cron", "activeState": "active"}])
     row = web1.services.get()
     assert (row.manager, row.description, row.load_state, row.since, row.verbs) == ("systemd", "", "", None, [])
+    assert row.can is None
+
+
+def test_what_a_service_can_do_follows_its_lists(web1: Server) -> None:
+    for ts, can in enumerate((["stop"], None, ["stop", "start"]), start=1):
+        store(web1, NOW + ts * SECOND, ts=ts, services=[service("a.service", can=can)])
+        assert web1.services.get().can == can
 
 
 def test_it_wakes_a_silent_server(web1: Server) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
+import uuid
 from pathlib import Path
 
 import pytest
 from django.test import Client
 
 from agent import config
+from agent.hubclock import HubClock
+from agent.leasebook import LeaseBook, machine_clock
+from agent.leases import Leases
 from agent.report import Sampler
 from agent.servicetable import ServiceTable
 from servers import proctable
@@ -21,9 +26,13 @@ pytestmark = pytest.mark.django_db
 def test_our_own_agents_report_is_taken_whole(agent: Client, web1: Server, tmp_path: Path) -> None:
     environ = {"API": "http://127.0.0.1:1", "AGENT_ID": web1.agent_id, "AGENT_TOKEN": "x", "STATE_DIR": str(tmp_path)}
     settings = config.load(environ)
-    sampler = Sampler(settings, ServiceTable([], settings.allow))
+    table = ServiceTable([], settings.allow)
+    book = LeaseBook(tmp_path / "leases.json", machine_clock())
+    book.put(str(uuid.uuid4()), target="nginx.service", state="held", attempts=0, **book.ends_in(60))
+    leases = Leases(book, table, settings.allow, HubClock(), 0, threading.Event())
+    sampler = Sampler(settings, table, leases)
     for _ in range(2):
-        body, _services = sampler.sample()
+        body, _part = sampler.sample()
         answer = post(agent, body + f',"sentAt":{time.time():.3f}}}'.encode())
         assert (answer.status_code, answer.json().get("fields")) == (202, None)
     row = Newest.objects.get()

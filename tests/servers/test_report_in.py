@@ -97,7 +97,7 @@ def test_every_wrong_field_is_named(agent: Client, web1: Server) -> None:
         procs=[proc(), proc(pid=-1, cpu="much"), 3, {"name": "a", "pid": 1, "cpu": None, "status": "running"}],
         load={"cpu": True, "netRxBps": -1},
         uptimeSec=None,
-        services=[{"name": "", "activeState": "active", "since": "yesterday", "verbs": ["start", 1]}],
+        services=[{"name": "", "activeState": "active", "since": "yesterday", "verbs": ["start", 1], "can": "stop"}],
         cpuCount=1.5,
     )
     answer = post(agent, wrong)
@@ -112,6 +112,7 @@ def test_every_wrong_field_is_named(agent: Client, web1: Server) -> None:
         "load.netRxBps",
         "services[0].name",
         "services[0].since",
+        "services[0].can",
         "services[0].verbs[1]",
         "cpuCount",
     }

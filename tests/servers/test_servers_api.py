@@ -103,6 +103,7 @@ def test_one_server(as_viewer: Client) -> None:
 
 def test_one_server_with_its_services(as_viewer: Client, web1: Server) -> None:
     listed = [{"name": "nginx.service", "activeState": "active", "mainPid": 7, "verbs": ["restart"], "memMB": 1.5}]
+    listed[0]["can"] = ["start", "restart"]
     store(web1, services=listed)
     (service,) = as_viewer.get(ONE[0]).json()["services"]
     assert listed[0].items() <= service.items()
