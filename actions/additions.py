@@ -7,6 +7,7 @@ from functools import partial
 from django.db.models import Count
 
 from actions import (
+    happened_part,
     impact,
     in_flight,
     leases,
@@ -16,6 +17,7 @@ from actions import (
     process_cell,
     server_part,
     service_log,
+    service_page,
     states,
     waiting,
 )
@@ -33,6 +35,7 @@ def register() -> None:
     lifecycle.MOVED.append(advance.nudge)
     impact.register()
     service_log.register()
+    service_page.PARTS.append(happened_part.of_service)
     server_page.PARTS.append(server_page.Part(server_part.panels, server_part.lane, process_cell.end))
     fleet.TOTALS.append(in_flight.total)
     fleet.PANELS.append(lent_panel.panel)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from actions import api_docs, ask, lifecycle, queue, reads, records, states, wire
+from actions import api_docs, ask, happened, lifecycle, queue, reads, records, states, wire
 from actions.models import Command
 from actions.querysets import CommandQuerySet
 from pmonitor import access, client, limits
@@ -71,6 +73,22 @@ class OneCommand(access.ViewerApi):
     @api_docs.command
     def get(self, request: Request, command: str) -> Response:
         return Response(records.whole(_command(request, command)))
+
+
+class ServerEvents(access.ViewerApi):
+    """What happened to a server's services, newest first."""
+
+    @api_docs.server_events
+    def get(self, request: Request, agent: str) -> Response:
+        return _events(request, agent, None)
+
+
+class ServiceEvents(access.ViewerApi):
+    """What happened to one service, newest first."""
+
+    @api_docs.service_events
+    def get(self, request: Request, agent: str, name: str) -> Response:
+        return _events(request, agent, name.replace("\0", ""))
 
 
 class Cancel(access.OperatorApi):
@@ -157,6 +175,16 @@ def _uuid(text: str) -> UUID:
         return UUID(text)
     except ValueError as error:
         raise Problem(404, "There is no such id: it is a UUID.") from error
+
+
+def _events(request: Request, agent: str, name: str | None) -> Response:
+    query = Query(request)
+    limit = query.whole("limit", LIST_LENGTH, 1, LIST_LENGTH_MOST)
+    before = query.moment("before", timezone.now() + timedelta(seconds=1))
+    query.check()
+    told = happened.newest(_server(request, agent).pk, limit, name=name, before=before)
+    following = told[-1].event.at if len(told) == limit else None
+    return Response({"events": [records.event(one) for one in told], "next": following})
 
 
 def _filtered(request: Request) -> tuple[CommandQuerySet, int]:

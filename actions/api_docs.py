@@ -62,6 +62,15 @@ SHORT = {
     "verdict": "",
     "sentence": "",
 }
+EVENT = {
+    "at": "2026-11-23T03:12:40Z",
+    "service": "redis-server.service",
+    "kind": "crashed",
+    "sentence": "redis-server.service crashed (SIGSEGV)",
+    "command": None,
+    "askedBy": None,
+    "facts": {"pidBefore": 123, "pidNow": 456, "lastExit": "SIGSEGV", "restarts": 1, "runs": True},
+}
 FOR_AGENT = {
     "id": ID,
     "cmd": "restart",
@@ -229,6 +238,30 @@ command = extend_schema(
         **NO_USER,
         **NOT_FOUND,
     },
+)
+_EVENTS: dict[str, Any] = {
+    "description": "Crashes, restarts and the rest; `command` is null where it happened without a command from here.",
+    "responses": {200: answer("Events.", {"events": [EVENT], "next": None}), **WRONG, **NO_USER, **NOT_FOUND},
+}
+_PAGE_OF_EVENTS = [
+    OpenApiParameter("limit", int, description="At most so many, 1 to 500; 100 if not given."),
+    OpenApiParameter("before", OpenApiTypes.DATETIME, description="Only what is older: a page's `next`."),
+]
+server_events = extend_schema(
+    operation_id="list_server_events",
+    summary="What happened to a server's services, newest first",
+    parameters=[AGENT, *_PAGE_OF_EVENTS],
+    **_EVENTS,
+)
+service_events = extend_schema(
+    operation_id="list_service_events",
+    summary="What happened to one service, newest first",
+    parameters=[
+        AGENT,
+        OpenApiParameter("name", str, OpenApiParameter.PATH, description="The service's name, such as nginx.service."),
+        *_PAGE_OF_EVENTS,
+    ],
+    **_EVENTS,
 )
 cancel = extend_schema(
     operation_id="cancel_command",

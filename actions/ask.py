@@ -66,18 +66,22 @@ def ask(
     actor = lifecycle.Actor(audit.name_of(user), user, address or None)
     question = Question(actor, server, cmd, target, reason, args, rollout)
     try:
-        if lacking := protection.missing(cmd, target, typed, reason):
+        question, listed = _listed(question)
+        if lacking := protection.missing(cmd, question.target, typed, reason):
             raise bad(lacking)
-        return _queue_or_join(question, deliver_within, execute_within, expect)
+        return _queue_or_join(question, listed, deliver_within, execute_within, expect)
     except Problem as problem:
         _deny(question, problem.sentence)
         raise
 
 
 def _queue_or_join(
-    question: Question, deliver_within: int, execute_within: int, expect: dict[str, Any] | None
+    question: Question,
+    listed: dict[str, Any] | None,
+    deliver_within: int,
+    execute_within: int,
+    expect: dict[str, Any] | None,
 ) -> Asked:
-    listed = _listed(question)
     if refusal := leases.refusal(question.server, question.cmd, question.target, question.args):
         raise Problem(409, refusal)
     for _attempt in range(ATTEMPTS):  # the table says whether there is one at work: asking first would cost a query
@@ -106,18 +110,17 @@ def wrong_fields(cmd: str, reason: str, deliver_within: int, execute_within: int
     return wrong
 
 
-def _listed(question: Question) -> dict[str, Any] | None:
-    """What it is aimed at as the hub knows it from reports; Problem when it may not be told so."""
+def _listed(question: Question) -> tuple[Question, dict[str, Any] | None]:
+    """The question by its target's own name, and how the hub knows that from reports; Problem when it may not be."""
     if question.cmd in states.PROCESS_VERBS:
-        return processes.check(question.server, question.cmd, question.target, question.args)
+        return question, processes.check(question.server, question.cmd, question.target, question.args)
     service = _service(question)
-    return settling.listed(service) if service else None
+    return (question._replace(target=service.name), settling.listed(service)) if service else (question, None)
 
 
 def _service(question: Question) -> Service | None:
     """The service as listed; None where the agent lists none at all and so has to judge the target itself."""
-    services = Service.objects.filter(server=question.server, name=question.target.replace("\0", ""))
-    service: Service | None = services.first()
+    service: Service | None = Service.objects.filter(server=question.server).named(question.target).first()
     if service is None and _target_is_sane(question) and _lists_nothing(question.server):
         return None
     if service is None:

@@ -23,6 +23,8 @@ EVENTS = {  # what is not a move
     "command.joined": gettext_lazy("Joined"),
     "command.denied": gettext_lazy("Denied"),
     "command.evidence": gettext_lazy("Evidence came"),
+    "command.late_result": gettext_lazy("Late answer"),
+    "command.unsettled": gettext_lazy("Given up"),
     "lease.started": gettext_lazy("Stopped for a time"),
     "lease.extended": gettext_lazy("Stop extended"),
     "lease.kept": gettext_lazy("Kept stopped"),

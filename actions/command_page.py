@@ -12,7 +12,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from actions import lease_words, process_judge, processes, service_log, states, verbs, verdicts
+from actions import happened, lease_words, process_judge, processes, service_log, states, verbs, verdicts
+from actions.happened import Told
 from actions.judge import FOR_GOOD
 from actions.models import Command, Lease
 from pmonitor import access
@@ -120,7 +121,8 @@ def _after(at: datetime, since: datetime) -> str:
 
 def evidence(command: Command) -> list[Compared]:
     """The service or process before and after, as far as it is known."""
-    before, after = (_observed(command.evidence.get(side)) for side in ("before", "after"))
+    sent = command.evidence
+    before, after = _observed(sent.get("before")), _observed(sent.get("after") or sent.get("seen"))
     if not before and not after:
         return []
     if command.cmd in states.PROCESS_VERBS:
@@ -188,9 +190,10 @@ def context(command: Command, role: str) -> dict[str, Any]:
     server, verb = command.server, verbs.VERBS.get(command.cmd)
     of_process = command.cmd in states.PROCESS_VERBS
     may_repeat = service is not None and command.cmd in service.verbs
+    since = happened.not_so_any_more(command)
     return {
         "command": command,
-        "version": version(command, lease),
+        "version": version(command, lease, since),
         "title": verbs.titled(command.cmd, visible(command.target), command.args),
         "host": show.first_label(visible(server.hostname)),
         "verb": verb,
@@ -199,6 +202,8 @@ def context(command: Command, role: str) -> dict[str, Any]:
         "took": took(command),
         "ended": ended,
         "sentence": visible(verdicts.sentence(command)),
+        "late": visible(verdicts.late(command)),
+        "since": since,
         "by": ", ".join(part for part in (visible(command.asked_by_name), command.asked_from) if part),
         "reason": visible(command.reason),
         "runs": _runs(command, service),
@@ -245,10 +250,10 @@ def _lease(command: Command) -> Lease | None:
     return lease
 
 
-def version(command: Command, lease: Lease | None) -> str:
-    """Changes with every move, with evidence that comes between, and with what becomes of its lease."""
+def version(command: Command, lease: Lease | None, since: Told | None) -> str:
+    """Changes with every move, with evidence that comes between, with what becomes of its lease or undid it."""
     lent = lease and (lease.state, lease.until, lease.overdue_at, lease.attempts, lease.reason, lease.server.state)
-    shown = (command.state, command.deliveries, command.verdict, command.evidence, lent)
+    shown = (command.state, command.deliveries, command.verdict, command.evidence, lent, since and since.id)
     return blake2s(repr(shown).encode(), digest_size=8).hexdigest()
 
 

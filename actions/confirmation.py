@@ -14,7 +14,7 @@ from actions import copies, delivery, leases, protection, states, verbs
 from actions.command_page import spent
 from actions.delivery import Delivery
 from actions.models import Command
-from actions.verdicts import service_word
+from actions.verdicts import service_word, trigger_sentence
 from pmonitor.problems import Problem
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
@@ -111,7 +111,7 @@ def context(
         "labels": [f"{visible(str(key))}={visible(str(value))}" for key, value in server.labels.items()],
         "state": service.active_state if service.active_state in ("active", "inactive", "failed") else "running",
         "state_word": visible(service_word(service.active_state)),
-        "impact": f"{verbs.effect(cmd, service.tasks)} {before(service, cmd)}",
+        "impact": " ".join((verbs.effect(cmd, service.tasks), *_comes_back(service, cmd), before(service, cmd))),
         "silent": server.state == SILENT,
         **delivery.context(form),
         "reason": form.data.get("reason", "") if form else "",
@@ -127,6 +127,13 @@ def context(
         "typed_error": errors.pop("typed", ""),
         "problem": problem or " ".join(said for name, said in errors.items() if name != "until"),
     }
+
+
+def _comes_back(service: Service, cmd: str) -> list[str]:
+    """Who starts the service again after a stop."""
+    if cmd != states.STOP or not service.triggered_by:
+        return []
+    return [trigger_sentence([*map(visible, service.triggered_by)])]
 
 
 def _errors(form: Confirmation) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import F, Q
 from django.utils import timezone
 
-from actions import lifecycle, process_settling, settling, states, steady
+from actions import afterwards, lifecycle, process_settling, settling, states, steady
 from actions.judge import FOR_GOOD, Judgement
 from actions.models import Command
 from servers.models import Service
@@ -50,10 +50,10 @@ def time_out_unanswered() -> int:
 
 
 def resolve_unknown() -> int:
-    """Unknown outcomes of servers that have listed their services since."""
+    """Unknown outcomes of servers that have listed their services since: settled, or at last given up."""
     steady.minded()
-    rows = Command.objects.filter(state=states.UNKNOWN, server__newest__services_at__gt=F("started_at"))
-    unknown = list(rows.select_related("server__newest"))
+    rows = Command.objects.filter(state=states.UNKNOWN, ended_at=None, server__newest__services_at__gt=F("started_at"))
+    unknown = list(rows.exclude(cmd__in=states.PROCESS_VERBS).select_related("server__newest"))
     names = {command.target for command in unknown}
     listed = Service.objects.filter(server__in={command.server_id for command in unknown}, name__in=names)
     services = {(service.server_id, service.name): service for service in listed}
@@ -88,8 +88,10 @@ def _resolve_as(found: tuple[Judgement, dict[str, Any]], command: Command) -> No
 
 
 def _resolve(command: Command, service: Service | None) -> int:
-    found = settling.settle(command, service) if service else None
-    return _each(lambda one: lifecycle.resolve(one, *found), [command]) if found else 0
+    if found := settling.settle(command, service) if service else None:
+        return _each(lambda one: lifecycle.resolve(one, *found), [command])
+    facts = settling.hopeless(command, service)
+    return int(facts is not None and afterwards.give_up(command, facts))
 
 
 def _each(move: Callable[[Command], None], commands: Iterable[Command]) -> int:

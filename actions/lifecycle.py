@@ -14,8 +14,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from actions import audit, claiming, leases, process_judge, states, verbs, wire
-from actions.judge import Judgement, judge
+from actions import afterwards, audit, claiming, leases, states, verbs, wire
+from actions.judge import Judgement
 from actions.models import Command
 from actions.rollouts.models import Rollout
 from pmonitor import logs
@@ -125,8 +125,8 @@ def finish(server: Server, uuid: UUID, result: wire.Result, address: str | None 
         with transaction.atomic():
             _finish(command, result, agent_of(server, address))
     except IllegalMove:
-        log.info("command.result_came_late", command=str(uuid), state=command.state, outcome=result.outcome)
         command = of(server, uuid)
+        afterwards.keep_late(command, agent_of(server, address), result)
     return command.state
 
 
@@ -225,32 +225,12 @@ def _finish(command: Command, result: wire.Result, actor: Actor) -> None:
         return  # it never began: its lease ends, and it is delivered again
     if command.state != states.UNKNOWN:
         _begin(command, actor, {})  # its acknowledgement was lost on the way, the work was done
-    ending = _judged(command, result)
+    ending = afterwards.judged(command, result)
     if ending.state == command.state:
-        return _keep(command, actor, ending, evidence)
+        return afterwards.keep(command, actor, ending, evidence)
     ended_at = now if ending.state in states.ENDED else None
     _move(command, ending.state, actor, ending.verdict, ending.facts, evidence=evidence, ended_at=ended_at)
     leases.after(command, result, actor.name)
-
-
-def _judged(command: Command, result: wire.Result) -> Judgement:
-    if command.cmd in states.PROCESS_VERBS:
-        return process_judge.judge(command.cmd, command.args, result)
-    return judge(command.cmd, _expected(command), result)
-
-
-def _keep(command: Command, actor: Actor, ending: Judgement, evidence: dict[str, Any]) -> None:
-    """Evidence came that leaves the outcome open: kept, once."""
-    if evidence == command.evidence:
-        return
-    rows = Command.objects.filter(pk=command.pk, state=command.state)
-    if rows.update(evidence=evidence, verdict=ending.verdict, facts=ending.facts):
-        audit.write("command.evidence", actor=actor.name, address=actor.address, command=command, facts=ending.facts)
-
-
-def _expected(command: Command) -> wire.Observation | None:
-    expect = command.expect or {}
-    return wire.Observation(main_pid=expect.get("mainPid"), start_ticks=expect.get("startTicks")) if expect else None
 
 
 def _differs(command: Command, clock: dict[str, Any]) -> bool:

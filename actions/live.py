@@ -7,7 +7,7 @@ from typing import Any
 from django.template.loader import get_template
 from django.utils.html import format_html
 
-from actions import audit_page, command_page, reads, server_part, service_page, service_rows, waiting
+from actions import audit_page, command_page, happened_part, reads, server_part, service_page, service_rows, waiting
 from actions.models import Command, Read
 from pmonitor import access
 from pmonitor.live import Shown, Topic, View, by_id
@@ -106,6 +106,7 @@ def may_watch_audit(user: Any, keys: set[str]) -> set[str]:
 
 
 TOPICS = {
+    "happened": Topic(happened_part.may_watch, by_id(happened_part.update), every=0.5),
     "services": Topic(may_watch_services, services, every=0.25),
     "commands": Topic(server_live.may_watch, commands, every=0.25),
     "command": Topic(may_watch_command, by_id(command), every=0.1),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actions import verdicts
+from actions.happened import Told
 from actions.models import AuditEntry, Command, Lease
 
 
@@ -59,6 +60,20 @@ def lease(found: Lease | None) -> dict[str, Any] | None:
         "why": found.reason,
         "verdict": found.verdict,
         "evidence": found.evidence,
+    }
+
+
+def event(told: Told) -> dict[str, Any]:
+    """What happened to a service; command: the one of ours at work on it then, null where it happened without one."""
+    command = told.command
+    return {
+        "at": told.event.at,
+        "service": told.event.name,
+        "kind": told.event.kind,
+        "sentence": told.title,
+        "command": command and command.uuid,
+        "askedBy": command and command.asked_by_name,
+        "facts": told.event.facts,
     }
 
 

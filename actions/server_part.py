@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from actions import service_rows, verbs, waiting
+from actions import happened_part, service_rows, verbs, waiting
 from actions.command_page import pill, took
 from actions.models import Command
 from actions.service_rows import Row
@@ -42,6 +42,7 @@ def panels(server: Server, role: str, query: Mapping[str, str]) -> dict[str, Any
             "version": commands_topic(server.pk, commands),
         },
         **waiting.context(waiting.SERVER, str(server.pk), role),
+        "happened": happened_part.panel(server),
     }
 
 
@@ -103,9 +104,10 @@ def command_row(command: Command) -> str:
 
 
 def lane(server: Server, start: datetime, end: datetime) -> dict[str, Any]:
-    """The commands asked within a time range, oldest first, each with its place on the axis in percent."""
+    """Commands asked, and what happened without one, in a time range, oldest first; places on the axis in percent."""
     found = Command.objects.filter(server=server, created_at__range=(start, end))[:MOST_MARKS]
-    return {"lane_commands": [_mark(command, start, end) for command in reversed(found)]}
+    marks = [_mark(command, start, end) for command in reversed(found)]
+    return {"lane_commands": marks, **happened_part.lane(server, start, end)}
 
 
 def _mark(command: Command, start: datetime, end: datetime) -> dict[str, Any]:

@@ -68,6 +68,8 @@ def facts(service: Service) -> SafeString:
     """What else is known of it: what its manager does not tell is left out."""
     named = [
         (_("Manager"), visible(service.manager)),
+        (_("Also called"), visible(", ".join(service.aliases))),
+        (_("Started by"), visible(", ".join(service.triggered_by))),
         (_("At boot"), visible(service.unit_file_state)),
         (_("Processes"), "" if service.tasks is None else show.plain(service.tasks)),
         (_("Restarts by its manager"), "" if service.n_restarts is None else show.plain(service.n_restarts)),

@@ -7,15 +7,17 @@ from typing import Any, NamedTuple
 
 from django.template.loader import get_template
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from actions import lease_words, leases, states, verbs
 from actions.models import Command, Lease
-from actions.verdicts import service_word
+from actions.verdicts import service_word, trigger_sentence
 from pmonitor import access
 from pmonitor.visible import visible
 from servers.models import Service
 
 ORDER = {"failed": 0, "activating": 1, "deactivating": 1, "reloading": 1, "active": 2}  # the rest after
+MOST_ALIASES = 2
 GLYPHS = {"active": "active", "inactive": "inactive", "failed": "failed"}  # a state on its way somewhere turns
 
 
@@ -36,10 +38,11 @@ class Row(NamedTuple):
         """What the row shows, its ages aside: it is sent again when this changes."""
         one, at_work = self.service, self.command
         shown = (one.active_state, one.sub_state, one.main_pid, one.mem_mb, one.since, one.description)
+        kind = (one.load_state, tuple(one.aliases), tuple(one.triggered_by))
         lease = self.lease
         lent = lease and (lease.pk, lease.state, lease.until, lease.overdue_at, lease.attempts)
         offers = (tuple(one.verbs), one.can and tuple(one.can), lent)
-        return (one.name, *shown, *offers, at_work and (at_work.pk, at_work.state))
+        return (one.name, *shown, *kind, *offers, at_work and (at_work.pk, at_work.state))
 
     @property
     def state(self) -> str:
@@ -48,9 +51,10 @@ class Row(NamedTuple):
 
     @property
     def word(self) -> str:
-        """What a command does to it ("Restarting"), or its own state."""
+        """What a command does to it ("Restarting"), or its own state; masked where that is all it is."""
         if self.command is None:
-            return visible(service_word(self.service.active_state))
+            masked = self.service.load_state == "masked" and self.service.active_state == "inactive"
+            return visible(service_word("masked" if masked else self.service.active_state))
         verb = verbs.VERBS.get(self.command.cmd)
         doing = verb and self.command.state == states.RUNNING
         return str(verb.doing if verb and doing else verbs.STATE_WORDS[self.command.state])
@@ -95,11 +99,24 @@ def html(row: Row, agent_id: str, acting: bool, oob: bool = False) -> str:
             "lease": row.lease,
             "held": held,  # three long words: they stand without icons, or on a phone the icons without words
             "sub": lease_words.brief(row.lease) if row.lease else visible(row.service.sub_state),
+            "notes": notes(row.service),
             "acting": acting,
             "oob": oob,
             "buttons": [_button(verb, row.service, agent_id) for verb in offered],
         }
     )
+
+
+def notes(service: Service) -> list[tuple[str, str]]:
+    """What else its operator should know at a glance, each in a word and in a sentence."""
+    found = []
+    if service.triggered_by:
+        unit = service.triggered_by[0]
+        kind = unit.rpartition(".")[2]
+        found.append((visible(kind), trigger_sentence([visible(unit)])))
+    if service.load_state == "masked" and service.active_state != "inactive":
+        found.append((str(service_word("masked")), _("It is masked, and runs on from before")))
+    return found + [(visible(name), _("Another name of it")) for name in service.aliases[:MOST_ALIASES]]
 
 
 def can_act(role: str) -> bool:

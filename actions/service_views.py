@@ -57,7 +57,7 @@ def _refused(request: HttpRequest, service: Service, problem: Problem) -> HttpRe
 
 def _service(request: HttpRequest, agent_id: str, name: str) -> Service:
     in_scope = Service.objects.visible_to(request.user).select_related("server__group")
-    return get_object_or_404(in_scope, server__agent_id=agent_id.replace("\0", ""), name=name.replace("\0", ""))
+    return get_object_or_404(in_scope.filter(server__agent_id=agent_id.replace("\0", "")).named(name)[:1])
 
 
 def _read(request: HttpRequest, service: Service, uuid: str) -> Read | None:

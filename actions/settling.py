@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -13,6 +13,9 @@ from actions.judge import FOR_GOOD, Judgement, judge
 from actions.models import Command
 from servers.models import Newest, Service
 
+PATIENCE = timedelta(minutes=10)  # of reports after the deadline; a list comes every 5 minutes at least
+RELISTED = timedelta(minutes=6)
+
 
 def listed(service: Service) -> dict[str, Any]:
     """A service as the hub knows it from reports, in the words of evidence."""
@@ -22,8 +25,16 @@ def listed(service: Service) -> dict[str, Any]:
         "mainPid": service.main_pid,
         "startTicks": service.start_ticks,
         "since": service.since and service.since.isoformat(),
+        "result": service.result,
+        "nRestarts": service.n_restarts,
+        "type": service.type,
+        "loadState": service.load_state,
+        "lastExit": service.last_exit,
+        "triggeredBy": service.triggered_by,
+        "reloadedAt": service.reloaded_at and service.reloaded_at.isoformat(),
+        "reloadStatus": service.reload_status if service.reloaded_at else None,
     }
-    return {name: value for name, value in known.items() if value}
+    return {name: value for name, value in known.items() if value not in (None, "", [], 0) or name == "reloadStatus"}
 
 
 def settle(command: Command, service: Service) -> tuple[Judgement, dict[str, Any]] | None:
@@ -43,13 +54,20 @@ def settle(command: Command, service: Service) -> tuple[Judgement, dict[str, Any
     return None if open_still or too_early else (found, {**seen, "at": newest.services_at.isoformat()})
 
 
+def hopeless(command: Command, service: Service | None) -> dict[str, Any] | None:
+    """The facts to give up with, when the reports since its deadline had time enough and proved nothing; else None."""
+    if command.verdict in FOR_GOOD:
+        return None
+    newest: Newest = command.server.newest
+    deadline = command.execute_by or timezone.now()
+    if newest.services_at is None or min(newest.services_at + RELISTED, newest.sampled_at) < deadline + PATIENCE:
+        return None
+    return {"minutes": PATIENCE.seconds // 60, "now": service.active_state if service else ""}
+
+
 def _as_result(command: Command, seen: dict[str, Any]) -> wire.Result:
     """What an agent would say that comes back and looks."""
-    known = command.evidence.get("before")
-    before = known or command.expect or command.evidence.get("listed") or {}
-    if known or command.expect:  # the agent writes times its own way: only the hub's own can be compared
-        before = {name: value for name, value in before.items() if name != "since"}
-        seen = {name: value for name, value in seen.items() if name != "since"}
+    before = command.evidence.get("before") or {**(command.evidence.get("listed") or {}), **(command.expect or {})}
     return wire.Result(
         outcome="interrupted",
         before=msgspec.convert(before, wire.Observation),

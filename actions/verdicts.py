@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from actions import states
@@ -17,6 +17,17 @@ SENTENCES: dict[str, Promise] = {
     "started": _("Up and steady: active for %(heldSec)s s."),
     "already_active": _("It was active already and stayed so; nothing was changed."),
     "ran_to_end": _("It ran to its end without an error."),
+    "keeps_dying": _("It keeps dying: restarted %(died)s times in %(watchedSec)s s."),
+    "keeps_dying_seen": _("It keeps dying: restarted %(died)s times."),
+    "died_waits": _("It started and died; its manager waits to start it again."),
+    "died": _("It started, and died %(livedSec)s s later."),
+    "ended_soon": _("It started, and ended by itself %(livedSec)s s later without an error. It does not run now."),
+    "start_limit": _("It was started too often in a short time, so its manager refuses to start it for now."),
+    "never_ready": _("Its process runs, but has not said that it is ready. The next reports will settle it."),
+    "not_ready": _("It did not say in time that it was ready, so its manager ended it."),
+    "masked": _("It is masked: its manager starts it for nobody until it is unmasked on the server."),
+    "not_found": _("The server has no such unit any more."),
+    "ran_unseen": _("It is not running, as is normal for it, and nothing shows whether it ran."),
     "not_started": _("The service did not start."),
     "booted_not_running": _("The server was booted anew in between, and the service does not run since."),
     "booted_unseen": _("The server was booted anew meanwhile; whether it did its work before cannot be told any more."),
@@ -40,7 +51,8 @@ SENTENCES: dict[str, Promise] = {
     "reload_restarted": _("The service has another main process now: it was restarted, not reloaded."),
     "reload_ended_it": _("The service did not survive the reload."),
     "reload_not_running": _("There was nothing to reload: the service was not active."),
-    "reload_unseen": _("The agent was interrupted, and a reload leaves nothing that a report could show."),
+    "not_reloaded": _("It was not reloaded: its last reload is the one from before."),
+    "reload_unseen": _("The agent was interrupted, and its manager does not tell of reloads."),
     "unfinished": _("It had not finished when the agent stopped watching."),
     "still_at_it": _("It had not finished when the agent stopped watching. The next reports will settle it."),
     "not_held": _("It came there, but was not watched for %(settleSec)s s. The next reports will settle it."),
@@ -57,6 +69,7 @@ SENTENCES: dict[str, Promise] = {
     "expired_silent": _("Not delivered in %(within)s because the server was silent. It will never run."),
     "expired_delivered": _("The agent did not begin it in %(within)s. It will never run."),
     "expired_clock": _("The hub's clock was set back while it waited. It will never run."),
+    "unsettled": _("The outcome stays unknown: %(minutes)s min of reports did not prove it."),
     "cancelled": _("Taken back by %(by)s. It never ran."),
     # of commands on processes
     "ended": _("%(signal)s ended it."),
@@ -78,7 +91,20 @@ SENTENCES: dict[str, Promise] = {
     "reniced": _("Its nice value is %(nice)s."),
     "not_reniced": _("Its nice value is %(nice)s, not %(wanted)s."),
 }
-NAMED = ("heldSec", "withinSec", "within", "by", "signal", "nice", "wanted")  # by the sentences
+# Facts that the sentences name.
+NAMED = (
+    "heldSec",
+    "withinSec",
+    "within",
+    "by",
+    "signal",
+    "nice",
+    "wanted",
+    "died",
+    "watchedSec",
+    "livedSec",
+    "minutes",
+)
 STILL_THERE = ("still_there", "still_there_stopped", "still_there_waits", "still_there_unsure")  # KILL is the way on
 SPANS = ((600, 1, "s"), (7200, 60, "min"), (259_200, 3600, "h"), (float("inf"), 86_400, "d"))  # up to, seconds, unit
 SERVICE_STATES: dict[str, Promise] = {
@@ -88,6 +114,7 @@ SERVICE_STATES: dict[str, Promise] = {
     "activating": pgettext_lazy("service", "activating"),
     "deactivating": pgettext_lazy("service", "deactivating"),
     "reloading": pgettext_lazy("service", "reloading"),
+    "masked": pgettext_lazy("service", "masked"),
 }
 
 
@@ -126,11 +153,52 @@ def _details(command: Command, facts: dict[str, Any]) -> list[str]:
         details.append(gettext("Exit code %(exitCode)s.") % facts)
     if command.state == states.FAILED and facts.get("result", "success") != "success":
         details.append(gettext("Its result: %(result)s.") % facts)
+    if command.state == states.FAILED and facts.get("lastExit"):
+        details.append(exit_sentence(str(facts["lastExit"])))
+    if (command.state == states.SUCCEEDED or command.verdict == "start_limit") and (died := command.facts.get("died")):
+        words = ngettext("It died %(n)s time before that.", "It died %(n)s times before that.", died)
+        details.append(words % {"n": died})
+    if command.cmd == states.STOP and facts.get("triggeredBy"):
+        details.append(trigger_sentence(facts["triggeredBy"]))
+    if command.verdict == "unsettled":
+        details.append(_now(facts.get("now")))
     if command.cmd == states.RESTART and {"before", "now"} <= facts.keys():
         details += _before(command, facts)
     if facts.get("reason"):
         details.append(gettext("The agent says: %(reason)s") % facts)
     return details
+
+
+def _now(state: str | None) -> str:
+    if not state:
+        return gettext("The server does not list the service any more.")
+    return gettext("The service is %(state)s now.") % {"state": service_word(state)}
+
+
+def exit_sentence(last_exit: str) -> str:
+    """How a service's main process ended, out of "7", "SIGSEGV" or "oom-kill"."""
+    if last_exit == "oom-kill":
+        return gettext("It was killed because the memory was used up.")
+    if last_exit.isdecimal():
+        return gettext("Its main process ended with status %(status)s.") % {"status": last_exit}
+    return gettext("Its main process was ended by %(signal)s.") % {"signal": last_exit}
+
+
+def trigger_sentence(units: list[str]) -> str:
+    """Who starts the service again though it was stopped."""
+    sockets = [unit for unit in units if unit.endswith(".socket")]
+    if sockets:
+        return gettext("Its socket (%(unit)s) starts it again on the next connection.") % {"unit": sockets[0]}
+    return gettext("%(unit)s starts it again when it is due.") % {"unit": units[0]}
+
+
+def late(command: Command) -> str:
+    """What the agent's answer said that came when the outcome was settled already; empty where none did."""
+    told = command.evidence.get("late")
+    if not isinstance(told, dict):
+        return ""
+    said = Command(cmd=command.cmd, state=told["state"], verdict=told["verdict"], facts=told["facts"])
+    return gettext("The agent's answer came after that, and changes nothing: %(said)s") % {"said": sentence(said)}
 
 
 def _before(command: Command, facts: dict[str, Any]) -> list[str]:

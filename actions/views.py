@@ -117,7 +117,7 @@ def _service(request: HttpRequest, agent_id: str, name: str, cmd: str) -> Servic
     if cmd not in (*states.SERVICE_VERBS, *states.LEASE_VERBS):
         raise Http404
     in_scope = Service.objects.visible_to(request.user).select_related("server__group")
-    return get_object_or_404(in_scope, server__agent_id=agent_id.replace("\0", ""), name=name.replace("\0", ""))
+    return get_object_or_404(in_scope.filter(server__agent_id=agent_id.replace("\0", "")).named(name)[:1])
 
 
 def _command(request: HttpRequest, uuid: UUID) -> Command:

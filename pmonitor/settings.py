@@ -221,4 +221,5 @@ REPORT_MAX_BYTES = 2_000_000  # after unpacking, too
 KEPT = {  # how long history's levels live
     "host readings": timedelta(hours=env.integer("KEEP_READINGS_HOURS", 48, 1, 8760)),
     "processes": timedelta(hours=env.integer("KEEP_PROCESSES_HOURS", 2, 1, 720)),
+    "service events": timedelta(days=env.integer("KEEP_EVENTS_DAYS", 90, 7, 3650)),
 }

@@ -24,12 +24,13 @@ class Level(NamedTuple):
     kept: timedelta
 
 
-HOST_READINGS, PROCESSES = "servers_hostreading", "servers_processsnapshot"
+HOST_READINGS, PROCESSES, EVENTS = "servers_hostreading", "servers_processsnapshot", "servers_serviceevent"
 LEVELS = {
     level.table: level
     for level in (
         Level(HOST_READINGS, timedelta(days=1), timedelta(days=3), settings.KEPT["host readings"]),
         Level(PROCESSES, timedelta(hours=1), timedelta(hours=12), settings.KEPT["processes"]),
+        Level(EVENTS, timedelta(days=7), timedelta(days=14), settings.KEPT["service events"]),
     )
 }
 

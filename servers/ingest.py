@@ -1,4 +1,6 @@
-"""Stores a report: two statements in one transaction, three with services; and only then the agent is answered.
+"""Stores a report in one transaction; and only then the agent is answered.
+
+Two statements, three with services, four when something happened to those.
 
 Where a sample is placed: at received - (sentAt - ts) when the report says sentAt, else at its receipt. An age below
 zero, or longer than raw host readings are kept, comes from a clock that was set in between: such a sample is placed
@@ -17,13 +19,15 @@ from django.db import IntegrityError, connection, transaction
 from psycopg import errors
 
 from pmonitor import live
-from servers import history, partitions, proctable, service_table
+from servers import history, partitions, proctable, service_events, service_history, service_table
 from servers.models import Newest, Server
+from servers.service_events import Span
 from servers.wire import Load, Proc, Report
 
 STORED, LATE, DUPLICATE = "stored", "late", "duplicate"
 LISTENERS: list[Callable[[Server, Report, datetime, bool], None]] = []  # of other apps; see heard()
 REMEMBERED = 32  # the last reports, by the agent's ts, that a repeated one is known by
+LONGEST_GAP = timedelta(days=1)  # what happened before a longer silence is placed within so long before its end
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 LEAST = 1e-30  # smaller readings are none: a column of 4 bytes refuses them
 FACTS = (
@@ -32,7 +36,8 @@ FACTS = (
 )  # fmt: skip
 
 # Locks the server's newest row, so that its reports are stored one after the other.
-LOCK = "SELECT seq, sampled_at, recent_ts, services_at FROM servers_newest WHERE server_id = %(server)s FOR UPDATE"
+LOCK = """SELECT seq, sampled_at, recent_ts, services_at, facts->>'bootId' FROM servers_newest
+    WHERE server_id = %(server)s FOR UPDATE"""
 READING = """reading AS (
     INSERT INTO servers_hostreading VALUES (%(server)s, %(sampled)s, %(ts)s, %(total)s, %(cpu)s, %(mem_used_mb)s,
         %(mem_total_mb)s, %(swap_used_mb)s, %(swap_total_mb)s, %(load1)s, %(load5)s, %(load15)s, %(disk_read_bps)s,
@@ -67,6 +72,7 @@ class _Row(NamedTuple):
     sampled_at: datetime
     recent_ts: list[float]
     services_at: datetime | None
+    boot_id: str | None
 
 
 def store(server: Server, report: Report, received_at: datetime, address: str = "") -> Stored:
@@ -109,7 +115,7 @@ def _store(server: Server, report: Report, received_at: datetime, sampled_at: da
         came_up = _write(values, late, _is_kept(history.PROCESSES, sampled_at, received_at))
         listed = report.services is not None and not late
         if listed:
-            service_table.replace(server.pk, report.services or [], sampled_at)
+            _list(server.pk, report, row, sampled_at)
         if report.hostname and report.hostname != server.hostname and not late:
             Server.objects.filter(pk=server.pk).update(hostname=report.hostname)
         if report.leases is not None:
@@ -124,11 +130,22 @@ def heard(server: Server, report: Report, sampled_at: datetime, late: bool) -> N
         listen(server, report, sampled_at, late)
 
 
+def _list(server_id: int, report: Report, row: _Row, sampled_at: datetime) -> None:
+    """Replace the services, and record what happened to them since the list before, where there was one."""
+    changes = service_table.replace(server_id, report.services or [], sampled_at)
+    if row.services_at is None:
+        return
+    ahead = datetime.fromtimestamp(report.ts, UTC) - sampled_at
+    span = Span(max(row.services_at, sampled_at - LONGEST_GAP), sampled_at, ahead)
+    booted = None not in (report.boot_id, row.boot_id) and report.boot_id != row.boot_id
+    service_history.record(server_id, service_events.events(changes, span, booted))
+
+
 def _locked(server_id: int) -> _Row | None:
     with connection.cursor() as cursor:
         cursor.execute(LOCK, {"server": server_id})
         found = cursor.fetchone()
-    return found and _Row(found[0], found[1], msgspec.json.decode(found[2]), found[3])
+    return found and _Row(found[0], found[1], msgspec.json.decode(found[2]), found[3], found[4])
 
 
 def _first(server_id: int) -> _Row:

@@ -144,6 +144,12 @@ class Service(models.Model):
     mem_mb = models.FloatField(null=True)
     tasks = models.IntegerField(null=True)
     unit_file_state = models.CharField(max_length=20, blank=True)
+    type = models.CharField(max_length=40, blank=True, db_default="")  # a oneshot ends inactive when it is done
+    aliases = models.JSONField(default=list, db_default=[])  # its other names
+    triggered_by = models.JSONField(default=list, db_default=[])  # sockets, timers, paths at work that start it
+    last_exit = models.CharField(max_length=40, blank=True, db_default="")  # "0", "7", "SIGSEGV", "oom-kill"
+    reloaded_at = models.DateTimeField(null=True)
+    reload_status = models.IntegerField(null=True)  # the exit code of that reload
     verbs = models.JSONField(default=list)  # what the unit can do and its owner allows
     can = models.JSONField(null=True)  # what the unit can do, whatever its owner allows; None: its agent does not tell
 

@@ -32,9 +32,9 @@ def keep() -> None:
 
 
 def ensure(moment: datetime) -> None:
-    """Make the partitions that hold this moment, where they are missing."""
+    """Make the partitions that hold this moment and what was shortly before it, where they are missing."""
     for level in history.LEVELS.values():
-        make(level, moment, moment)
+        make(level, moment - level.width, moment)
 
 
 def make(level: Level, first: datetime, last: datetime) -> None:

@@ -33,3 +33,9 @@ class ServiceQuerySet(models.QuerySet["Service"]):
         """The services of the servers in the user's scope."""
         servers: Any = self.model._meta.get_field("server").related_model
         return self.filter(server__in=servers.objects.visible_to(user))
+
+    def named(self, name: str) -> ServiceQuerySet:
+        """The services of this name, or with it as an alias; their own names come first."""
+        clean = name.replace("\0", "")
+        own = models.Case(models.When(name=clean, then=0), default=1)
+        return self.filter(models.Q(name=clean) | models.Q(aliases__contains=[clean])).order_by(own, "name")

@@ -90,6 +90,12 @@ class Service(Struct, rename=on_the_wire):
     mem_mb: Megabytes | None = None
     tasks: Count | None = None
     unit_file_state: Annotated[str, Meta(max_length=20)] | None = None
+    type: Word | None = None
+    aliases: Annotated[list[Name], Meta(max_length=50)] = []  # its other names
+    triggered_by: Annotated[list[Name], Meta(max_length=50)] = []  # what starts it when it is due: sockets, timers
+    last_exit: Word | None = None  # how its main process last ended: "0", "7", "SIGSEGV", "oom-kill"
+    reloaded_at: Moment | None = None
+    reload_status: Annotated[int, Meta(ge=0, le=WHOLE)] | None = None
     verbs: Annotated[list[Word], Meta(max_length=20)] = []
     can: Annotated[list[Word], Meta(max_length=20)] | None = None
 
@@ -107,6 +113,11 @@ class Observation(Struct, rename=on_the_wire, omit_defaults=True):
     tasks: Count | None = None
     mem_mb: Megabytes | None = None
     type: Word | None = None
+    load_state: Word | None = None
+    last_exit: Word | None = None
+    triggered_by: Annotated[list[Name], Meta(max_length=50)] | None = None
+    reloaded_at: Word | None = None
+    reload_status: Count | None = None
     boot: Annotated[str, Meta(max_length=80)] | None = None  # names the boot of the system it was seen in
     status: Word | None = None  # of a process: a report's word, or "gone"
     nice: Annotated[int, Meta(ge=-20, le=19)] | None = None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import Any
 
+from agent.managers import systemd_exits
 from agent.managers.base import CLEAN_ENV, LISTING_BYTES, Acted, ManagerError, Service, State, main_process, run
 from agent.managers.loglines import Log, LogLine, Wanted, from_journal
 
@@ -13,10 +13,14 @@ _ASK_SEC = 15.0
 _UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _PROPERTIES = (
     "Id,Type,Description,LoadState,ActiveState,SubState,MainPID,NRestarts,Result,StateChangeTimestamp,MemoryCurrent,"
-    "TasksCurrent,UnitFileState,CanStart,CanStop,CanReload,RefuseManualStart,RefuseManualStop"
+    "TasksCurrent,UnitFileState,CanStart,CanStop,CanReload,RefuseManualStart,RefuseManualStop,Names,TriggeredBy,"
+    "ExecMainCode,ExecMainStatus,ExecReload"
 )
 _ENTRY_FIELDS = "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,SYSLOG_PID,_COMM,_PID"
 _JOURNAL_BYTES = 2 << 20
+_TRIGGERS = (".socket", ".timer", ".path")
+_MOST_ACTED = 50  # instances of templates that are kept in the list though systemd forgets them when they are stopped
+_MOST_NAMES = 20
 _NO_NUMBER = {"", "[not set]", "infinity", "18446744073709551615"}
 
 
@@ -30,6 +34,9 @@ class Systemd:
         self._tool = ["sudo", "-n", path()] if by_sudo else ["systemctl"]
         self._unit_files: list[str] = []
         self._folders: tuple[int, ...] = ()
+        self._acted: list[str] = []  # instances acted on
+        self._triggers: dict[str, list[str]] = {}  # what may start a service besides us, by its name
+        self._exits = systemd_exits.Exits()
 
     def detect(self) -> bool:
         """The folder is systemd's own sign that it is pid 1 (sd_booted)."""
@@ -41,19 +48,25 @@ class Systemd:
 
     def services(self) -> list[Service]:
         """Loaded services, and installed ones that are not loaded: those are stopped, not gone."""
-        blocks = self._show(["*.service", *self._installed()])
-        services = {b["Id"]: _service(b) for b in blocks if _is_service(b)}
+        blocks = self._show(["*.service", *(f"*{kind}" for kind in _TRIGGERS), *self._installed(), *self._acted])
+        listening = _listening(blocks)
+        found = {b["Id"]: b for b in blocks if _is_service(b)}
+        self._triggers = {name: b.get("TriggeredBy", "").split() for name, b in found.items()}
+        services = {name: _service(b, listening) for name, b in found.items()}
+        self._exits.complete({name: service.facts for name, service in services.items()})
         return [services[name] for name in sorted(services)]
 
     def show(self, unit: str) -> State:
         """One unit's state; an unknown unit is inactive with loadState not-found."""
-        blocks = self._show([unit])
+        blocks = self._show([unit, *self._triggers.get(unit, ())])
         if not blocks:
             raise ManagerError(f"systemctl show {unit} told nothing")
-        return _state(blocks[0])
+        return {**_state(blocks[0], _listening(blocks)), "loadState": blocks[0].get("LoadState", "")}
 
     def act(self, verb: str, unit: str, seconds: float) -> Acted:
         """The job stays systemd's when the time is over or the agent dies."""
+        if "@" in unit and unit not in self._acted:
+            self._acted = [*self._acted, unit][-_MOST_ACTED:]
         return run([*self._tool[:-1], *told(self._tool[-1], verb, unit)], seconds)
 
     def logs(self, unit: str, lines: int) -> list[str]:
@@ -139,31 +152,42 @@ def _is_service(block: dict[str, str]) -> bool:
     return name.endswith(".service") and "@." not in name and block.get("LoadState") != "not-found"
 
 
-def _service(block: dict[str, str]) -> Service:
+def _listening(blocks: list[dict[str, str]]) -> set[str]:
+    """The sockets, timers and paths that are at work: they start their service when it is due."""
+    return {b["Id"] for b in blocks if b.get("Id", "").endswith(_TRIGGERS) and b.get("ActiveState") == "active"}
+
+
+def _service(block: dict[str, str], listening: set[str]) -> Service:
     facts = {
         "description": block.get("Description", "")[:200],
         "loadState": block.get("LoadState", ""),
         "unitFileState": block.get("UnitFileState", ""),
-        **_state(block),
+        "aliases": sorted(name for name in block.get("Names", "").split() if name != block["Id"])[:_MOST_NAMES],
+        **_state(block, listening),
     }
     return Service(block["Id"], "systemd", facts, _possible(block))
 
 
-def _state(block: dict[str, str]) -> State:
+def _state(block: dict[str, str], listening: set[str]) -> State:
     return {
         "activeState": block.get("ActiveState", ""),
         "subState": block.get("SubState", ""),
         "type": block.get("Type", ""),  # a oneshot ends inactive when it is done
-        "since": _since(block.get("StateChangeTimestamp", "")),
+        "since": systemd_exits.moment(block.get("StateChangeTimestamp", "")),
         **main_process(int(block.get("MainPID") or 0)),
         "result": block.get("Result", ""),
         "nRestarts": _number(block.get("NRestarts", "")),
         "memMB": _megabytes(block.get("MemoryCurrent", "")),
         "tasks": _number(block.get("TasksCurrent", "")),
+        "triggeredBy": [unit for unit in block.get("TriggeredBy", "").split() if unit in listening][:_MOST_NAMES],
+        "lastExit": systemd_exits.last_exit(block),
+        **systemd_exits.last_reload(block),
     }
 
 
 def _possible(block: dict[str, str]) -> tuple[str, ...]:
+    if block.get("LoadState") == "masked" and block.get("ActiveState") in ("active", "activating", "reloading"):
+        return ("stop",)  # it runs from before it was masked, and nothing but a stop is left to do
     if block.get("LoadState") != "loaded":
         return ()
     start = block.get("CanStart") == "yes" and block.get("RefuseManualStart") != "yes"
@@ -178,9 +202,3 @@ def _number(text: str) -> int | None:
 
 def _megabytes(text: str) -> float | None:
     return None if text in _NO_NUMBER else round(int(text) / 1048576, 2)
-
-
-def _since(text: str) -> Any:
-    """`Mon 2026-11-23 04:58:09 UTC`, as the clean environment's TZ makes it, in ISO 8601; None for never."""
-    words = text.split()
-    return f"{words[1]}T{words[2]}Z" if len(words) == 4 and words[3] == "UTC" else None

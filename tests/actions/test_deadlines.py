@@ -158,10 +158,64 @@ def test_an_agents_wrong_clock_makes_no_state_older(web1: Server, changed: float
     assert state_of(there) == state
 
 
-def test_a_reload_leaves_nothing_to_see(web1: Server) -> None:
+def test_a_reload_leaves_nothing_to_see_where_its_manager_tells_none(web1: Server) -> None:
     unknown(web1, "reload")
     reported(web1)
     assert deadlines.resolve_unknown() == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "seen", "verdict"),
+    [
+        (None, {"reloaded_at": ago(200), "reload_status": 0}, "reloaded"),
+        (None, {"reloaded_at": ago(200), "reload_status": 1}, "reload_failed"),
+        ("2026-11-23T04:00:00Z", {"reloaded_at": "2026-11-23T06:00:00+02:00", "reload_status": 0}, "not_reloaded"),
+    ],
+)
+def test_a_reload_whose_answer_was_lost_is_settled(
+    web1: Server, before: str | None, seen: dict[str, Any], verdict: str
+) -> None:
+    there = unknown(web1, "reload", evidence={"before": {**RUNNING, **({"reloadedAt": before} if before else {})}})
+    reported(web1, **seen)
+    deadlines.resolve_unknown()
+    assert (state_of(there) in states.ENDED, there.verdict) == (True, verdict)
+
+
+def test_a_service_without_a_process_is_known_by_the_time_it_changed(web1: Server) -> None:
+    before = {"activeState": "active", "subState": "exited", "since": "2026-11-23T04:00:00Z"}
+    there = unknown(web1, evidence={"before": before})
+    reported(web1, main_pid=None, start_ticks=None, sub_state="exited", since="2026-11-23T05:00:00+00:00")
+    deadlines.resolve_unknown()
+    assert (state_of(there), there.verdict) == (states.SUCCEEDED, "restarted")
+
+
+def test_a_loop_is_seen_in_the_reports(web1: Server) -> None:
+    there = unknown(web1, evidence={"before": {**RUNNING, "nRestarts": 0}})
+    reported(web1, listed=1, main_pid=456, start_ticks=9001, n_restarts=7, last_exit="7")
+    deadlines.resolve_unknown()
+    assert (state_of(there), there.verdict) == (states.FAILED, "keeps_dying_seen")
+
+
+@pytest.mark.parametrize("service_is", ["activating", "gone"])
+def test_what_the_reports_cannot_settle_says_so_after_a_while(web1: Server, service_is: str) -> None:
+    there = unknown(web1, execute_by=ago(900))
+    newest(web1, sampled_at=ago(1), services_at=ago(60))
+    if service_is == "activating":
+        service(web1, active_state="activating", main_pid=456)
+    assert [deadlines.resolve_unknown() for _run in range(2)] == [1, 0]
+    assert (state_of(there), there.verdict) == (states.UNKNOWN, "unsettled")
+    assert there.ended_at is not None
+    said = "The service is activating now." if service_is == "activating" else "The server does not list the service"
+    assert said in verdicts.sentence(there)
+    assert AuditEntry.objects.get(command=there).event == "command.unsettled"
+    assert lifecycle.finish(web1, there.uuid, result()) == states.SUCCEEDED  # its own answer is still taken
+
+
+def test_nothing_is_given_up_while_the_server_is_silent(web1: Server) -> None:
+    there = unknown(web1, execute_by=ago(90_000), started_at=ago(90_100))
+    newest(web1, sampled_at=ago(90_000), services_at=ago(90_050))
+    assert deadlines.resolve_unknown() == 0
+    assert there.ended_at is None
 
 
 def test_another_servers_service_settles_nothing(web1: Server, web2: Server) -> None:

@@ -18,7 +18,7 @@ NOT_HELD = {**RUNNING_ANEW, "settledSec": 1.5}
 NEVER_WATCHED = {name: value for name, value in RUNNING_ANEW.items() if name != "settledSec"}
 WAS_DEAD = {"activeState": "inactive", "subState": "dead"}
 WAS_FAILED = {"activeState": "failed", "subState": "failed", "result": "oom-kill"}
-STARTING = {"activeState": "activating", "subState": "auto-restart", "settledSec": 0.5}
+STARTING = {"activeState": "activating", "subState": "start", "settledSec": 0.5}
 STOPPING = {"activeState": "deactivating", "subState": "stop-sigterm", "settledSec": 5}
 REUSED_PID = {**RUNNING, "startTicks": 9001, "settledSec": 5}
 DONE = {**DEAD, "type": "oneshot", "result": "success"}
@@ -27,6 +27,18 @@ EXITED_BEFORE = {"activeState": "active", "subState": "exited", "since": "2026-1
 BEFORE_BOOT, SINCE_BOOT = {"boot": "one/1"}, {"boot": "two/1"}
 RAN = {**DONE, "boot": "one/1", "since": "2026-11-23T14:00:00Z"}
 UNSEEN = {"outcome": "interrupted", "exitCode": None}
+LOOPING = {"activeState": "activating", "subState": "auto-restart", "nRestarts": 7, "settledSec": 0.2, "lastExit": "7"}
+LOOPED = {**RUNNING_ANEW, "nRestarts": 7, "settledSec": 0.3}
+LIMIT = {**FAILED, "result": "start-limit-hit", "nRestarts": 5}
+NOT_READY = {"activeState": "activating", "subState": "start", "type": "notify", "mainPid": 9, "settledSec": 5}
+ONESHOT = {"activeState": "inactive", "type": "oneshot", "result": "success", "settledSec": 5}
+LONG_AGO, NOW = "2026-11-01T00:00:00Z", "2026-11-23T14:00:00+00:00"
+RAN_LONG_AGO = {**ONESHOT, "since": LONG_AGO}
+LIVED = [
+    {"t": "2026-11-23T14:00:01Z", "activeState": "active", "mainPid": 9},
+    {"t": "2026-11-23T14:00:03Z", "activeState": "failed"},
+]
+QUICKLY = ["srv systemd[1]: a.service: Start request repeated too quickly.", "srv systemd[1]: a.service: Failed."]
 NO_TICKS = {"activeState": "active", "mainPid": 123}
 
 CASES: list[tuple[str, Any, Any, dict[str, Any], str, str]] = [
@@ -48,12 +60,33 @@ CASES: list[tuple[str, Any, Any, dict[str, Any], str, str]] = [
     ("start", WAS_DEAD, RUNNING_ANEW, UNSEEN, "succeeded", "started"),
     ("start", {**WAS_DEAD, **BEFORE_BOOT}, RAN, UNSEEN, "succeeded", "ran_to_end"),
     ("start", {**WAS_DEAD, **BEFORE_BOOT}, {**RAN, "result": "exit-code"}, UNSEEN, "failed", "not_started"),
-    ("start", {**DONE, "boot": "one/1"}, {**DONE, "boot": "one/1"}, UNSEEN, "failed", "not_started"),
+    ("start", {**DONE, "boot": "one/1"}, {**DONE, "boot": "one/1"}, UNSEEN, "unknown", "ran_unseen"),
+    ("start", RAN, RAN, UNSEEN, "failed", "not_started"),
     ("start", {**WAS_DEAD, **BEFORE_BOOT}, {**DONE, **SINCE_BOOT}, {}, "succeeded", "ran_to_end"),
     ("start", {**WAS_DEAD, **BEFORE_BOOT}, {**DONE, **SINCE_BOOT}, UNSEEN, "unknown", "booted_unseen"),
     ("start", {**WAS_DEAD, **BEFORE_BOOT}, {**DEAD, **SINCE_BOOT}, UNSEEN, "failed", "booted_not_running"),
     ("restart", {**RUNNING, **BEFORE_BOOT}, {**SAME, **SINCE_BOOT}, UNSEEN, "succeeded", "restarted"),
     ("restart", {**RUNNING, **BEFORE_BOOT}, {**SAME, **BEFORE_BOOT}, UNSEEN, "failed", "not_restarted"),
+    ("start", WAS_DEAD, LOOPING, {}, "failed", "keeps_dying_seen"),
+    ("start", WAS_DEAD, LOOPED, {}, "failed", "keeps_dying_seen"),
+    ("start", WAS_DEAD, {**LOOPED, "settledSec": 5}, {}, "succeeded", "started"),
+    ("start", WAS_DEAD, {**LOOPED, "nRestarts": 1}, {}, "unknown", "not_held"),
+    ("start", {**LOOPING, "nRestarts": 6}, LOOPING, {}, "failed", "died_waits"),
+    ("start", WAS_DEAD, {**LOOPING, "nRestarts": 0, "settledSec": 5}, {}, "failed", "died_waits"),
+    ("start", WAS_DEAD, LIMIT, {}, "failed", "start_limit"),
+    ("start", WAS_DEAD, {**LIMIT, "result": "exit-code"}, {"log": QUICKLY}, "failed", "start_limit"),
+    ("start", WAS_DEAD, {**LOOPING, "settledSec": 5}, {}, "failed", "keeps_dying_seen"),
+    ("start", WAS_DEAD, FAILED, {"changes": LIVED}, "failed", "died"),
+    ("start", WAS_DEAD, DEAD, {"changes": LIVED}, "failed", "ended_soon"),
+    ("start", WAS_DEAD, NOT_READY, {"exitCode": None, "outcome": "failed"}, "unknown", "never_ready"),
+    ("start", WAS_DEAD, {**FAILED, "type": "notify", "result": "timeout"}, {"exitCode": 1}, "failed", "not_ready"),
+    ("start", WAS_DEAD, {**DEAD, "loadState": "masked"}, {"exitCode": 1}, "failed", "masked"),
+    ("restart", RUNNING, {**DEAD, "loadState": "not-found"}, {"exitCode": 5}, "failed", "not_found"),
+    ("start", {**ONESHOT, "since": LONG_AGO}, {**ONESHOT, "since": NOW}, {"exitCode": None}, "succeeded", "ran_to_end"),
+    ("start", RAN_LONG_AGO, RAN_LONG_AGO, {"exitCode": None}, "failed", "not_started"),
+    ("start", ONESHOT, ONESHOT, {"exitCode": None, "outcome": "interrupted"}, "unknown", "ran_unseen"),
+    ("restart", {**RUNNING, "nRestarts": 9}, LOOPED, {}, "failed", "keeps_dying_seen"),
+    ("restart", {**RUNNING, "nRestarts": 9}, {**SAME, "nRestarts": 9}, {}, "failed", "not_restarted"),
     ("restart", RUNNING, RUNNING_ANEW, {}, "succeeded", "restarted"),
     ("restart", RUNNING, REUSED_PID, {}, "succeeded", "restarted"),
     ("restart", WAS_FAILED, RUNNING_ANEW, {}, "succeeded", "restarted"),
@@ -94,6 +127,10 @@ CASES: list[tuple[str, Any, Any, dict[str, Any], str, str]] = [
     ("reload", WAS_DEAD, DEAD, {"exitCode": 1}, "failed", "reload_not_running"),
     ("reload", RUNNING, SAME, {"outcome": "interrupted", "exitCode": None}, "unknown", "reload_unseen"),
     ("reload", RUNNING, {**SAME, "settledSec": 1}, {}, "unknown", "not_held"),
+    ("reload", RUNNING, {**SAME, "reloadedAt": NOW, "reloadStatus": 0}, {"exitCode": None}, "succeeded", "reloaded"),
+    ("reload", RUNNING, {**SAME, "reloadedAt": NOW, "reloadStatus": 3}, {"exitCode": None}, "failed", "reload_failed"),
+    ("reload", {**RUNNING, "reloadedAt": "2026-11-23T14:00:00Z"}, {**SAME, "reloadedAt": NOW, "reloadStatus": 0},
+     {"exitCode": None}, "failed", "not_reloaded"),
 ]  # fmt: skip
 
 
@@ -145,6 +182,32 @@ def test_sentences_name_what_proves_them() -> None:
         "It was stopped, and did not start again. It was active before and is inactive now."
     )
     assert sentence("restart", RUNNING, RUNNING_ANEW, exitCode=1, outcome="failed").endswith("Exit code 1.")
+
+
+def test_sentences_name_how_it_died() -> None:
+    times = {"startedAt": "2026-11-23T14:00:00Z", "endedAt": "2026-11-23T14:00:10Z"}
+    assert sentence("start", WAS_DEAD, LOOPING, **times) == (
+        "It keeps dying: restarted 7 times in 10 s. Its main process ended with status 7."
+    )
+    assert sentence("start", WAS_DEAD, {**FAILED, "lastExit": "SIGSEGV"}, changes=LIVED) == (
+        "It started, and died 2 s later. Its result: exit-code. Its main process was ended by SIGSEGV."
+    )
+    oom = {**FAILED, "result": "oom-kill", "lastExit": "oom-kill"}
+    assert sentence("start", WAS_DEAD, oom, changes=LIVED).endswith("It was killed because the memory was used up.")
+    assert sentence("start", WAS_DEAD, {**LOOPED, "nRestarts": 1, "settledSec": 5}) == (
+        "Up and steady: active for 5 s. Main PID 456. It died 1 time before that."
+    )
+
+
+@pytest.mark.parametrize(
+    ("units", "says"),
+    [
+        (["a.timer", "a.socket"], "Its socket (a.socket) starts it again on the next connection."),
+        (["a.timer"], "a.timer starts it again when it is due."),
+    ],
+)
+def test_a_stopped_service_says_who_starts_it_again(units: list[str], says: str) -> None:
+    assert sentence("stop", RUNNING, {**DEAD, "triggeredBy": units}).endswith(says)
 
 
 def test_a_verdict_without_its_facts_is_still_a_sentence() -> None:

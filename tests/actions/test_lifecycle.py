@@ -15,7 +15,7 @@ from actions.models import AuditEntry, Command
 from pmonitor import live
 from pmonitor.problems import Problem
 from servers.models import Server
-from tests.actions.making import DEAD, FAILED, NGINX, RUNNING, ago, command, result
+from tests.actions.making import DEAD, NGINX, RUNNING, ago, command, result
 
 pytestmark = pytest.mark.django_db
 
@@ -197,14 +197,6 @@ def test_the_same_result_again_gets_the_same_answer_and_changes_nothing(web1: Se
     assert lifecycle.finish(web1, running.uuid, result()) == states.SUCCEEDED
     assert Command.objects.values().get(pk=running.pk) == ended
     assert len(moves(running)) == 1
-
-
-@pytest.mark.parametrize("state", states.ENDED)
-def test_a_result_for_what_has_ended_tells_its_state(web1: Server, state: str) -> None:
-    there = command(web1, state)
-    assert lifecycle.finish(web1, there.uuid, result(after=FAILED, exitCode=1)) == state
-    there.refresh_from_db()
-    assert (there.state, there.evidence) == (state, {})
 
 
 def test_a_result_without_acknowledgement_makes_both_moves(web1: Server) -> None:

@@ -32,6 +32,12 @@ StateChangeTimestamp=Mon 2026-11-23 04:58:09 UTC
 MemoryCurrent=8388608
 TasksCurrent=5
 UnitFileState=enabled
+Names=redis-server.service redis.service
+TriggeredBy=redis.socket redis.timer
+ExecMainCode=2
+ExecMainStatus=11
+ExecReload={{ path=/bin/kill ; argv[]=/bin/kill -HUP ; start_time=[Mon 2026-11-23 05:00:00 UTC] ; \
+stop_time=[Mon 2026-11-23 05:00:01 UTC] ; pid=99 ; code=exited ; status=3 }}
 CanStart=yes
 CanStop=yes
 CanReload=no
@@ -72,11 +78,16 @@ RefuseManualStop=yes
 
 def test_systemctl_show_is_read_whole() -> None:
     blocks = systemd.parse(SHOWN.format(pid=os.getpid()))
-    redis, nginx, dbus = (systemd._service(block) for block in blocks)
+    redis, nginx, dbus = (systemd._service(block, {"redis.socket"}) for block in blocks)
     assert redis.facts["mainPid"] == os.getpid()
     assert redis.facts["startTicks"] == start_ticks(os.getpid())
     assert redis.facts["since"] == "2026-11-23T04:58:09Z"
     assert (redis.facts["nRestarts"], redis.facts["memMB"], redis.facts["tasks"]) == (3, 8.0, 5)
+    assert redis.facts["aliases"] == ["redis.service"]
+    assert redis.facts["triggeredBy"] == ["redis.socket"], "the timer is not at work"
+    assert (redis.facts["lastExit"], redis.facts["reloadStatus"]) == ("SIGSEGV", 3)
+    assert redis.facts["reloadedAt"] == "2026-11-23T05:00:01Z"
+    assert (nginx.facts["lastExit"], nginx.facts["reloadedAt"], nginx.facts["aliases"]) == ("", None, [])
     assert redis.possible == ("start", "stop", "restart")
     assert nginx.facts["description"] == "A = B"
     assert (nginx.facts["mainPid"], nginx.facts["memMB"], nginx.facts["tasks"], nginx.facts["since"]) == (None,) * 4
@@ -91,6 +102,10 @@ def test_templates_and_missing_units_are_no_services() -> None:
     assert not systemd._is_service({"Id": "gone.service", "LoadState": "not-found"})
     assert not systemd._is_service({"Id": "a@.service", "LoadState": "loaded"})
     assert systemd._is_service({"Id": "getty@tty1.service", "LoadState": "loaded"})
+
+
+def test_a_masked_service_that_runs_on_can_only_be_stopped() -> None:
+    assert systemd._possible({"LoadState": "masked", "ActiveState": "active", "CanStop": "yes"}) == ("stop",)
 
 
 def test_output_is_cut_to_its_end() -> None:

@@ -28,6 +28,8 @@ CALLS = {
     ("post", "/api/actions/queue/{agent}/{command}/result"),
     ("post", "/api/actions/queue/{agent}/reads/{read}"),
     ("get", "/api/leases"),
+    ("get", "/api/servers/{agent}/events"),
+    ("get", "/api/servers/{agent}/services/{name}/events"),
     ("get", "/api/commands"),
     ("get", "/api/commands/{command}"),
     ("post", "/api/commands/{command}/cancel"),

@@ -11,6 +11,15 @@ RESTART_LOOP = "pm-restart-loop.service"
 MASKED = "pm-masked.service"
 SLOW_STOP = "pm-slow-stop.service"
 SLOW_STOP_SECONDS = 3
+ENDS_SOON = "pm-ends-soon.service"
+START_LIMIT = "pm-start-limit.service"
+NOT_READY = "pm-not-ready.service"
+ONESHOT_STAYS = "pm-oneshot-stays.service"
+COMES_BACK = "pm-comes-back.service"
+SOCKET_STARTED = "pm-by-socket.service"
+STATIC = "pm-static.service"
+NICKNAMED, NICKNAME = "pm-named.service", "pm-nickname.service"
+INSTANCE, TEMPLATE = "pm-instance@1.service", "pm-instance@.service"
 
 
 def _unit(what: str, service: str, unit: str = "") -> str:
@@ -41,17 +50,42 @@ UNITS = {
         "Restart=always\nRestartSec=300ms\nExecStart=/bin/sh -c 'exit 7'",
         "StartLimitIntervalSec=0\n",
     ),
+    ENDS_SOON: _unit("Ends by itself after two seconds, without an error", "ExecStart=/bin/sleep 2"),
+    START_LIMIT: _unit(
+        "Dies at once, is started again, and after three times no more",
+        "Restart=always\nRestartSec=200ms\nExecStart=/bin/sh -c 'exit 7'",
+        "StartLimitIntervalSec=60\nStartLimitBurst=3\n",
+    ),
+    NOT_READY: _unit(
+        "Promises to say when it is ready, never does, and is ended for it",
+        "Type=notify\nTimeoutStartSec=2\nExecStart=/bin/sleep infinity",
+    ),
+    ONESHOT_STAYS: _unit(
+        "Does its work and counts as active then", "Type=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true"
+    ),
+    COMES_BACK: _unit(
+        "Is started again when it dies", "Restart=on-failure\nRestartSec=100ms\nExecStart=/bin/sleep infinity"
+    ),
+    SOCKET_STARTED: _unit("Started by its socket", "ExecStart=/bin/sleep infinity"),
+    STATIC: "[Service]\nExecStart=/bin/sleep infinity\n",
+    NICKNAMED: _unit("Has another name", "ExecStart=/bin/sleep infinity") + f"Alias={NICKNAME}\n",
     SLOW_STOP: _unit(
         "Takes its time to stop",
         f'TimeoutStopSec=60\nExecStart=/bin/sh -c \'trap "sleep {SLOW_STOP_SECONDS}; exit 0" TERM; '
         "while :; do sleep 0.1; done'",
     ),
 }
+# What belongs to some of them, and is no service of its own.
+BESIDE = {
+    SOCKET_STARTED.replace(".service", ".socket"): "[Socket]\nListenStream=/run/pm-by-socket\n",
+    TEMPLATE: _unit("One of many", "ExecStart=/bin/sleep infinity"),
+}
 
 
 def install_units(host: Host) -> None:
     """Put all of them on the server, MASKED masked; none is started."""
-    for name, text in UNITS.items():
+    for name, text in {**UNITS, **BESIDE}.items():
         host.write(f"/etc/systemd/system/{name}", text)
     host.systemctl("mask", MASKED)
     host.systemctl("daemon-reload")
+    host.systemctl("enable", NICKNAMED)

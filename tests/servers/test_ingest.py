@@ -184,6 +184,7 @@ def test_what_is_announced(web1: Server, announced: Announced) -> None:  # noqa:
     store(web1, NOW + 2 * SECOND, ts=3, services=[service()])
     assert announced() == {row, server, services, "enrol:pme_12345678"}
     store(web1, NOW + 3 * SECOND, ts=4, services=[])
-    assert announced() == {row, server, services}
+    happened = {f"happened:{web1.pk}", f"happened:{web1.pk}/redis-server.service"}
+    assert announced() == {row, server, services, *happened}
     store(web1, NOW + 4 * SECOND, ts=4)
     assert announced() == set()

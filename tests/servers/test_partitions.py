@@ -70,7 +70,7 @@ def test_what_has_outlived_its_level_is_dropped_and_the_rest_stays(level: histor
 
 def test_a_day_and_an_hour_are_utcs() -> None:
     moment = datetime(2025, 3, 30, 1, 59, 59, 999999, UTC)
-    readings, processes = LEVELS
+    readings, processes, _events = LEVELS
     assert [partitions.name_of(readings, s) for s in partitions._starts(readings, moment, moment)] == [
         "servers_hostreading_2025033000"
     ]

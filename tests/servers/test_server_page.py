@@ -148,8 +148,9 @@ def test_costs_few_queries_however_much_there_is(
     many = [service(f"unit-{number}.service") for number in range(40)]
     store(web1, procs=[proc(number) for number in range(1, 501)], services=many)
     page(as_viewer)
-    # session, user, role · server · newest report · readings · services, commands at work, what waits · commands · lane
-    with django_assert_num_queries(11):
+    # session, user, role · server · newest report · readings · services, commands at work, what waits · commands
+    # stops for a time · what happened, in the list and in its lane · the commands' lane
+    with django_assert_num_queries(14):
         page(as_viewer)
 
 

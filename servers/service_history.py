@@ -1,0 +1,53 @@
+"""What happened to services, as it is kept: written with the list that showed it, read newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from django.db import connection
+
+from pmonitor import live
+from servers import history
+from servers.service_events import Event
+
+RECORD = f"""
+INSERT INTO {history.EVENTS} (server_id, name, at, kind, facts)
+SELECT %(server)s, name, at, kind, facts
+FROM jsonb_to_recordset(%(events)s::jsonb) AS sent (name text, at timestamptz, kind text, facts jsonb)
+ON CONFLICT DO NOTHING
+"""  # noqa: S608  a name of our own
+NEWEST = f"SELECT name, at, kind, facts FROM {history.EVENTS} WHERE server_id = %(server)s"  # noqa: S608
+
+
+def record(server_id: int, events: Sequence[Event]) -> None:
+    """Keep these events of a server; nothing is asked of the database when there are none."""
+    if not events:
+        return
+    sent = msgspec.json.encode([event._asdict() for event in events]).decode()
+    with connection.cursor() as cursor:
+        cursor.execute(RECORD, {"server": server_id, "events": sent})
+    live.announce(f"happened:{server_id}", *{f"happened:{server_id}/{event.name}" for event in events if event.name})
+
+
+def newest(
+    server_id: int,
+    limit: int,
+    *,
+    name: str | None = None,
+    before: datetime | None = None,
+    since: datetime | None = None,
+) -> list[Event]:
+    """A server's events, newest first, of one service when it is named; the server's boots are among each one's."""
+    query = NEWEST
+    values: dict[str, int | str | datetime] = {"server": server_id, "limit": limit}
+    if name is not None:
+        query, values = f"{query} AND name IN (%(name)s, '')", {**values, "name": name}
+    if before is not None:
+        query, values = f"{query} AND at < %(before)s", {**values, "before": before}
+    if since is not None:
+        query, values = f"{query} AND at >= %(since)s", {**values, "since": since}
+    with connection.cursor() as cursor:
+        cursor.execute(f"{query} ORDER BY at DESC, name, kind LIMIT %(limit)s", values)
+        return [Event(found, at, kind, msgspec.json.decode(facts)) for found, at, kind, facts in cursor.fetchall()]
