@@ -246,8 +246,8 @@ def test_the_steps_look_only_at_open_commands(web1: Server, django_assert_num_qu
     for step, queries in [
         (deadlines.expire_undelivered, 2),
         (deadlines.requeue_unacknowledged, 1),
-        (deadlines.time_out_unanswered, 1),
-        (deadlines.resolve_unknown, 1),
+        (deadlines.time_out_unanswered, 2),
+        (deadlines.resolve_unknown, 2),
     ]:
         with django_assert_num_queries(queries):
             step()

@@ -1,4 +1,4 @@
-"""Commands under which the agent, or its whole machine, goes down: the result still arrives, and is true."""
+"""Commands under which the agent, its net or its whole machine goes down: the result still arrives, and is true."""
 
 from __future__ import annotations
 
@@ -73,6 +73,18 @@ def test_the_agent_restarts_itself_and_proves_it(server: Host, api: Api) -> None
 def test_the_agent_is_not_told_to_stop_itself(server: Host, api: Api) -> None:
     assert api.service(SERVICE)["verbs"] == ["start", "restart"]
     assert api.post("stop", SERVICE).status_code == 409
+
+
+def test_with_two_of_five_packets_lost_it_is_done_once(server: Host, api: Api) -> None:
+    before = server.unit_state(HANGS)["MainPID"]
+    server.loss(40)
+    try:
+        done = api.outcome(api.ask("restart", HANGS, 120), 150)
+    finally:
+        server.heal()
+    assert (done["state"], done["verdict"]) == ("succeeded", "restarted"), done
+    assert str(done["evidence"]["before"]["mainPid"]) == before
+    assert server.unit_state(HANGS)["MainPID"] == str(done["evidence"]["after"]["mainPid"])
 
 
 def test_a_machine_that_goes_down_under_its_commands_tells_what_came_of_them(server: Host, api: Api) -> None:
