@@ -24,6 +24,7 @@ from actions import (
 from actions.models import Command
 from actions.rollouts import advance
 from actions.rollouts import live as rollouts_live
+from actions.schedules import live as schedules_live
 from pmonitor.live import TOPICS
 from pmonitor.metrics import READINGS, Reading
 from servers import fleet, ingest, server_page
@@ -31,7 +32,7 @@ from servers import fleet, ingest, server_page
 
 def register() -> None:
     """Called once, when all apps are ready."""
-    TOPICS.update(live.TOPICS | rollouts_live.TOPICS)
+    TOPICS.update(live.TOPICS | rollouts_live.TOPICS | schedules_live.TOPICS)
     lifecycle.MOVED.append(advance.nudge)
     impact.register()
     service_log.register()

@@ -6,6 +6,7 @@ from django.contrib import admin
 
 from actions.models import AuditEntry, Command, ProtectedUnit
 from actions.rollouts.models import Rollout
+from actions.schedules.models import Schedule
 from pmonitor.admin_site import ReadOnlyAdmin
 
 
@@ -33,6 +34,15 @@ class RolloutAdmin(ReadOnlyAdmin):
     list_filter = ("state", "cmd")
     search_fields = ("target", "asked_by_name", "reason")
     date_hierarchy = "created_at"
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(ReadOnlyAdmin):
+    list_display = ("made_at", "server", "cmd", "target", "cron", "once_at", "zone", "enabled", "next_at", "made_by")
+    list_filter = ("enabled", "cmd", "last_outcome")
+    list_select_related = ("server", "made_by")
+    search_fields = ("target", "server__hostname", "server__agent_id", "made_by_name", "reason")
+    date_hierarchy = "made_at"
 
 
 @admin.register(AuditEntry)

@@ -62,7 +62,7 @@ class Commands(access.ViewerApi):
     @api_docs.commands
     def get(self, request: Request) -> Response:
         found, limit = _filtered(request)
-        page = list(found.select_related("server").order_by("-id")[: limit + 1])
+        page = list(found.select_related("server", "schedule").order_by("-id")[: limit + 1])
         more = page[limit - 1].uuid if len(page) > limit else None
         return Response({"commands": [records.short(command) for command in page[:limit]], "next": more})
 
@@ -163,7 +163,7 @@ def _server(request: Request, agent: str) -> Server:
 
 
 def _command(request: Request, command: str) -> Command:
-    mine = Command.objects.visible_to(request.user).select_related("server")
+    mine = Command.objects.visible_to(request.user).select_related("server", "schedule")
     found: Command | None = mine.filter(uuid=_uuid(command)).first()
     if found is None:
         raise Problem(404, "There is no such command in your scope.")

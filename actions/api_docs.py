@@ -49,6 +49,7 @@ SHORT = {
     "target": "redis-server.service",
     "args": {},
     "rollout": None,
+    "schedule": None,
     "state": "queued",
     "reason": "New TLS certificate",
     "askedBy": "Maria Ionescu",

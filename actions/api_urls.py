@@ -6,6 +6,7 @@ from django.urls import path
 
 from actions import api, lease_api
 from actions.rollouts import api as rollouts
+from actions.schedules import api as schedules
 
 app_name = "actions_api"
 urlpatterns = [
@@ -23,4 +24,6 @@ urlpatterns = [
     path("rollouts", rollouts.Rollouts.as_view(), name="rollouts"),
     path("rollouts/<int:number>", rollouts.OneRollout.as_view(), name="rollout"),
     path("rollouts/<int:number>/<str:way>", rollouts.Way.as_view(), name="rollout-way"),
+    path("schedules", schedules.Schedules.as_view(), name="schedules"),
+    path("schedules/<str:schedule>", schedules.OneSchedule.as_view(), name="schedule"),
 ]

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from actions import arguments, audit, leases, lifecycle, processes, protection, settling, states, verbs
 from actions.models import Command
 from actions.rollouts.models import Rollout
+from actions.schedules.models import Schedule
 from pmonitor.problems import Problem, bad
 from servers.models import Newest, Server, Service
 
@@ -36,7 +37,7 @@ class Question(NamedTuple):
     target: str
     reason: str
     args: dict[str, Any]
-    rollout: Rollout | None = None
+    origin: dict[str, Any] = {}  # the rollout or the schedule whose command it is, by the column's name
 
 
 def ask(
@@ -53,10 +54,11 @@ def ask(
     typed: str = "",
     address: str | None = None,
     rollout: Rollout | None = None,
+    schedule: Schedule | None = None,
 ) -> Asked:
     """Queue a command, or join the same one; times in seconds. The caller has checked role and scope.
 
-    rollout: the one it is a step of.
+    rollout, schedule: whose command it is, when no person asks just now.
 
     Raises Problem: 400 naming wrong fields, 409 when the service cannot be told so now. A denial is in the audit trail.
     """
@@ -64,7 +66,8 @@ def ask(
     if wrong := wrong_fields(cmd, reason, deliver_within, execute_within) or arguments.wrong(cmd, args):
         raise bad(wrong)
     actor = lifecycle.Actor(audit.name_of(user), user, address or None)
-    question = Question(actor, server, cmd, target, reason, args, rollout)
+    origin = {name: one for name, one in (("rollout", rollout), ("schedule", schedule)) if one}
+    question = Question(actor, server, cmd, target, reason, args, origin)
     try:
         question, listed = _listed(question)
         if lacking := protection.missing(cmd, question.target, typed, reason):
@@ -114,11 +117,11 @@ def _listed(question: Question) -> tuple[Question, dict[str, Any] | None]:
     """The question by its target's own name, and how the hub knows that from reports; Problem when it may not be."""
     if question.cmd in states.PROCESS_VERBS:
         return question, processes.check(question.server, question.cmd, question.target, question.args)
-    service = _service(question)
+    service = service_of(question)
     return (question._replace(target=service.name), settling.listed(service)) if service else (question, None)
 
 
-def _service(question: Question) -> Service | None:
+def service_of(question: Question) -> Service | None:
     """The service as listed; None where the agent lists none at all and so has to judge the target itself."""
     service: Service | None = Service.objects.filter(server=question.server).named(question.target).first()
     if service is None and _target_is_sane(question) and _lists_nothing(question.server):
@@ -179,7 +182,7 @@ def _queue(
             deliver_within=deliver_within,
             execute_within=execute_within,
             args=question.args,
-            rollout=question.rollout,
+            origin=question.origin,
             expect=expect,
             listed=listed,
         )

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from actions.models import AuditEntry, Command
 from actions.rollouts.models import Rollout
+from actions.schedules.models import Schedule
 from pmonitor import live
 from servers.models import Server
 
@@ -29,6 +30,7 @@ def write(
     server: Server | None = None,
     command: Command | None = None,
     rollout: Rollout | None = None,
+    schedule: Schedule | None = None,
     cmd: str = "",
     target: str = "",
     from_state: str = "",
@@ -36,27 +38,31 @@ def write(
     reason: str = "",
     facts: dict[str, Any] | None = None,
 ) -> AuditEntry:
-    """Write one entry and announce it; server, verb and target come from the command where there is one."""
+    """Write one entry and announce it; server, verb and target come from the command or schedule where there is one."""
     if not connection.in_atomic_block:
         raise OutsideTransaction(event)
     number = None if server is None else server.pk
+    told = command or schedule
     entry = AuditEntry.objects.create(
         at=timezone.now(),
         event=event,
         actor=actor,
         actor_user=user,
         address=address,
-        server_id=command.server_id if command else number,
+        server_id=told.server_id if told else number,
         command=command,
         rollout=rollout,
-        cmd=command.cmd if command else cmd,
-        target=command.target if command else target,
+        schedule=schedule,
+        cmd=told.cmd if told else cmd,
+        target=told.target if told else target,
         from_state=from_state,
         to_state=to_state,
         reason=reason,
         facts=facts or {},
     )
     announce(command)
+    if schedule:
+        live.announce(f"schedule:{schedule.pk}")
     return entry
 
 
@@ -68,7 +74,8 @@ def announce(command: Command | None) -> None:
 def _topics(command: Command) -> tuple[str, ...]:
     server = command.server_id
     of_server = tuple(f"{kind}:{server}" for kind in ("commands", "services", "waits"))
-    of_it = (f"rollout:{command.rollout_id}",) if command.rollout_id else ()
+    of_it = [f"rollout:{command.rollout_id}"] if command.rollout_id else []
+    of_it += [f"schedule:{command.schedule_id}"] if command.schedule_id else []
     return f"command:{command.pk}", *of_server, "waiting:all", "fleet:all", *of_it
 
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, pgettext
 from actions import export, reads, states, verbs
 from actions.command_page import spent
 from actions.models import AuditEntry
+from actions.schedules import words as schedule_words
 from pmonitor.visible import visible
 
 PAGE = 50
@@ -38,12 +39,14 @@ EVENTS = {  # what is not a move
     "rollout.skipped": gettext_lazy("Skipped"),
     "rollout.ended": gettext_lazy("Rollout ended"),
     "rollout.finished": gettext_lazy("Rollout finished"),
+    **{event: word for event, (_glyph, word) in schedule_words.EVENTS.items()},
 }
 GLYPHS = {
     "command.denied": "refused",
     "rollout.halted": "failed",
     "rollout.ended": "cancelled",
     "rollout.finished": "succeeded",
+    **{event: glyph for event, (glyph, _word) in schedule_words.EVENTS.items()},
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.db.models import Q
@@ -18,7 +19,7 @@ from actions.verdicts import service_word, trigger_sentence
 from pmonitor.problems import Problem
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
-from servers.models import Service
+from servers.models import Server, Service
 from servers.states import SILENT
 from servers.wire import LONG, WHOLE
 
@@ -114,6 +115,7 @@ def context(
         "impact": " ".join((verbs.effect(cmd, service.tasks), *_comes_back(service, cmd), before(service, cmd))),
         "silent": server.state == SILENT,
         **delivery.context(form),
+        "later": _later(server, service.name, cmd),
         "reason": form.data.get("reason", "") if form else "",
         "typed_name": name.removesuffix(".service"),
         "typed": form.data.get("typed", "") if form else "",
@@ -134,6 +136,13 @@ def _comes_back(service: Service, cmd: str) -> list[str]:
     if cmd != states.STOP or not service.triggered_by:
         return []
     return [trigger_sentence([*map(visible, service.triggered_by)])]
+
+
+def _later(server: Server, name: str, cmd: str) -> str:
+    """The address of the form that schedules it; empty for what is not done by itself."""
+    if cmd not in states.SERVICE_VERBS:
+        return ""
+    return f"{reverse('schedules:new')}?{urlencode({'server': server.agent_id, 'target': name, 'cmd': cmd})}"
 
 
 def _errors(form: Confirmation) -> dict[str, str]:

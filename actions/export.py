@@ -29,7 +29,7 @@ def filtered(user: Any, params: Mapping[str, str]) -> tuple[AuditQuerySet, dict[
     from and to are ISO 8601 moments or days, UTC where no zone is said; a day given as `to` is meant whole. A wrong
     filter matches nothing.
     """
-    entries: AuditQuerySet = AuditEntry.objects.visible_to(user).select_related("server", "command")
+    entries: AuditQuerySet = AuditEntry.objects.visible_to(user).select_related("server", "command", "schedule")
     errors: dict[str, str] = {}
     for name, clause in FILTERS.items():
         given = params.get(name, "").strip().replace("\0", "")

@@ -17,7 +17,6 @@ from django.utils.translation import gettext as _
 from actions import afterwards, audit, claiming, leases, states, verbs, wire
 from actions.judge import Judgement
 from actions.models import Command
-from actions.rollouts.models import Rollout
 from pmonitor import logs
 from pmonitor.problems import Problem
 from servers import states as server_states
@@ -59,13 +58,14 @@ def queue(
     deliver_within: int = 60,
     execute_within: int = 120,
     args: dict[str, Any] | None = None,
-    rollout: Rollout | None = None,
+    origin: dict[str, Any] | None = None,
     expect: dict[str, Any] | None = None,
     listed: dict[str, Any] | None = None,
 ) -> Command:
     """Record a command and wake its agent when that commits; times in seconds. IntegrityError: the service has one.
 
-    expect: the main process as the operator saw it, which the agent checks; listed: the service as last reported.
+    expect: the main process as the operator saw it, which the agent checks; listed: the service as last reported;
+    origin: the columns that say whose command it is, when no person asks just now.
     """
     now = timezone.now()
     with transaction.atomic():
@@ -78,7 +78,7 @@ def queue(
             asked_by_name=actor.name,
             asked_from=actor.address,
             args=args or {},
-            rollout=rollout,
+            **(origin or {}),
             expect=expect,
             evidence={"listed": listed} if listed else {},
             created_at=now,

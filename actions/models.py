@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from actions import protected, states
 from actions.querysets import AuditQuerySet, CommandQuerySet, LeaseQuerySet, ReadQuerySet
 from actions.rollouts.models import Rollout
+from actions.schedules.models import Schedule
 from servers.models import Server
 
 
@@ -29,6 +30,7 @@ class Command(models.Model):
     asked_by_name = models.CharField(max_length=150)
     asked_from = models.GenericIPAddressField(null=True)
     rollout = models.ForeignKey(Rollout, null=True, on_delete=models.PROTECT, related_name="commands")  # made by it
+    schedule = models.ForeignKey(Schedule, null=True, on_delete=models.PROTECT, related_name="commands")  # given by it
     args = models.JSONField(default=dict, db_default={})  # what the verb needs besides its target; see arguments.py
     expect = models.JSONField(null=True)  # {"mainPid", "startTicks"} as the operator saw the service
     created_at = models.DateTimeField(_("asked"))
@@ -166,6 +168,7 @@ class AuditEntry(models.Model):
     server = models.ForeignKey(Server, null=True, on_delete=models.PROTECT, related_name="+")
     command = models.ForeignKey(Command, null=True, on_delete=models.PROTECT, related_name="moves")
     rollout = models.ForeignKey(Rollout, null=True, on_delete=models.PROTECT, related_name="audit")
+    schedule = models.ForeignKey(Schedule, null=True, on_delete=models.PROTECT, related_name="audit")
     cmd = models.CharField(max_length=20, blank=True)
     target = models.CharField(max_length=255, blank=True)
     from_state = models.CharField(max_length=10, blank=True)

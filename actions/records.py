@@ -19,6 +19,7 @@ def short(command: Command) -> dict[str, Any]:
         "target": command.target,
         "args": command.args,
         "rollout": command.rollout_id,
+        "schedule": command.schedule and command.schedule.uuid,
         "state": command.state,
         "reason": command.reason,
         "askedBy": command.asked_by_name,

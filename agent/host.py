@@ -117,6 +117,12 @@ def uptime() -> Reading:
     }
 
 
+def time_zone() -> Reading:
+    """The name of the zone that this machine's clock is set to, "Europe/Bucharest"; nothing where it is not told."""
+    where = os.path.realpath("/etc/localtime").partition("/zoneinfo/")[2] or _text("/etc/timezone")
+    return {"timeZone": where[:40]} if where else {}
+
+
 def identity() -> Reading:
     """What does not change while the machine runs: names, versions, size, boot id."""
     return {

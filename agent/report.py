@@ -68,6 +68,7 @@ class Sampler:
             "procsTotal": len(processes),
             "load": self._host.load(),
             **host.uptime(),
+            **host.time_zone(),
             "managers": self._table.managers(),
         }
         services = self._services_due()

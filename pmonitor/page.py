@@ -30,6 +30,7 @@ class Place(NamedTuple):
 NAV = (
     Place("servers:fleet", pgettext_lazy("navigation", "Fleet"), "fleet", "g f"),
     Place("rollouts:list", _("Rollouts"), "rollout", "g r"),
+    Place("schedules:list", _("Schedules"), "clock", "g s"),
     Place("actions:audit", _("Audit"), "audit", "g u"),
 )
 LANGUAGE_NAMES = (("en", "English"), ("ro", "Română"))  # each in its own language

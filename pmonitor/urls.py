@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("servers.urls")),
     path("", include("actions.urls")),
     path("", include("actions.rollouts.urls")),
+    path("schedules/", include("actions.schedules.urls")),
     path("api/", include("servers.api_urls")),
     path("api/", include("actions.api_urls")),
     path("api/schema", schema.schema, name="schema"),

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from actions import deadlines, leases, reads, waiting
 from actions.rollouts import advance
+from actions.schedules import due
 from pmonitor import logs
 from pmonitor.models import StepRun
 from servers import partitions, presence
@@ -25,6 +26,7 @@ STEPS: list[tuple[float, Callable[[], object]]] = [  # every background job ther
     (2, deadlines.resolve_unknown),
     (2, deadlines.resolve_unknown_processes),
     (1, advance.advance),
+    (1, due.run),
     (2, waiting.announce_late),
     (1, reads.end_unanswered),
     (600, reads.forget_old),

@@ -32,7 +32,7 @@ NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 LEAST = 1e-30  # smaller readings are none: a column of 4 bytes refuses them
 FACTS = (
     "hostname", "os", "kernel", "cpu_count", "version", "boot_id", "boot_time", "ticks_per_sec", "run_id",
-    "managers", "allow", "features",
+    "managers", "time_zone", "allow", "features",
 )  # fmt: skip
 
 # Locks the server's newest row, so that its reports are stored one after the other.

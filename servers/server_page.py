@@ -151,6 +151,7 @@ def facts(newest: Newest | None) -> list[tuple[str, str]]:
         (_("Kernel"), told.get("kernel")),
         (_("Hardware"), _hardware(told.get("cpuCount"), newest.mem_total_mb if newest else None)),
         (_("Address"), told.get("address")),
+        (_("Time zone"), told.get("timeZone")),
         (_("Agent"), told.get("version")),
     ]
     return [(name, visible(str(value))) for name, value in named if value]

@@ -159,6 +159,7 @@ class Report(Struct, rename=on_the_wire):
     os: Name | None = None
     kernel: Name | None = None
     cpu_count: Count | None = None
+    time_zone: Word | None = None  # the name of the zone that the server's clock is set to
     version: Word | None = None
     procs_total: Count | None = None
     managers: Annotated[list[Word], Meta(max_length=10)] | None = None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent import register
+from agent import host, register
 from tests.agent.conftest import AgentStarter, eventually
 from tests.agent.toyhub import ToyHub
 
@@ -82,6 +82,17 @@ def test_the_first_report_has_everything_and_the_next_only_news(
     assert "supervisord" in first["managers"]
     assert next(s for s in first["services"] if s["name"] == "web")["verbs"] == ["restart"]
     assert "services" not in second
+
+
+def test_it_tells_the_zone_of_its_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    zoned = {"/etc/localtime": "/usr/share/zoneinfo/Europe/Bucharest"}
+    monkeypatch.setattr(os.path, "realpath", lambda path: zoned.get(path, path))
+    assert host.time_zone() == {"timeZone": "Europe/Bucharest"}
+    zoned.clear()  # a copy, as some systems have: then /etc/timezone counts
+    monkeypatch.setattr(host, "_text", lambda path: {"/etc/timezone": "Asia/Tokyo"}[path])
+    assert host.time_zone() == {"timeZone": "Asia/Tokyo"}
+    monkeypatch.setattr(host, "_text", lambda path: "")
+    assert host.time_zone() == {}
 
 
 def test_a_changed_service_is_told(hub: ToyHub, start_agent: AgentStarter, supervisor: str) -> None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from actions.models import Command
 from actions.rollouts.models import Rollout, RolloutStep
+from actions.schedules.models import Schedule
 from pmonitor import access, checks
 from pmonitor.checks import Route
 from servers.models import EnrolmentKey, Server, Service
@@ -27,6 +28,7 @@ EXAMPLES = {  # of a URL's parts, all of them of web1
     "command": UUID,
     "uuid": UUID,
     "read": UUID,
+    "schedule": UUID,
     "number": str(NUMBER),
     "prefix": "pme_abcdefgh",
     "name": "a.service",
@@ -41,6 +43,7 @@ EXAMPLES = {  # of a URL's parts, all of them of web1
 STRICTER = {
     ("servers:add", "post"): access.ADMIN,  # everybody may read how, admins make the key
     ("actions_api:rollouts", "post"): access.OPERATOR,  # viewers list them, operators start one
+    ("actions_api:schedules", "post"): access.OPERATOR,  # viewers list them, operators make one
 }
 OF_ALL = {"prefix", "rest"}  # parts that are of no server
 PART = re.compile(r"<(?:\w+:)?(\w+)>")
@@ -61,6 +64,9 @@ def _examples(web1: Server, db1: Server, viewer: User) -> None:
     Service.objects.create(server=web1, name="a.service", active_state="active", verbs=["restart"])
     rollout = Rollout.objects.create(pk=NUMBER, cmd="restart", target="a.service", created_at=now, changed_at=now)
     RolloutStep.objects.create(rollout=rollout, server=web1, batch=1, place=0)
+    Schedule.objects.create(
+        uuid=UUID, server=web1, cmd="restart", target="a.service", cron="0 3 * * *", zone="UTC", made_at=now
+    )
     EnrolmentKey.objects.create(prefix="pme_abcdefgh", hash="0" * 64, expires_at=now)
 
 
