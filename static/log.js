@@ -1,7 +1,7 @@
 /* Follows a log: while Follow is ticked and the page is seen, asks every few seconds for what came since the last cursor.
    The hub answers with a place for the lines, which come over the page's socket. */
 const EVERY = 3000, LONGEST = 600000, MOST = 2000;   // milliseconds, milliseconds, lines kept on the page
-let follow = false, since = 0, level = '', atEnd = true;
+let follow = false, asking = false, since = 0, level = '', atEnd = true;
 
 const lines = () => document.getElementById('log-lines');
 const box = () => document.querySelector('[data-follow]');
@@ -21,15 +21,16 @@ function stop(ended) {
 
 function ask() {
   const log = lines(), form = document.getElementById('log-form');
-  if (!follow || document.hidden || !form) return;
+  if (!follow || asking || document.hidden || !form) return;
   if (Date.now() - since > LONGEST) return stop(true);
   if (!log) return form.querySelector(`#log-${level || 'all'}`).click();
   if (document.body.dataset.link === 'offline' || log.querySelector('[aria-busy=true]')) return;
   if (log.lastElementChild?.matches('.notice[data-state]') || log.lastElementChild?.querySelector('.notice[data-state]')) return stop();
   const after = [...log.querySelectorAll('[data-cursor]')].pop()?.dataset.cursor || '';
+  asking = true;
   window.htmx.ajax('POST', form.action, {
     source: form, target: log, swap: 'beforeend', values: {after, level: form.querySelector('[aria-pressed=true]')?.value || ''},
-  });
+  }).finally(() => { asking = false; });
 }
 
 /* Drops what holds no lines any more, and the oldest lines past what a page carries; stays at the end if it was there. */

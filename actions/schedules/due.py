@@ -62,7 +62,7 @@ def _miss(schedule: Schedule, due: datetime, now: datetime) -> tuple[str, str]:
 
 
 def _give(schedule: Schedule, due: datetime) -> tuple[str, str]:
-    user = User.objects.filter(pk=schedule.made_by_id or 0).first()
+    user = schedule.made_by
     why = _may_not(user, schedule)
     if why:
         _write("schedule.refused", schedule, due, schedule.made_by_name, user, facts={"why": why})
