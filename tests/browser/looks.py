@@ -31,7 +31,8 @@ def fits(page: Page, width: int) -> None:
     """Nothing is wider than the window, no text is cut without its whole in a title."""
     page.set_viewport_size({"width": width, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(CUT) == []
+    cut = page.evaluate(CUT)
+    assert cut == [], cut
 
 
 def watch_console(page: Page) -> list[str]:
