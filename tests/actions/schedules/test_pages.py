@@ -139,7 +139,7 @@ def test_changing_one(as_operator: Client, web1: Server, admin: User) -> None:
     one = schedule(web1, admin, deliver_within_sec=7777)
     shown = text(as_operator.get(f"/schedules/{one.uuid}/change/"))
     assert f'value="{NIGHTLY}"' in shown
-    assert '<option value="7777" selected>130 min</option>' in shown
+    assert '<option value="7777" selected>2 h</option>' in shown
     assert 'name="server"' not in shown
     as_operator.post(f"/schedules/{one.uuid}/change/", {**GIVEN, "cron": "0 5 * * *", "target": "other.service"})
     one.refresh_from_db()
