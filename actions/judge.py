@@ -107,9 +107,11 @@ class Case(NamedTuple):
         ended_well = self.after.result in (None, "success")
         if self.after.type != "oneshot" or self.after.active_state != INACTIVE or not ended_well:
             return False
+        if rebooted(self.before, self.after) and self.result.exit_code != 0:
+            return None  # going down, systemd cancels the jobs under way: their failure is no news of the work
         if self.result.exit_code is not None:
             return self.result.exit_code == 0
-        if self.after.since is None or rebooted(self.before, self.after):
+        if self.after.since is None:
             return None  # systemd forgets a oneshot that nothing refers to as soon as it is done
         if self.before.since is None:
             return True if self.before.boot and self.before.boot == self.after.boot else None

@@ -64,6 +64,7 @@ CASES: list[tuple[str, Any, Any, dict[str, Any], str, str]] = [
     ("start", RAN, RAN, UNSEEN, "failed", "not_started"),
     ("start", {**WAS_DEAD, **BEFORE_BOOT}, {**DONE, **SINCE_BOOT}, {}, "succeeded", "ran_to_end"),
     ("start", {**WAS_DEAD, **BEFORE_BOOT}, {**DONE, **SINCE_BOOT}, UNSEEN, "unknown", "booted_unseen"),
+    ("start", {**WAS_DEAD, **BEFORE_BOOT}, {**DONE, **SINCE_BOOT}, {"exitCode": 1}, "unknown", "booted_unseen"),
     ("start", {**WAS_DEAD, **BEFORE_BOOT}, {**DEAD, **SINCE_BOOT}, UNSEEN, "failed", "booted_not_running"),
     ("restart", {**RUNNING, **BEFORE_BOOT}, {**SAME, **SINCE_BOOT}, UNSEEN, "succeeded", "restarted"),
     ("restart", {**RUNNING, **BEFORE_BOOT}, {**SAME, **BEFORE_BOOT}, UNSEEN, "failed", "not_restarted"),
