@@ -61,7 +61,8 @@ def start_agent(hub: ToyHub, tmp_path: Path) -> Iterator[AgentStarter]:
 
 @pytest.fixture
 def supervisor(tmp_path: Path) -> Iterator[str]:
-    """The socket of a real supervisord with programs web, broken, shortlived, jobs:one; web counts its starts."""
+    """The socket of a real supervisord with programs web, broken, shortlived, jobs:one; web counts its starts,
+    broken can be started only while the file `whole` is there."""
     path = tmp_path / "supervisor.sock"
     config = tmp_path / "supervisord.conf"
     config.write_text(
@@ -79,7 +80,7 @@ def supervisor(tmp_path: Path) -> Iterator[str]:
         autostart=true
         startsecs=0
         [program:broken]
-        command=/bin/false
+        command=/bin/sh -c 'test -e {tmp_path}/whole && exec sleep 1000'
         autostart=false
         startretries=0
         [program:shortlived]

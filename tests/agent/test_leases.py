@@ -249,7 +249,12 @@ def test_without_the_lease_on_disk_nothing_is_stopped(
     assert state(supervisor) == "active"
 
 
-def test_a_start_that_fails_is_tried_again_and_told(hub: ToyHub, agent: Callable[..., Agent], tmp_path: Path) -> None:
+def test_a_start_that_fails_is_tried_again_and_told(
+    hub: ToyHub, agent: Callable[..., Agent], tmp_path: Path, supervisor: str
+) -> None:
+    (tmp_path / "whole").touch()
+    assert Supervisord(supervisor).act("start", "broken", 20).exit_code == 0
+    (tmp_path / "whole").unlink()
     running = agent()
     hub.command(1, "stop", "broken", args={"forSec": 1})
     assert told(hub)["until"]
