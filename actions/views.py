@@ -110,7 +110,7 @@ def _waiting(request: HttpRequest, problem: str) -> HttpResponse:
     kind, _, key = request.POST["waiting"].partition(":")
     shown = waiting.context(kind, key, access.role_of(request.user) or "")
     shown["waiting"]["problem"] = problem
-    return render(request, "_waiting.html", {**shown, "oob": True})
+    return render(request, "_waiting.html", shown)
 
 
 def _service(request: HttpRequest, agent_id: str, name: str, cmd: str) -> Service:

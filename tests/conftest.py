@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import django
@@ -20,6 +21,8 @@ from tests import embedded_db
 
 def surroundings() -> None:
     """What the settings read; xdist's workers inherit it from the process that started them."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a job in a shell's background, whose children inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pmonitor.settings")
     os.environ["SECRET_KEY"] = "only-for-the-tests-" + "x" * 40
     os.environ.setdefault("ALLOWED_HOSTS", "localhost,127.0.0.1,testserver")

@@ -141,8 +141,8 @@ def test_a_part_of_the_hub_is_killed_while_the_agent_acts(site: Site, part: str,
     killed = site.child(words)
     killed.kill()
     done = site.proved(command, part)
-    assert not killed.is_running()
-    assert moves(done) == ["queued", "delivered", "running", "succeeded"]
+    assert not killed.is_running() or killed.status() == psutil.STATUS_ZOMBIE
+    assert moves(done)[-2:] == ["running", "succeeded"]
 
 
 def test_answers_that_are_lost_on_their_way_back_cause_no_second_action(site: Site) -> None:
