@@ -33,6 +33,7 @@ from agent.managers import systemd
 from agent.managers.base import Manager
 from agent.probe import Probe
 from agent.process_action import ProcessActions
+from agent.reads import Kind as Question
 from agent.reads import Reads
 from agent.register import NotEnrolled, token_for
 from agent.report import Reports
@@ -177,7 +178,7 @@ def _loops(settings: config.Config, hub: Hub, stop: threading.Event) -> bool:
     kinds: dict[str, Kind] = dict.fromkeys((*SERVICE_VERBS, *LEASE_VERBS), services)
     kinds.update(dict.fromkeys(PROCESS_VERBS, processes))
     executor = Executor(hub, journal, kinds, stop)
-    questions = {
+    questions: dict[str, Question] = {
         "impact": Impact(table, settings.api).answer,
         "logs": LogReader(table, settings.logs),
         "probe": Probe(settings.allow),

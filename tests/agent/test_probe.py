@@ -165,13 +165,14 @@ def test_one_of_its_own_addresses_is_this_machine(monkeypatch: pytest.MonkeyPatc
     own = SimpleNamespace(family=socket.AF_INET, address="192.0.2.5")
     monkeypatch.setattr(psutil, "net_if_addrs", lambda: {"eth0": [own]})
     asked: list[Any] = []
-    monkeypatch.setattr(socket, "create_connection", lambda address, _seconds: asked.append(address) or _refused())
+
+    def refuse(address: Any, _seconds: float) -> None:
+        asked.append(address)
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
     assert probe("tcp://192.0.2.5:80") == {"ok": False, "said": "connection refused"}
     assert asked == [("192.0.2.5", 80)]
-
-
-def _refused() -> None:
-    raise ConnectionRefusedError(111, "Connection refused")
 
 
 @pytest.mark.parametrize(

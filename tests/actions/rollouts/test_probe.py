@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db.models import F
 from django.test import Client
 
 from actions import lifecycle, reads, wire
 from actions.models import AuditEntry, Command, Read
-from actions.rollouts import advance, checks, start, states
+from actions.rollouts import advance, checks, moves, start, states
 from actions.rollouts.models import Rollout, RolloutStep
 from servers.models import Newest, Server, ServerGroup
 from tests.actions.making import NGINX, ago, result
@@ -68,10 +69,8 @@ def answer(server: Server, told: dict[str, Any] | str) -> None:
 def later(rollout: Rollout, seconds: float) -> None:
     """As if everything so far had been so many seconds earlier."""
     past = timedelta(seconds=seconds)
-    for one in RolloutStep.objects.filter(rollout=rollout, state=CHECKING):
-        RolloutStep.objects.filter(pk=one.pk).update(probe_until=one.probe_until - past)
-    for read in Read.objects.all():
-        Read.objects.filter(pk=read.pk).update(asked_at=read.asked_at - past, answer_by=read.answer_by - past)
+    RolloutStep.objects.filter(rollout=rollout, state=CHECKING).update(probe_until=F("probe_until") - past)
+    Read.objects.update(asked_at=F("asked_at") - past, answer_by=F("answer_by") - past)
     advance.advance()
 
 
@@ -285,7 +284,7 @@ def test_a_turn_that_dies_leaves_no_look_behind(
     rollout = begun(operator, 3, probe=URL)
     Command.objects.update(state="succeeded")
     with monkeypatch.context() as patch:
-        patch.setattr(checks.moves, "note_look", lambda *_: 1 / 0)
+        patch.setattr(moves, "note_look", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             advance.advance()
     assert steps(rollout) == [BUSY, TODO, TODO]
