@@ -6,6 +6,7 @@ in a network through its servers. No proxy, no redirect is followed, and nothing
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 import time
@@ -104,6 +105,8 @@ def _of_interfaces() -> set[object]:
 def _look(address: Address, hosts: tuple[str, ...], ends: float) -> tuple[bool, str]:
     """Whether it answers well, and what it said; raises OSError where it does not answer."""
     with _connected(hosts, address.port, ends) as plain:
+        if plain.getsockname() == plain.getpeername():  # Linux lent it this very port, and it reached itself
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
         if address.scheme == "tcp":
             return True, "connected"
         if address.scheme == "http":

@@ -131,6 +131,14 @@ def test_where_nobody_listens_it_is_refused(scheme: str, host: str) -> None:
     assert probe(f"{scheme}://{host}:{free_port()}") == {"ok": False, "said": "connection refused"}
 
 
+def test_a_connection_that_reached_itself_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    itself = socket.socket()
+    itself.bind(("127.0.0.1", 0))
+    itself.connect(itself.getsockname())
+    monkeypatch.setattr(socket, "create_connection", lambda *_: itself)
+    assert probe(f"tcp://127.0.0.1:{itself.getsockname()[1]}") == {"ok": False, "said": "connection refused"}
+
+
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 2", b"HTTP/1.1 200 OK"])
 def test_what_does_not_answer_in_time_is_not_waited_for(serve: Serve, answer: bytes) -> None:
     told = probe(f"http://127.0.0.1:{serve(answer, closes=False)}/", most_sec=0.2)
