@@ -15,6 +15,7 @@ from actions import (
     lifecycle,
     live,
     process_cell,
+    reads,
     server_part,
     service_log,
     service_page,
@@ -22,7 +23,7 @@ from actions import (
     waiting,
 )
 from actions.models import Command
-from actions.rollouts import advance
+from actions.rollouts import advance, probe
 from actions.rollouts import live as rollouts_live
 from actions.schedules import live as schedules_live
 from pmonitor.live import TOPICS
@@ -34,7 +35,9 @@ def register() -> None:
     """Called once, when all apps are ready."""
     TOPICS.update(live.TOPICS | rollouts_live.TOPICS | schedules_live.TOPICS)
     lifecycle.MOVED.append(advance.nudge)
+    reads.HEARD.append(advance.hear)
     impact.register()
+    probe.register()
     service_log.register()
     service_page.PARTS.append(happened_part.of_service)
     server_page.PARTS.append(server_page.Part(server_part.panels, server_part.lane, process_cell.end))

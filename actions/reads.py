@@ -47,6 +47,7 @@ class Kind(NamedTuple):
 
 
 KINDS: dict[str, Kind] = {}
+HEARD: list[Callable[[Read], None]] = []  # who else is told of an answer, in its transaction; see additions.py
 
 
 def ask(
@@ -119,6 +120,8 @@ def answer(server: Server, uuid: UUID, said: wire.Answer) -> None:
         if not here.update(verdict=verdict, answered_at=now, answer=kept, error=said.error or ""):
             raise Problem(409, "Too late: nobody waits for this answer any more.")
         live.announce(f"read:{read.pk}")
+        for told in HEARD:
+            told(read)
 
 
 def end_unanswered() -> int:
@@ -137,14 +140,19 @@ def forget_old() -> int:
 
 def why(read: Read) -> str:
     """Why there is no answer, in a sentence; empty when there is one, or may yet be."""
+    return sentence(verdict_of(read), read.error)
+
+
+def sentence(verdict: str, error: str = "") -> str:
+    """The same, of a read that is no more; error: the agent's own words."""
     sentences = {
         WAITING: _("No report has come from this server yet, so it was not asked."),
         SILENT: _("This server is silent, so it was not asked."),
         TOO_OLD: _("The agent of this server is too old for this: install the newest one there."),
         LATE: _("The server did not answer within %(n)s s.") % {"n": round(ANSWER_WITHIN.total_seconds())},
-        FAILED: visible(read.error),
+        FAILED: visible(error),
     }
-    return str(sentences.get(verdict_of(read), ""))
+    return str(sentences.get(verdict, ""))
 
 
 def verdict_of(read: Read) -> str:

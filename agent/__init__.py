@@ -2,4 +2,4 @@
 
 __version__ = "0.2.0"
 # What this agent can do that older ones cannot; the hub offers only what is named here.
-FEATURES: tuple[str, ...] = ("signals", "reads", "leases")
+FEATURES: tuple[str, ...] = ("signals", "reads", "leases", "probe")

@@ -31,7 +31,9 @@ from agent.logread import LogReader
 from agent.logs import log
 from agent.managers import systemd
 from agent.managers.base import Manager
+from agent.probe import Probe
 from agent.process_action import ProcessActions
+from agent.reads import Kind as Question
 from agent.reads import Reads
 from agent.register import NotEnrolled, token_for
 from agent.report import Reports
@@ -176,9 +178,12 @@ def _loops(settings: config.Config, hub: Hub, stop: threading.Event) -> bool:
     kinds: dict[str, Kind] = dict.fromkeys((*SERVICE_VERBS, *LEASE_VERBS), services)
     kinds.update(dict.fromkeys(PROCESS_VERBS, processes))
     executor = Executor(hub, journal, kinds, stop)
-    answering = Reads(
-        hub, {"impact": Impact(table, settings.api).answer, "logs": LogReader(table, settings.logs)}, stop
-    )
+    questions: dict[str, Question] = {
+        "impact": Impact(table, settings.api).answer,
+        "logs": LogReader(table, settings.logs),
+        "probe": Probe(settings.allow),
+    }
+    answering = Reads(hub, questions, stop)
     commands = Commands(hub, executor, journal, answering, stop)
     reports = Reports(settings, hub, table, leases, stop)
     failures: list[str] = []

@@ -1,4 +1,4 @@
-"""Takes rollouts forward: a worker step, and at once when one of their commands ends.
+"""Takes rollouts forward: a worker step, and at once when one of their commands ends or a probe is answered.
 
 What is true is in the rows alone. A turn locks its rollout, looks, and does what is next in one transaction: asking for
 a command and noting it in its step commit together, so that whatever is killed in between, nothing is asked twice.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
@@ -16,17 +15,16 @@ from django.utils import timezone
 
 from actions import ask
 from actions import states as command_states
-from actions.models import Command
-from actions.rollouts import gate, moves, states
+from actions.models import Command, Read
+from actions.rollouts import checks, gate, leader, moves, probe, states
 from actions.rollouts.models import Rollout, RolloutStep
-from pmonitor import access
 from pmonitor.problems import Problem
-from servers.models import Server, Service
+from servers.models import Service
 from servers.states import SILENT
 
 ASKS_A_TURN = 20  # so that nobody waits long for the rollout's row
 MOST_TURNS = 200
-STEPS = ("server", "server__newest", "command")
+STEPS = ("server", "server__newest", "command", "probe_read")
 
 
 def advance() -> int:
@@ -53,6 +51,14 @@ def nudge(command: Command) -> None:
         transaction.on_commit(partial(advance_one, command.rollout_id), robust=True)
 
 
+def hear(read: Read) -> None:
+    """The probe of a step is answered: go on when that commits."""
+    if read.kind == probe.KIND:
+        of_it = RolloutStep.objects.filter(probe_read=read, state=states.CHECKING)
+        for pk in of_it.values_list("rollout_id", flat=True):
+            transaction.on_commit(partial(advance_one, pk), robust=True)
+
+
 def _turn(pk: int) -> bool:
     """One look and what follows from it; whether there may be more to do."""
     with transaction.atomic():
@@ -61,8 +67,9 @@ def _turn(pk: int) -> bool:
             return False
         steps = list(rollout.steps.select_related(*STEPS).order_by("place"))
         for step in steps:
-            _settle(step)
-        return rollout.state == states.RUNNING and _go_on(rollout, steps)
+            _settle(rollout, step)
+        more = checks.go_on(rollout, steps)
+        return (rollout.state == states.RUNNING and _go_on(rollout, steps)) or more
 
 
 def _go_on(rollout: Rollout, steps: list[RolloutStep]) -> bool:
@@ -121,33 +128,28 @@ def _look_again(passed: list[RolloutStep]) -> int:
 
 
 def _ask_some(rollout: Rollout, waiting: list[RolloutStep]) -> bool:
-    user: Any = rollout.led_by
     for step in waiting[:ASKS_A_TURN]:
-        if not _may_act(user, step.server):
+        if not leader.may_act(rollout, step.server):
             moves.halt(rollout, "lost_rights", {"who": rollout.led_by_name, "server": step.server.agent_id})
             return False
-        if _ask(rollout, step, user) == states.FAILED:
+        if _ask(rollout, step) == states.FAILED:
             return True  # look again: it may be one failure too many
     return len(waiting) > ASKS_A_TURN or any(step.state != states.ASKED for step in waiting)
 
 
-def _may_act(user: Any, server: Server) -> bool:
-    if user is None or not access.has_role(user, access.OPERATOR):
-        return False
-    return bool(Server.objects.visible_to(user).filter(pk=server.pk).exists())
-
-
-def _ask(rollout: Rollout, step: RolloutStep, user: Any) -> str:
+def _ask(rollout: Rollout, step: RolloutStep) -> str:
     """Ask for the step's command; the state the step comes to."""
     now = timezone.now()
     if step.server.state == SILENT and rollout.silent == states.SKIP_SILENT:
         moves.skip_silent(rollout, step)
     elif step.server.state == SILENT:
         moves.move_step(step, states.FAILED, "silent", ended_at=now)
+    elif rollout.probe and not probe.able([step.server]):
+        moves.move_step(step, states.FAILED, "probe_impossible", command=None, ended_at=now)
     else:
         try:
             asked = ask.ask(
-                user,
+                rollout.led_by,
                 step.server,
                 rollout.cmd,
                 rollout.target,
@@ -165,7 +167,7 @@ def _ask(rollout: Rollout, step: RolloutStep, user: Any) -> str:
     return step.state
 
 
-def _settle(step: RolloutStep) -> None:
+def _settle(rollout: Rollout, step: RolloutStep) -> None:
     """Bring the step to where its command is; an outcome that was unknown may have been settled since."""
     command = step.command
     if command is None or command.state in command_states.ACTIVE:
@@ -173,7 +175,9 @@ def _settle(step: RolloutStep) -> None:
     open_still = step.state == states.FAILED and step.why == command_states.UNKNOWN
     if step.state == states.ASKED or (open_still and command.state in command_states.ENDED):
         now = timezone.now()
-        if command.state == command_states.SUCCEEDED:
+        if command.state == command_states.SUCCEEDED and rollout.probe:
+            checks.begin(step)
+        elif command.state == command_states.SUCCEEDED:
             moves.move_step(step, states.SUCCEEDED, ended_at=now)
         else:
             moves.move_step(step, states.FAILED, command.state, ended_at=now)

@@ -26,30 +26,40 @@ SHORT = {
     "pauseSec": 30,
     "maxFailures": 1,
     "silent": "skip",
+    "probe": "http://127.0.0.1:8080/health",
     "batch": 3,
     "nextAt": None,
     "why": "failed",
     "counts": {"succeeded": 9, "failed": 1, "working": 0, "skipped": 0, "todo": 14},
-    "sentence": "Halted in batch 3 of 6: nginx did not restart on web-buh-10. 9 of 24 servers restarted. …",
+    "sentence": "Halted in batch 3 of 6: nginx on web-buh-10 restarted, but the probe says: HTTP 503 in 12 ms. …",
 }
 STEP = {
     "agent": "web-buh-10",
     "batch": 3,
     "state": "failed",
-    "why": "failed",
-    "sentence": "nginx did not restart on web-buh-10",
+    "why": "probe",
+    "sentence": "nginx on web-buh-10 restarted, but the probe says: HTTP 503 in 12 ms",
+    "said": "HTTP 503 in 12 ms",
     "command": "018f4a2e-6c1b-4e0f-9d57-3a1c2b4d5e6f",
     "joined": False,
     "beganAt": "2026-11-22T11:58:40Z",
     "endedAt": "2026-11-22T11:58:48Z",
 }
 WHOLE = {**SHORT, "steps": [STEP], "history": []}
-PLAN = {"count": 2, "batches": [["web-buh-01"], ["web-buh-02"]], "silent": [], "notAllowed": [], "noSuchService": []}
+PLAN = {
+    "count": 2,
+    "batches": [["web-buh-01"], ["web-buh-02"]],
+    "silent": [],
+    "notAllowed": [],
+    "cannotProbe": [],
+    "noSuchService": [],
+}
 ASK = {
     "cmd": "restart",
     "target": "nginx.service",
     "label": "role=web",
     "batch": "25%",
+    "probe": "http://127.0.0.1:8080/health",
     "reason": "New TLS certificate",
 }
 NOT_FOUND = {404: error("No such rollout in your scope.", "There is no such rollout in your scope.")}
@@ -73,7 +83,11 @@ rollouts = extend_schema(
 start = extend_schema(
     operation_id="start_rollout",
     summary="Start a rollout, or see its plan",
-    description="With `dryRun` only the plan is told. A start names the plan's `count`, as a person types it.",
+    description=(
+        "With `dryRun` only the plan is told. A start names the plan's `count`, as a person types it. `probe` is an "
+        "address on each server (`http`, `https` or `tcp`, on localhost) that its agent asks once its command has "
+        "succeeded: the step succeeds when it answers (HTTP: status 200 to 399) within 30 s, and else fails."
+    ),
     request=shape(wire.Ask),
     examples=[_example("plan", {**ASK, "dryRun": True}), _example("start", {**ASK, "count": 2})],
     responses={

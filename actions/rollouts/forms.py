@@ -7,11 +7,12 @@ from typing import Any
 
 from django import forms
 from django.http import QueryDict
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from actions import ask, verbs
-from actions.rollouts import plan, selection, start, states
+from actions.rollouts import plan, probe, selection, start, states
 from actions.rollouts.selection import Selection
 from actions.rollouts.start import Wanted
 from actions.verdicts import SERVICE_STATES
@@ -48,6 +49,13 @@ LAYOUT: tuple[tuple[tuple[str, Any, Any], ...], ...] = (  # lines of (field, lab
         ("silent", _("A silent server"), ""),
         ("within", _("Deliver within"), ""),
     ),
+    (
+        (
+            "probe",
+            _("Probe"),
+            _("http://127.0.0.1:8080/health or tcp://127.0.0.1:5432, asked on each server itself; empty: none"),
+        ),
+    ),
 )
 
 
@@ -66,6 +74,7 @@ class RolloutForm(forms.Form):
     failures = forms.IntegerField(min_value=1, max_value=plan.MOST_SERVERS, initial=1)
     silent = forms.ChoiceField(choices=SILENT_WORDS, initial=states.SKIP_SILENT)
     within = forms.TypedChoiceField(choices=WITHIN, coerce=int, initial=60)
+    probe = forms.CharField(max_length=probe.LENGTH, required=False)
     seed = forms.IntegerField(min_value=0, max_value=start.SEED_MOST, widget=forms.HiddenInput)
 
     def __init__(self, user: Any, data: QueryDict | None = None) -> None:
@@ -84,6 +93,7 @@ class RolloutForm(forms.Form):
             field.widget.attrs["class"] = "input"
         self.fields["target"].widget.attrs |= {"list": "rollout-services", "autocomplete": "off"}
         self.fields["name"].widget.attrs["placeholder"] = "web-*"
+        self.fields["probe"].widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
         self.names = _names(user)
 
     def clean_batch(self) -> str:
@@ -92,6 +102,13 @@ class RolloutForm(forms.Form):
         if not plan.is_batch_size(size):
             raise forms.ValidationError(_("Use a number such as 4, or a share such as 25%."))
         return size
+
+    def clean_probe(self) -> str:
+        """The address, right for the verb."""
+        address = str(self.cleaned_data["probe"])
+        if said := probe.wrong(address, self.cleaned_data.get("cmd", "")):
+            raise forms.ValidationError(capfirst(said))
+        return address
 
     def wanted(self) -> Wanted:
         """The rollout asked for; the form is valid."""
@@ -113,6 +130,7 @@ class RolloutForm(forms.Form):
             seed=chosen["seed"],
             pause=chosen["pause"],
             max_failures=chosen["failures"],
+            probe=chosen["probe"],
             silent=chosen["silent"],
             deliver_within=chosen["within"],
         )

@@ -27,6 +27,8 @@ class Rollout(models.Model):
     max_failures = models.PositiveIntegerField(default=1)  # it halts at this many
     silent = models.CharField(max_length=10, default=states.SKIP_SILENT)  # what a silent server means
     deliver_within_sec = models.PositiveIntegerField(default=60)
+    # An address on each server that must answer well once its command has succeeded; empty: none.
+    probe = models.CharField(max_length=200, blank=True, default="", db_default="")
     typed = models.CharField(max_length=255, blank=True)  # the name of a protected service, as its asker typed it
     execute_within_sec = models.PositiveIntegerField(default=120)
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -73,6 +75,9 @@ class RolloutStep(models.Model):
     facts = models.JSONField(default=dict)
     began_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    # While it is checking, the newest look, and until when there are more. Reads are kept for an hour only.
+    probe_read = models.ForeignKey("actions.Read", null=True, on_delete=models.SET_NULL, related_name="+")
+    probe_until = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ("place",)

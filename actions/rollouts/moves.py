@@ -15,7 +15,7 @@ from django.utils import timezone
 from actions import audit, lifecycle
 from actions import states as command_states
 from actions.lifecycle import HUB, Actor
-from actions.models import Command
+from actions.models import Command, Read
 from actions.rollouts import states
 from actions.rollouts.models import Rollout, RolloutStep
 from pmonitor import live, logs
@@ -53,7 +53,8 @@ def start(actor: Actor, batches: list[list[Server]], **columns: Any) -> Rollout:
         RolloutStep(rollout=rollout, server=server, batch=number, place=place)
         for place, (number, server) in enumerate(numbered)
     )
-    facts = {"servers": len(numbered), "batches": len(batches), "selection": rollout.selection}
+    facts: dict[str, Any] = {"servers": len(numbered), "batches": len(batches), "selection": rollout.selection}
+    facts |= {"probe": rollout.probe} if rollout.probe else {}
     _record(rollout, "started", actor, facts, reason=rollout.reason)
     return rollout
 
@@ -127,6 +128,13 @@ def move_step(step: RolloutStep, new: str, why: str = "", facts: dict[str, Any] 
     for name, value in columns.items():
         setattr(step, name, value)
     live.announce(f"rollout:{step.rollout_id}")
+
+
+def note_look(step: RolloutStep, read: Read) -> None:
+    """The agent was asked for the step's probe."""
+    if not RolloutStep.objects.filter(pk=step.pk, state=states.CHECKING).update(probe_read=read):
+        raise IllegalMove(f"step {step.pk} is not checking")
+    step.probe_read = read
 
 
 def _move(rollout: Rollout, new: str, why: str, facts: dict[str, Any], **columns: Any) -> None:

@@ -51,11 +51,13 @@ def planned(form: RolloutForm, made: Plan) -> dict[str, Any]:
     service = visible(wanted.target).removesuffix(".service")
     words_ = {"title": verbs.titled(wanted.cmd, service), "n": show.plain(made.total)}
     kind = protection.kind_of(wanted.cmd, wanted.target)
+    in_words = [words.batch_size(wanted.batch), words.at_failure(wanted.max_failures)]
+    in_words += [_("probe %(url)s") % {"url": visible(wanted.probe)}] if wanted.probe else []
     return {
         "plan": made,
         "title": words.titled(wanted.cmd, wanted.target),
         "cells": [[_cell(one) for one in batch] for batch in made.batches],
-        "in_words": f"{words.batch_size(wanted.batch)}, {words.at_failure(wanted.max_failures)}",
+        "in_words": ", ".join(in_words),
         "then": _("then hold %(n)s s") % {"n": show.plain(wanted.pause)} if wanted.pause else _("then the next"),
         "warnings": warnings(made, wanted.silent == "skip"),
         "without": [visible(agent) for agent in wanted.selection.without],
@@ -72,6 +74,9 @@ def warnings(made: Plan, skips: bool) -> list[str]:
     if made.silent:
         then = _("They are skipped if they still are.") if skips else _("The first of them halts it if it still is.")
         said.append(f"{_('Silent now: %(names)s.') % {'names': _names(made.silent)}} {then}")
+    if made.unable:
+        names = {"names": _names(made.unable)}
+        said.append(_("Cannot probe, agent too old: %(names)s. They fail before anything is done there.") % names)
     if made.barred:
         said.append(
             _("Left out, because this is not allowed or not possible there: %(names)s.")

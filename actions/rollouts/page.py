@@ -47,6 +47,7 @@ def context(rollout: Rollout, role: str) -> dict[str, Any]:
         "chips": chips(rollout.selection),
         "size": words.batch_size(rollout.batch_size),
         "gate": gate(rollout),
+        "probe": visible(rollout.probe),
         "at_failure": words.at_failure(rollout.max_failures),
         "at_silence": _("skip it") if rollout.silent == states.SKIP_SILENT else _("count it as a failure"),
         "reason": visible(rollout.reason),
@@ -187,6 +188,8 @@ def cell(rollout: Rollout, step: RolloutStep) -> Cell:
 
 def _shown(rollout: Rollout, step: RolloutStep) -> tuple[str, str, str]:
     command: Command | None = step.command
+    if step.state == states.CHECKING:
+        return "running", _("Checking"), _("checking")
     if step.state in states.AT_WORK and command is not None:
         word = str(verbs.STATE_WORDS[command.state])
         joined = _("joined %(who)s") % {"who": visible(command.asked_by_name)}
@@ -231,7 +234,14 @@ def _failure(rollout: Rollout, steps: list[RolloutStep]) -> dict[str, Any]:
         "pill_state": command.state if command else "failed",
         "host": words.host(step),
         "why": words.why(rollout, step),
-        "said": visible(str(step.facts.get("said", ""))) or (visible(verdicts.sentence(command)) if command else ""),
+        "said": _said(step),
         "evidence": compared,
         "log": command_page.log_lines(command) if command else "",
     }
+
+
+def _said(step: RolloutStep) -> str:
+    if step.facts.get("url"):  # its answer is in the reason
+        return _("Probed there: %(url)s") % {"url": visible(str(step.facts["url"]))}
+    told = visible(str(step.facts.get("said", "")))
+    return told or (visible(verdicts.sentence(step.command)) if step.command else "")

@@ -18,6 +18,7 @@ def planned(made: Plan) -> dict[str, Any]:
         "batches": [[one.server.agent_id for one in batch] for batch in made.batches],
         "silent": [server.agent_id for server in made.silent],
         "notAllowed": [server.agent_id for server in made.barred],
+        "cannotProbe": [server.agent_id for server in made.unable],
         "noSuchService": [server.agent_id for server in made.lacking],
     }
 
@@ -43,6 +44,7 @@ def short(rollout: Rollout, steps: list[RolloutStep]) -> dict[str, Any]:
         "pauseSec": rollout.pause_sec,
         "maxFailures": rollout.max_failures,
         "silent": rollout.silent,
+        "probe": rollout.probe,
         "batch": rollout.batch,
         "nextAt": rollout.next_at,
         "why": rollout.why,
@@ -70,6 +72,7 @@ def _step(rollout: Rollout, step: RolloutStep) -> dict[str, Any]:
         "state": step.state,
         "why": step.why,
         "sentence": words.why(rollout, step) if failed else "",
+        "said": words.said(step),
         "command": step.command.uuid if step.command else None,
         "joined": step.joined,
         "beganAt": step.began_at,

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from actions import ask, audit, protection
 from actions.lifecycle import Actor
-from actions.rollouts import advance, moves, plan, selection, states
+from actions.rollouts import advance, moves, plan, probe, selection, states
 from actions.rollouts.models import Rollout, RolloutStep
 from actions.rollouts.selection import Selection
 from pmonitor.problems import Problem, bad
@@ -33,6 +33,7 @@ class Wanted(NamedTuple):
     seed: int = 0  # of the order "random"
     pause: int = 30
     max_failures: int = 1
+    probe: str = ""  # an address on each server; see probe.py
     silent: str = states.SKIP_SILENT
     deliver_within: int = 60
     execute_within: int = 120
@@ -53,6 +54,7 @@ class Plan(NamedTuple):
     batches: list[list[Service]]
     barred: list[Server]
     lacking: list[Server]
+    unable: list[Server]  # of its servers, those whose agents cannot probe as they would have to
 
     @property
     def total(self) -> int:
@@ -93,6 +95,8 @@ def wrong_fields(wanted: Wanted) -> dict[str, str]:
         wrong["target"] = _("must be the name of a service")
     if not plan.is_batch_size(wanted.batch):
         wrong["batch"] = _("must be a number of servers such as 4, or a share such as 25%")
+    if said := probe.wrong(wanted.probe, wanted.cmd):
+        wrong["probe"] = said
     return wrong
 
 
@@ -108,7 +112,11 @@ def planned(user: Any, wanted: Wanted) -> Plan:
     services = {service.server.agent_id: service for service in found.services}
     names = [(service.server.hostname, agent) for agent, service in services.items()]
     order = plan.ordered(names, wanted.order, wanted.selection.servers, wanted.seed)
-    return Plan(plan.batches([services[agent] for agent in order], wanted.batch), found.barred, found.lacking)
+    batches = plan.batches([services[agent] for agent in order], wanted.batch)
+    servers = [services[agent].server for agent in order] if wanted.probe else []
+    able = probe.able(servers)
+    unable = [server for server in servers if server.pk not in able]
+    return Plan(batches, found.barred, found.lacking, unable)
 
 
 def start(user: Any, wanted: Wanted, confirmed: Confirmed, address: str | None = None) -> Rollout:
@@ -164,6 +172,7 @@ def _recorded(actor: Actor, wanted: Wanted, made: Plan, confirmed: Confirmed) ->
         target=wanted.target,
         reason=confirmed.reason,
         typed=confirmed.typed,
+        probe=wanted.probe,
         selection=wanted.selection.said(),
         batch_size=wanted.batch,
         order=wanted.order,

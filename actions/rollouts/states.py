@@ -25,8 +25,8 @@ UNFINISHED = (TODO, *AT_WORK)  # the batch is not through while it has one of th
 STEP_ALLOWED_FROM: dict[str, tuple[str, ...]] = {
     TODO: (ASKED, FAILED),  # its command was taken back before delivery; retried
     ASKED: (TODO,),
-    CHECKING: (ASKED,),
-    SUCCEEDED: (ASKED, CHECKING, FAILED),  # failed: an outcome that was unknown, and was settled since
+    CHECKING: (ASKED, FAILED),  # failed, here and below: an outcome that was unknown, and was settled since
+    SUCCEEDED: (ASKED, CHECKING, FAILED),
     # succeeded: it did not hold until the next batch; failed: it was unknown, and was settled since
     FAILED: (TODO, ASKED, CHECKING, SUCCEEDED, FAILED),
     SKIPPED: (TODO, FAILED),

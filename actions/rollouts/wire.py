@@ -33,6 +33,7 @@ class Ask(Struct, rename="camel"):
     seed: int = 0
     pause_sec: int = 30
     max_failures: int = 1
+    probe: Text = ""
     silent: Word = states.SKIP_SILENT
     deliver_within_sec: int = 60
     execute_within_sec: int = 120
@@ -75,6 +76,7 @@ def wanted(given: Ask) -> Wanted:
         seed=given.seed,
         pause=given.pause_sec,
         max_failures=given.max_failures,
+        probe=given.probe,
         silent=given.silent,
         deliver_within=given.deliver_within_sec,
         execute_within=given.execute_within_sec,

@@ -10,8 +10,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
+from actions import reads, verbs
 from actions import states as command_states
-from actions import verbs
 from actions.rollouts import states
 from actions.rollouts.models import Rollout, RolloutStep
 from actions.verdicts import service_word
@@ -53,6 +53,14 @@ WHY: dict[str, Promise] = {  # why a step failed; what is not here is the state 
     "not_asked": gettext_lazy("%(server)s could not be told"),
     "did_not_hold": gettext_lazy("%(service)s on %(server)s became %(now)s afterwards"),
     "main_process_changed": gettext_lazy("%(service)s on %(server)s got another main process afterwards"),
+    "not_probed": gettext_lazy("%(service)s on %(server)s could not be probed: %(said)s"),
+    "probe_impossible": gettext_lazy("the agent of %(server)s is too old to probe, and nothing was done there"),
+    "probe_lost_rights": gettext_lazy("%(service)s on %(server)s was not probed: %(who)s may not act there any more"),
+}
+PROBE_SAYS: dict[str, Promise] = {  # what failed although its command succeeded
+    START: gettext_lazy("%(service)s on %(server)s started, but the probe says: %(said)s"),
+    RESTART: gettext_lazy("%(service)s on %(server)s restarted, but the probe says: %(said)s"),
+    RELOAD: gettext_lazy("%(service)s on %(server)s reloaded, but the probe says: %(said)s"),
 }
 WAYS: dict[str, tuple[Promise, Promise, str]] = {  # a way on: its button, the button that confirms it, its icon
     states.RETRY: (gettext_lazy("Retry %(what)s…"), gettext_lazy("Retry %(what)s"), "restart"),
@@ -80,10 +88,21 @@ def host(step: RolloutStep) -> str:
 
 def why(rollout: Rollout, step: RolloutStep) -> str:
     """Why a step failed, within a sentence: "nginx did not start on web-buh-10"."""
-    sentence = WHY.get(step.why) or DID_NOT.get(rollout.cmd) or WHY["not_asked"]
-    now = service_word(str(step.facts.get("now", "")))
-    service = visible(rollout.target).removesuffix(".service")
-    return str(sentence) % {"service": service, "server": host(step), "now": visible(now)}
+    by_verb = PROBE_SAYS if step.why == "probe" else DID_NOT
+    sentence = WHY.get(step.why) or by_verb.get(rollout.cmd) or WHY["not_asked"]
+    return str(sentence) % {
+        "service": visible(rollout.target).removesuffix(".service"),
+        "server": host(step),
+        "now": visible(service_word(str(step.facts.get("now", "")))),
+        "said": said(step),
+        "who": visible(str(step.facts.get("who", ""))),
+    }
+
+
+def said(step: RolloutStep) -> str:
+    """What was said of a step by whoever knew: the agent's probe, the hub; without its full stop."""
+    told = visible(str(step.facts.get("said", "")))
+    return (reads.sentence(str(step.facts.get("verdict", "")), told) or told).rstrip(".")
 
 
 def headline(rollout: Rollout, steps: Sequence[RolloutStep]) -> str:

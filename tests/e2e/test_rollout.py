@@ -18,9 +18,10 @@ pytestmark = [pytest.mark.hosts, pytest.mark.xdist_group("hosts")]
 NAMES = ("srv-roll-1", "srv-roll-2", "srv-roll-3")
 BROKEN = "/run/pm-broken"
 UNIT = "pm-rolled.service"
+PROBE = "http://127.0.0.1:8080/"
 TEXT = f"""[Service]
 ExecStartPre=/bin/sh -c 'test ! -e {BROKEN} || {{ echo bad configuration >&2; exit 3; }}'
-ExecStart=/bin/sleep infinity
+ExecStart=/usr/bin/python3 -m http.server 8080 --bind 127.0.0.1
 """
 
 
@@ -64,7 +65,7 @@ def pids(servers: list[Host]) -> list[str]:
 def test_one_fails_it_halts_and_after_the_repair_it_is_seen_through(
     hub: Hub, servers: list[Host], program: requests.Session
 ) -> None:
-    asked = {"cmd": "restart", "target": UNIT, "reason": "a test", "pauseSec": 1, "name": "srv-roll-*"}
+    asked = {"cmd": "restart", "target": UNIT, "reason": "a test", "pauseSec": 1, "name": "srv-roll-*", "probe": PROBE}
     plan = {"dryRun": True, **asked}
     eventually(lambda: call(program, hub, "rollouts", plan)["count"], lambda count: count == 3, 60)
     before = pids(servers)
@@ -84,6 +85,7 @@ def test_one_fails_it_halts_and_after_the_repair_it_is_seen_through(
     over = ("finished", "halted", "ended")
     done = eventually(lambda: call(program, hub, f"rollouts/{number}"), lambda one: one["state"] in over, 60)
     assert done["state"] == "finished", done
+    assert all(step["said"].startswith("HTTP 200 in ") for step in done["steps"]), done
     after = pids(servers)
     assert "0" not in after
     assert not set(after) & set(before)

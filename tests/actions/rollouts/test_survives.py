@@ -15,12 +15,12 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from actions import lifecycle
-from actions.models import AuditEntry, Command
+from actions.models import AuditEntry, Command, Read
 from actions.rollouts import advance, start, states, ways_on
 from actions.rollouts.models import Rollout
 from actions.rollouts.start import Confirmed
 from pmonitor.problems import Problem
-from servers.models import Server, ServerGroup
+from servers.models import Newest, Server, ServerGroup
 from tests.actions.making import result
 from tests.actions.rollouts.making import (
     BUSY,
@@ -35,6 +35,7 @@ from tests.actions.rollouts.making import (
     steps,
     wanted,
 )
+from tests.actions.rollouts.probing import ABLE, CHECKING, OK, URL, answer
 from tests.actions.test_races import together
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -45,9 +46,9 @@ import django; django.setup()
 from actions.rollouts import advance, moves
 note = moves.move_step
 def killed(step, new, *args, **more):
-    if new != "asked" or sys.argv[1] == "after the note":
+    if new != sys.argv[2] or sys.argv[1] == "after the note":
         note(step, new, *args, **more)
-    if new == "asked":  # for the command was asked, and nothing is committed
+    if new == sys.argv[2]:  # what led to it, such as asking for the command, is done and not committed
         os.kill(os.getpid(), signal.SIGKILL)
 moves.move_step = killed
 advance.advance()
@@ -103,7 +104,7 @@ def test_a_worker_killed_between_asking_and_noting_asks_nothing_twice(
 ) -> None:
     rollout = start.start(operator, wanted(), Confirmed("because", 4))
     obey(servers[0])
-    _kill_next_turn(servers, when)
+    _kill_next_turn(servers[1], when, BUSY)
     advance.advance()
     assert steps(rollout)[:3] == [DONE, DONE, BUSY]
     assert sorted(Command.objects.values_list("server__agent_id", flat=True)) == ["web-1", "web-2", "web-3"]
@@ -113,11 +114,27 @@ def test_a_worker_killed_between_asking_and_noting_asks_nothing_twice(
     assert Command.objects.count() == 4
 
 
-def _kill_next_turn(servers: list[Server], when: str) -> None:
-    """The second server's command ends, and the worker that wants to go on is killed on its way."""
-    Command.objects.filter(server=servers[1]).update(rollout=None)  # so that its end nudges nobody here
-    lifecycle.finish(servers[1], deliver(servers[1]).uuid, result())
+@pytest.mark.parametrize("when", ["before the note", "after the note"])
+def test_a_worker_killed_when_it_begins_to_check_asks_no_probe_twice(
+    operator: User, servers: list[Server], when: str
+) -> None:
+    Newest.objects.update(facts=ABLE)
+    rollout = begun(operator, 4, probe=URL)
+    _kill_next_turn(servers[0], when, CHECKING)
+    assert steps(rollout) == [BUSY, TODO, TODO, TODO]
+    assert not Read.objects.exists()
+    advance.advance()
+    assert steps(rollout) == [CHECKING, TODO, TODO, TODO]
+    answer(servers[0], OK)
+    assert steps(rollout) == [DONE, BUSY, TODO, TODO]
+    assert AuditEntry.objects.filter(event="read.probe").count() == 1
+
+
+def _kill_next_turn(server: Server, when: str, move: str) -> None:
+    """The server's command ends, and the worker that wants to go on is killed when a step makes this move."""
+    Command.objects.filter(server=server).update(rollout=None)  # so that its end nudges nobody here
+    lifecycle.finish(server, deliver(server).uuid, result())
     address = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
     environment = {**os.environ, "DATABASE_URL": urlunsplit(address), "LOG_FORMAT": "json"}
-    done = subprocess.run([sys.executable, "-c", KILLED, when], cwd=CHECKOUT, env=environment, check=False)
+    done = subprocess.run([sys.executable, "-c", KILLED, when, move], cwd=CHECKOUT, env=environment, check=False)
     assert done.returncode == -signal.SIGKILL
