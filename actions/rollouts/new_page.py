@@ -73,7 +73,8 @@ def warnings(made: Plan, skips: bool) -> list[str]:
     said = []
     if made.silent:
         then = _("They are skipped if they still are.") if skips else _("The first of them halts it if it still is.")
-        said.append(f"{_('Silent now: %(names)s.') % {'names': _names(made.silent)}} {then}")
+        silent = _("Silent now: %(names)s.") % {"names": _names(made.silent)}
+        said.append(f"{silent} {then}")
     if made.unable:
         names = {"names": _names(made.unable)}
         said.append(_("Cannot probe, agent too old: %(names)s. They fail before anything is done there.") % names)

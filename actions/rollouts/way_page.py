@@ -65,4 +65,5 @@ def _what(way: str, failed: int, waiting: int) -> str:
         )
     else:
         said = _("Goes on with the servers that are left.")
-    return f"{said % {'n': failed}} {_('From here on it acts in your name.')}"
+    named = _("From here on it acts in your name.")
+    return f"{said % {'n': failed}} {named}"
