@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
@@ -52,6 +53,16 @@ class Hub:
         command = [sys.executable, "manage.py", *arguments]
         done = subprocess.run(command, cwd=CHECKOUT, env=self.environment, capture_output=True, text=True, check=True)
         return done.stdout.strip()
+
+    @cached_property
+    def enrolment_key(self) -> str:
+        """A key for as many agents as a file of tests has."""
+        return self.manage("enrolment_key", "--uses", "100")
+
+    @cached_property
+    def api_token(self) -> str:
+        """A token of the admin's."""
+        return self.manage("api_token", "admin")
 
     def _answers(self) -> bool:
         assert self.process is not None

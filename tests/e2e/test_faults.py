@@ -33,7 +33,7 @@ class Site:
     def __init__(self, folder: Path, hub: Hub, net: Net) -> None:
         self.folder, self.hub, self.net = folder, hub, net
         self.api = Api(hub, AGENT_ID)
-        self.key = hub.manage("enrolment_key")
+        self.key = hub.enrolment_key
         self.socket = folder / "supervisor.sock"
         self.processes: list[subprocess.Popen[bytes]] = []
 

@@ -28,7 +28,7 @@ def hub(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 @pytest.fixture(scope="module")
 def server(lab: Lab, hub: Hub) -> Iterator[Host]:
     (host,) = lab.boot("srv-redis-01")
-    install_agent(host, hub.url, hub.manage("enrolment_key"), f"start,stop,restart:{UNIT}")
+    install_agent(host, hub.url, hub.enrolment_key, f"start,stop,restart:{UNIT}")
     yield host
     lab.discard(host)
 

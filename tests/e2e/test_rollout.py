@@ -37,7 +37,7 @@ def servers(lab: Lab, hub: Hub) -> Iterator[list[Host]]:
     for host in hosts:
         host.install_unit(UNIT, TEXT)
         host.systemctl("start", UNIT)
-        install_agent(host, hub.url, hub.manage("enrolment_key"), "start,stop,restart:pm-*.service")
+        install_agent(host, hub.url, hub.enrolment_key, "start,stop,restart:pm-*.service")
     yield hosts
     for host in hosts:
         lab.discard(host)
@@ -46,7 +46,7 @@ def servers(lab: Lab, hub: Hub) -> Iterator[list[Host]]:
 @pytest.fixture(scope="module")
 def program(hub: Hub) -> requests.Session:
     session = requests.Session()
-    session.headers["Authorization"] = f"Bearer {hub.manage('api_token', 'admin')}"
+    session.headers["Authorization"] = f"Bearer {hub.api_token}"
     return session
 
 

@@ -23,7 +23,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 
 @pytest.fixture
 def stranger(hub: Hub, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    script, key = Path(__file__).with_name("third_party.py"), hub.manage("enrolment_key")
+    script, key = Path(__file__).with_name("third_party.py"), hub.enrolment_key
     arguments = [sys.executable, str(script), hub.url, key, "srv-theirs", str(tmp_path / "pid")]
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     yield process
@@ -38,7 +38,7 @@ def test_it_appears_and_executes_a_command(hub: Hub, chromium_page: Page, strang
     sign_in(page, hub.url)
     page.click("#servers a:has-text('srv-theirs')")
     expect(page.locator("#procs tr")).to_have_count(1)
-    token = hub.manage("api_token", "admin")
+    token = hub.api_token
     asked = requests.post(
         f"{hub.url}/api/actions/srv-theirs",
         json={"cmd": "restart", "target": "sleepy", "reason": "to see whether it can"},

@@ -20,7 +20,7 @@ class Api:
     def __init__(self, hub: Hub, agent_id: str) -> None:
         self.hub, self.agent_id = hub, agent_id
         self.session = requests.Session()
-        self.session.headers["Authorization"] = f"Bearer {hub.manage('api_token', 'admin')}"
+        self.session.headers["Authorization"] = f"Bearer {hub.api_token}"
 
     def get(self, path: str) -> Any:
         answer = self.session.get(f"{self.hub.url}/api/{path}", timeout=10)

@@ -31,7 +31,7 @@ def server(lab: Lab, hub: Hub) -> Iterator[Host]:
     (host,) = lab.boot("srv-units")
     units.install_units(host)
     host.systemctl("start", units.OK, units.SLOW_STOP)
-    install_agent(host, hub.url, hub.manage("enrolment_key"), ALLOW)
+    install_agent(host, hub.url, hub.enrolment_key, ALLOW)
     yield host
     lab.discard(host)
 
@@ -143,7 +143,7 @@ def test_a_killed_agent_comes_back_and_obeys(server: Host, api: Api) -> None:
 
 def test_installing_again_keeps_the_identity_and_uninstalling_leaves_nothing(server: Host, hub: Hub, api: Api) -> None:
     token = server.read("/var/lib/pmonitor-agent/token.json")
-    install_agent(server, hub.url, hub.manage("enrolment_key"), "restart:pm-ok.service")
+    install_agent(server, hub.url, hub.enrolment_key, "restart:pm-ok.service")
     assert server.read("/var/lib/pmonitor-agent/token.json") == token
     eventually(lambda: api.service(units.SLOW_STOP)["verbs"], lambda verbs: verbs == [], REPORTED_WITHIN)
     uninstall_agent(server, hub.url)

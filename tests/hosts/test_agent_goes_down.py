@@ -39,7 +39,7 @@ def server(lab: Lab, hub: Hub) -> Iterator[Host]:
     host.install_unit(HANGS, HANGING)
     host.systemctl("enable", "--now", HANGS)
     allowed = f"start,stop,restart:pm-*.service *:{SERVICE}"
-    install_agent(host, hub.url, hub.manage("enrolment_key"), allowed)
+    install_agent(host, hub.url, hub.enrolment_key, allowed)
     yield host
     lab.discard(host)
 

@@ -38,7 +38,7 @@ def hub(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 def server(lab: Lab, hub: Hub) -> Iterator[Host]:
     (host,) = lab.boot("srv-leases")
     units.install_units(host)
-    install_agent(host, hub.url, hub.manage("enrolment_key"), "start,stop:pm-*.service")
+    install_agent(host, hub.url, hub.enrolment_key, "start,stop:pm-*.service")
     yield host
     lab.discard(host)
 

@@ -84,7 +84,7 @@ def machine(lab: Lab, hub: Hub, request: pytest.FixtureRequest) -> Iterator[Mach
     units.install_units(host)
     host.install_unit("pm-each@.service", "[Service]\nExecStart=/bin/sleep infinity\n")
     host.systemctl("start", units.OK)
-    install_agent(host, hub.url, hub.manage("enrolment_key"), ALLOWED)
+    install_agent(host, hub.url, hub.enrolment_key, ALLOWED)
     machine = Machine(host, request.param, hub)
     eventually(lambda: machine.verbs(units.OK), bool, REPORTED_WITHIN)
     yield machine
@@ -143,7 +143,7 @@ def test_installing_over_an_agent_that_ran_as_root_keeps_its_identity(machine: M
     machine.host.systemctl("stop", SERVICE)
     machine.host.run("chown", "-R", "root:root", STATE)
     machine.host.run("userdel", USER)
-    install_agent(machine.host, machine.hub.url, machine.hub.manage("enrolment_key"), ALLOWED)
+    install_agent(machine.host, machine.hub.url, machine.hub.enrolment_key, ALLOWED)
     assert machine.host.read(f"{STATE}/token.json") == token
     owners = machine.host.run("find", STATE, "-not", "-user", USER).stdout
     assert owners == ""

@@ -48,7 +48,7 @@ def server(lab: Lab, hub: Hub) -> Iterator[Host]:
     (host,) = lab.boot("srv-truth")
     units.install_units(host)
     host.systemctl("start", SOCKET, *UP)
-    install_agent(host, hub.url, hub.manage("enrolment_key"), "start,stop,restart,reload:pm-*.service")
+    install_agent(host, hub.url, hub.enrolment_key, "start,stop,restart,reload:pm-*.service")
     yield host
     lab.discard(host)
 
