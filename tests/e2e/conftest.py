@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.e2e.hub import PASSWORD
-from tests.hosts.conftest import lab  # noqa: F401  # the fixture
+from tests.hosts.conftest import hub, lab  # noqa: F401  # the fixtures
 
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 CHROMIUM += ["--disable-component-update", "--disable-sync"]

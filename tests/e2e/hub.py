@@ -23,12 +23,15 @@ OURS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "PMONITOR_TE
 class Hub:
     """A running quickstart: its address, its admin, and manage.py beside it."""
 
-    def __init__(self, data_dir: Path, *options: str, host: str = "127.0.0.1") -> None:
+    def __init__(self, data_dir: Path, *options: str, host: str = "127.0.0.1", called: str = "") -> None:
+        """`called`: the address by which others reach it, where that is not the host it listens on."""
         self.data_dir, self.options, self.host, self.port = data_dir, options, host, free_port()
-        self.url = f"http://{host}:{self.port}"
+        self.url = f"http://{called or host}:{self.port}"
         self.log = data_dir.with_suffix(".log")
         kept = {name: value for name, value in os.environ.items() if name not in OURS}
         self.environment = {**kept, "PMONITOR_ADMIN_PASSWORD": PASSWORD, "PMONITOR_DATA_DIR": str(data_dir)}
+        if called:
+            self.environment["ALLOWED_HOSTS"] = f"{called},127.0.0.1"
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Hub:
@@ -67,7 +70,8 @@ class Hub:
     def _answers(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.log.read_text()
+        local = "127.0.0.1" if self.host == "0.0.0.0" else self.host  # noqa: S104  compared, not bound
         try:
-            return requests.get(f"{self.url}/healthz", timeout=2).status_code == 200
+            return requests.get(f"http://{local}:{self.port}/healthz", timeout=2).status_code == 200
         except requests.ConnectionError:
             return False

@@ -19,13 +19,6 @@ UNIT = "redis-server.service"
 
 
 @pytest.fixture(scope="module")
-def hub(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    folder = tmp_path_factory.mktemp("real") / "data"
-    with Hub(folder, "--no-agent", host=lab.hub_address) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def server(lab: Lab, hub: Hub) -> Iterator[Host]:
     (host,) = lab.boot("srv-redis-01")
     install_agent(host, hub.url, hub.enrolment_key, f"start,stop,restart:{UNIT}")

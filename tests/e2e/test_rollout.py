@@ -26,12 +26,6 @@ ExecStart=/usr/bin/python3 -m http.server 8080 --bind 127.0.0.1
 
 
 @pytest.fixture(scope="module")
-def hub(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    with Hub(tmp_path_factory.mktemp("rollout") / "data", "--no-agent", host=lab.hub_address) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def servers(lab: Lab, hub: Hub) -> Iterator[list[Host]]:
     hosts = lab.boot(*NAMES)
     for host in hosts:

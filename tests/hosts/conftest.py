@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.hub import Hub
 from tests.hosts.host import Host
 from tests.hosts.lab import Lab, lab_or_skip
 
@@ -25,6 +26,14 @@ def lab() -> Iterator[Lab]:
     lab_or_skip()
     with Lab() as lab:
         yield lab
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """One hub for all the servers of a run; it listens everywhere, since the lab's network comes and goes."""
+    folder = tmp_path_factory.mktemp("lab") / "data"
+    with Hub(folder, "--no-agent", host="0.0.0.0", called=Lab.hub_address) as running:  # noqa: S104  the tests' own
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,8 @@ from tests.hosts.layout import LabError, call
 
 PACKAGES = [
     "systemd", "systemd-sysv", "dbus", "iproute2", "iputils-ping", "procps", "cron", "curl", "sudo",
-    "ca-certificates", "redis-server", "nginx-light", "python3-psutil", "python3-requests", "python3-venv",
+    "ca-certificates", "redis-server", "nginx-light", "python3-psutil", "python3-requests", "python3-venv", "polkitd",
 ]  # fmt: skip
-POLKIT = {"bullseye": "policykit-1"}  # polkitd since
 # They would wake up in the middle of a test and look for the internet.
 MASKED = ["apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer"]
 APT = Path("/etc/apt")
@@ -41,7 +40,7 @@ def cached(folder: Path, release: str = "") -> Path:
 def _build(image: Path, release: str) -> None:
     building = image.with_name(f"{image.name}.building")
     hooks = [f"--setup-hook={COPY_LOGINS}", f"--customize-hook={MASK}", f"--customize-hook={DROP_LOGINS}"]
-    include = f"--include={','.join(_packages(release))}"
+    include = f"--include={','.join(PACKAGES)}"
     call(
         "mmdebstrap", "--variant=minbase", "--format=directory", include, *_apt_options(), *hooks,
         release, building, *_sources(image.parent, release),
@@ -50,12 +49,8 @@ def _build(image: Path, release: str) -> None:
     building.rename(image)
 
 
-def _packages(release: str) -> list[str]:
-    return [*PACKAGES, POLKIT.get(release, "polkitd")]
-
-
 def _key(release: str) -> str:
-    recipe = json.dumps([release, _packages(release), MASK])
+    recipe = json.dumps([release, PACKAGES, MASK])
     return hashlib.sha256(recipe.encode()).hexdigest()[:12]
 
 

@@ -21,12 +21,6 @@ INSTALLED = ("/etc/pmonitor", "/usr/lib/pmonitor", "/var/lib/pmonitor-agent", f"
 
 
 @pytest.fixture(scope="module")
-def hub(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    with Hub(tmp_path_factory.mktemp("agent") / "data", "--no-agent", host=lab.hub_address) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def server(lab: Lab, hub: Hub) -> Iterator[Host]:
     (host,) = lab.boot("srv-units")
     units.install_units(host)

@@ -27,12 +27,6 @@ WantedBy=multi-user.target
 
 
 @pytest.fixture(scope="module")
-def hub(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    with Hub(tmp_path_factory.mktemp("down") / "data", "--no-agent", host=lab.hub_address) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def server(lab: Lab, hub: Hub) -> Iterator[Host]:
     (host,) = lab.boot("srv-down")
     host.install_unit(REBOOT, REBOOTS)

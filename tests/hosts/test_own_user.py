@@ -1,6 +1,6 @@
-"""The agent as a user of its own on three Debians: it may do what its owner allows, and nothing else.
+"""The agent as a user of its own: it may do what its owner allows, and nothing else.
 
-bookworm and trixie grant that by polkit's rules; bullseye's polkit reads none, so sudo grants it there.
+Two Debians grant that by polkit's rules; a third server has no polkit, so sudo grants it there.
 """
 
 from __future__ import annotations
@@ -32,9 +32,8 @@ CAP_KILL, CAP_SYS_NICE = 1 << 5, 1 << 23
 class Machine:
     """A server with the agent on it."""
 
-    def __init__(self, host: Host, release: str, hub: Hub) -> None:
-        self.host, self.hub, self.api = host, hub, Api(hub, host.name)
-        self.way = "sudo" if release == "bullseye" else "polkit"
+    def __init__(self, host: Host, way: str, hub: Hub) -> None:
+        self.host, self.hub, self.way, self.api = host, hub, way, Api(hub, host.name)
 
     def told(self, verb: str, *units: str) -> str:
         """What systemd, or sudo, says to the agent's user who tries it without the agent; empty when it is done."""
@@ -72,20 +71,19 @@ class Machine:
         return found
 
 
-@pytest.fixture(scope="module")
-def hub(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    with Hub(tmp_path_factory.mktemp("owner") / "data", "--no-agent", host=lab.hub_address) as running:
-        yield running
-
-
-@pytest.fixture(scope="module", params=["bookworm", "trixie", "bullseye"])
+@pytest.fixture(
+    scope="module", params=[("bookworm", "polkit"), ("trixie", "polkit"), ("bookworm", "sudo")], ids="-".join
+)
 def machine(lab: Lab, hub: Hub, request: pytest.FixtureRequest) -> Iterator[Machine]:
-    (host,) = lab.boot(f"srv-{request.param}", release=request.param)
+    release, way = request.param
+    (host,) = lab.boot(f"srv-{release}-{way}", release=release)
+    if way == "sudo":
+        host.run("dpkg", "--purge", "--force-depends", "polkitd")
     units.install_units(host)
     host.install_unit("pm-each@.service", "[Service]\nExecStart=/bin/sleep infinity\n")
     host.systemctl("start", units.OK)
     install_agent(host, hub.url, hub.enrolment_key, ALLOWED)
-    machine = Machine(host, request.param, hub)
+    machine = Machine(host, way, hub)
     eventually(lambda: machine.verbs(units.OK), bool, REPORTED_WITHIN)
     yield machine
     lab.discard(host)
