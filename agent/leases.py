@@ -187,7 +187,12 @@ class Leases:
             elif self._wait(lease) <= 0:
                 self._start(lease, manager, seen)
         except ManagerError as error:
-            self._failed(lease, str(error))
+            if self._wait(lease) <= 0:
+                return self._failed(lease, str(error))
+            # Nothing was tried. When the machine goes down, systemctl is ended together with the agent.
+            log.warning("a service could not be looked at", extra={"target": lease["target"], "why": str(error)})
+            self._stop.wait(_LOOK_SEC)
+        return None
 
     def _start(self, lease: Lease, manager: Manager, seen: State) -> None:
         """One attempt. An earlier run of the agent may have begun it: then what is seen now is its outcome."""

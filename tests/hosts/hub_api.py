@@ -54,6 +54,8 @@ class Api:
 
     def service(self, name: str) -> dict[str, Any]:
         """A service as the API tells it; empty when the hub does not know it."""
+        if self.session.get(f"{self.hub.url}/api/servers/{self.agent_id}", timeout=10).status_code == 404:
+            return {}  # it has not reported yet
         listed: list[dict[str, Any]] = self.get(f"servers/{self.agent_id}")["services"]
         return next((service for service in listed if service["name"] == name), {})
 
