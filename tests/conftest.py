@@ -21,8 +21,11 @@ from tests import embedded_db
 
 def surroundings() -> None:
     """What the settings read; xdist's workers inherit it from the process that started them."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a job in a shell's background, whose children inherit it
+    # A run in a shell's background, or under nohup, ignores these, and what it starts would inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pmonitor.settings")
     os.environ["SECRET_KEY"] = "only-for-the-tests-" + "x" * 40
     os.environ.setdefault("ALLOWED_HOSTS", "localhost,127.0.0.1,testserver")
