@@ -70,7 +70,7 @@ class Gatherer:
 
     def close(self) -> None:
         """Give the thread and its connection back; nothing may wait any more."""
-        self.thread.submit(connection.close).result()
+        self.thread.submit(lambda: connection.close()).result()
         self.thread.shutdown()
 
     async def _store_what_waits(self) -> None:
