@@ -88,6 +88,7 @@ def behind_proxies(peer: str, forwarded: str) -> str:
     return "" if client is None else str(client)
 
 
+@lru_cache(maxsize=16_384)
 def parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """An address out of "10.0.0.1", "10.0.0.1:443", "[2001:db8::1]:443", "::ffff:10.0.0.1"; None when it is none."""
     text = text.strip()
