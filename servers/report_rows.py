@@ -53,6 +53,7 @@ _VALUES = {True: SEEN, False: SEEN + NEWER}  # by whether it is late
 _RAW = {True: f"{READING}, {SNAPSHOT}", False: READING}  # by whether its process table is kept
 _WRITE = {(late, kept): WRITE.format(raw=_RAW[kept], values=_VALUES[late]) for late in _VALUES for kept in _RAW}
 
+_ON_THE_WIRE = dict(zip(Report.__struct_fields__, Report.__struct_encode_fields__, strict=True))
 Values = dict[str, Any]
 
 
@@ -136,7 +137,5 @@ def _top(procs: Sequence[Proc]) -> Proc | None:
 
 def _facts(report: Report, address: str) -> str:
     """What the report says of the server, as JSON; what it leaves out stays as it was."""
-    wire_names = report.__struct_encode_fields__
-    names = dict(zip(report.__struct_fields__, wire_names, strict=True))
-    facts = {names[fact]: getattr(report, fact) for fact in FACTS if getattr(report, fact) is not None}
+    facts = {_ON_THE_WIRE[fact]: value for fact in FACTS if (value := getattr(report, fact)) is not None}
     return msgspec.json.encode(facts | ({"address": address} if address else {})).decode()
