@@ -61,7 +61,7 @@ def unpacked(body: bytes, encoding: str) -> bytes:
     unzip = isal_zlib.decompressobj(GZIP)
     try:
         plain = unzip.decompress(body, settings.REPORT_MAX_BYTES + 1)
-    except isal_zlib.error as error:
+    except isal_zlib.error as error:  # type: ignore[misc]  # its stub takes the class for an instance
         raise problems.Problem(400, f"The body is not gzip: {error}.") from error
     check_length(len(plain))
     if not unzip.eof or unzip.unused_data:

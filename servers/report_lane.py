@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from typing import Any
 
 from django.utils import timezone
 
@@ -62,8 +63,10 @@ class _Call:
         started, number = time.perf_counter(), client.request_id(self._header(b"x-request-id"))
         logs.clear()
         logs.bind(request=number)
+        status, headers = 202, dict[str, str]()
+        said: Received | dict[str, Any]
         try:
-            status, said, headers = 202, await self._received(), {}
+            said = await self._received()
         except Left:
             raise
         except Exception as error:  # noqa: BLE001 - it is logged there when nobody expected it

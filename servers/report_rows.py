@@ -5,7 +5,7 @@ A report's own statement is prepared, and has its values beside it; those of man
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
@@ -86,8 +86,13 @@ def _lock(servers: Iterable[int]) -> dict[int, Row]:
     with connection.cursor() as cursor:
         cursor.execute(LOCK, {"servers": list(servers)})
         found = cursor.fetchall()
-    decode = msgspec.json.decode
-    return {row[0]: Row(*row[:3], decode(row[3]), *row[4:8], decode(row[8])) for row in found}
+    return {row[0]: _row(*row) for row in found}
+
+
+def _row(*columns: Any) -> Row:
+    row = Row._make(columns)
+    decode: Callable[[Any], Any] = msgspec.json.decode
+    return row._replace(recent_ts=decode(row.recent_ts), allowed_networks=decode(row.allowed_networks))
 
 
 def statement(*, late: bool, kept: bool) -> str:

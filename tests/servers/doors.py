@@ -63,12 +63,12 @@ class LaneClient(Client):
     def __init__(self, lane: ReportLane, share: Callable[[], None], **defaults: Any) -> None:
         super().__init__(**defaults)
         self.share = share
-        route: Any = path("api/agents/<str:agent>/metrics", lane)  # type: ignore[call-overload]
-        self.application = URLRouter([route, re_path(r"", lane.view)])  # type: ignore[arg-type, list-item]
+        doors: list[Any] = [path("api/agents/<str:agent>/metrics", lane), re_path(r"", lane.view)]  # type: ignore[arg-type]
+        self.application = URLRouter(doors)
 
     def request(self, **request: Any) -> Any:
         """The lane's answer, or that of the view behind it."""
-        environ = self._base_environ(**request)
+        environ = self._base_environ(**request)  # type: ignore[attr-defined]
         return async_to_sync(self._answered)(scope_of(environ), environ["wsgi.input"].read())
 
     async def _answered(self, scope: dict[str, Any], body: bytes) -> HttpResponse:

@@ -207,7 +207,8 @@ class Database:
 
 @pytest.fixture
 def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    monkeypatch.setattr(connection.pool, "timeout", 0.2)
+    pooled: Any = connection
+    monkeypatch.setattr(pooled.pool, "timeout", 0.2)
     made = Database()
     yield made
     made.open(True)
