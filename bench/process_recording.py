@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import math
 import random
-import time
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
-from agent.proctable import ProcTable
 from servers.wire import Proc
-from servers.wire import Report as WireReport
 
 PAGE_MB = 4096 / 2**20
 NEW_PIDS = (2, 1, 2, 2, 1)  # in turns, 1.6 on average; as many end
@@ -93,7 +91,14 @@ class Recording:
         words = {"n": chance.randint(1, 40), "m": chance.randint(1000, 9999)}
         busy = chance.random() < min(0.95, 1.35 * self.change.cpu + 0.08)
         level = math.exp(chance.gauss(0.7, 1.4)) if busy else 0.0  # ticks in ten seconds
-        restless = min(1.0, self.change.cpu / min(0.95, 1.35 * self.change.cpu + 0.08) * (1.17 if self.change.cpu < 0.5 else 1.4)) if busy else 0.004
+        restless = (
+            min(
+                1.0,
+                self.change.cpu / min(0.95, 1.35 * self.change.cpu + 0.08) * (1.17 if self.change.cpu < 0.5 else 1.4),
+            )
+            if busy
+            else 0.004
+        )
         grows = chance.choice([0.0, 0.0, 0.0, 1.0]) if self.change.mem < 0.2 else chance.choice([0.0, 1.0])
         mem = int(math.exp(chance.gauss(8.5, 1.5)))
         proc = Proc(
@@ -120,7 +125,7 @@ class Recording:
 def shares(tables: list[list[Proc]]) -> tuple[float, float, float]:
     """Of all samples with one before: the share whose CPU, and memory, differs; and new processes in a table."""
     cpu = mem = both = new = 0
-    for before, after in zip(tables, tables[1:], strict=False):
+    for before, after in pairwise(tables):
         known = {(proc.pid, proc.start_ticks): proc for proc in before}
         for proc in after:
             old = known.get((proc.pid, proc.start_ticks))

@@ -111,7 +111,9 @@ def _same(before: list[bytes], old_place: int, after: list[bytes], place: int) -
     return most
 
 
-def _others(writer: Writer, old: list[Any], now: list[Any], gone: list[int], new: list[int]) -> tuple[list[Any], list[Any]]:
+def _others(
+    writer: Writer, old: list[Any], now: list[Any], gone: list[int], new: list[int]
+) -> tuple[list[Any], list[Any]]:
     """Write which of those that stayed have another value; what was before and is now, of them and of the new ones."""
     old, stayed = _without(old, gone), _without(now, new)
     others = [] if old == stayed else list(compress(count(), map(ne, old, stayed)))

@@ -16,23 +16,38 @@ from msgspec import Struct
 
 
 class Level(NamedTuple):
-    """One kept form of the past: a table, how much time one of its partitions holds, how long it lives."""
+    """One kept form of the past: a table, how much time one of its partitions holds, how long it lives.
+
+    A partition dies when its lifetime is over and it was rolled up, where its level is (rollup.py). Where samples move
+    on to another level (compaction.py), it dies so long after its end as it is empty, and lives on while it is not.
+    """
 
     table: str
     width: timedelta
     ahead: timedelta  # partitions are made so long before they are needed
     kept: timedelta
+    emptied: timedelta | None = None
+    rolled_up: bool = False
 
 
 HOST_READINGS, PROCESSES, EVENTS = "servers_hostreading", "servers_processsnapshot", "servers_serviceevent"
+HOST_MINUTES, HOST_HOURS, CHUNKS = "servers_hostminute", "servers_hosthour", "servers_processchunk"
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LEVELS = {
     level.table: level
     for level in (
-        Level(HOST_READINGS, timedelta(days=1), timedelta(days=3), settings.KEPT["host readings"]),
-        Level(PROCESSES, timedelta(hours=1), timedelta(hours=12), settings.KEPT["processes"]),
-        Level(EVENTS, timedelta(days=7), timedelta(days=14), settings.KEPT["service events"]),
+        Level(HOST_READINGS, DAY, 3 * DAY, settings.KEPT["host readings"], rolled_up=True),
+        Level(PROCESSES, HOUR, 12 * HOUR, settings.KEPT["processes"], emptied=HOUR),
+        Level(EVENTS, 7 * DAY, 14 * DAY, settings.KEPT["service events"]),
+        Level(HOST_MINUTES, DAY, 3 * DAY, settings.KEPT["host minutes"]),
+        Level(HOST_HOURS, 30 * DAY, 30 * DAY, settings.KEPT["host hours"]),
+        Level(CHUNKS, DAY, 3 * DAY, settings.KEPT["processes"]),
     )
 }
+READINGS = (  # the columns of raw host readings; levels above have an average, least, most and count of each
+    "procs_total", "cpu", "mem_used_mb", "mem_total_mb", "swap_used_mb", "swap_total_mb", "load1", "load5", "load15",
+    "disk_read_bps", "disk_write_bps", "net_rx_bps", "net_tx_bps",
+)  # fmt: skip
 
 METRICS = {  # by the protocol's names; percent, MB, bytes a second, counts
     "cpu": "cpu",
@@ -118,6 +133,12 @@ def process_tables(server_ids: Iterable[int], at: datetime, within: timedelta) -
         " ORDER BY server_id, sampled_at DESC, ts DESC"
     )
     return [Snapshot(*row) for row in _rows(query, [list(server_ids), at, at - within])]
+
+
+def rolled_up_until(table: str) -> datetime:
+    """Everything before that is in the level (of host readings), but for what came in late."""
+    found = _rows("SELECT until FROM servers_rolledup WHERE level = %s", [table])
+    return found[0][0] if found else datetime.fromtimestamp(0, UTC)
 
 
 def _rows(query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
