@@ -6,13 +6,12 @@ servers by id without a foreign key: their partitions are dropped whole (partiti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
-from msgspec import Struct
 
 
 class Level(NamedTuple):
@@ -69,24 +68,6 @@ STEPS = (10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 432
 Series = list[float | None]
 
 
-class Point(Struct, gc=False):
-    """A metric over one step that begins at t."""
-
-    t: datetime
-    avg: float
-    min: float
-    max: float
-
-
-class Snapshot(NamedTuple):
-    """A server's process table as it was; procs is what proctable.unpack reads."""
-
-    server_id: int
-    sampled_at: datetime
-    total: int
-    procs: bytes
-
-
 def recent(
     server_ids: Sequence[int], metrics: Sequence[str] = ("cpu", "mem"), minutes: int = 30
 ) -> dict[int, dict[str, Series]]:
@@ -108,31 +89,10 @@ def recent(
     return series
 
 
-def points(server_id: int, metric: str, start: datetime, end: datetime, count: int) -> tuple[int, list[Point]]:
-    """The step in seconds that gives at most count points from start to end, and the points, gaps left out."""
-    step, value = step_for((end - start).total_seconds(), count), METRICS[metric]
-    query = (
-        f"SELECT date_bin(make_interval(secs => %s), sampled_at, 'epoch'), avg({value}), min({value}), max({value})"  # noqa: S608
-        f" FROM {HOST_READINGS} WHERE server_id = %s AND sampled_at >= %s AND sampled_at < %s"
-        f" GROUP BY 1 HAVING count({value}) > 0 ORDER BY 1"
-    )
-    return step, [Point(*row) for row in _rows(query, [step, server_id, start, end])]
-
-
 def step_for(seconds: float, count: int) -> int:
     """The smallest round step, in seconds, that needs no more than count points for so many seconds."""
     least = seconds / max(count - 1, 1)  # steps begin at round times, so one more may be cut by the range's ends
     return next((step for step in STEPS if step >= least), 86400 * (int(least // 86400) + 1))
-
-
-def process_tables(server_ids: Iterable[int], at: datetime, within: timedelta) -> list[Snapshot]:
-    """Each server's last process table at or before a moment, and not older than within; those without: left out."""
-    query = (
-        f"SELECT DISTINCT ON (server_id) server_id, sampled_at, procs_total, procs FROM {PROCESSES}"  # noqa: S608
-        " WHERE server_id = ANY(%s) AND sampled_at <= %s AND sampled_at > %s"
-        " ORDER BY server_id, sampled_at DESC, ts DESC"
-    )
-    return [Snapshot(*row) for row in _rows(query, [list(server_ids), at, at - within])]
 
 
 def rolled_up_until(table: str) -> datetime:
