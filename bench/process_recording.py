@@ -7,12 +7,17 @@ slowly, memory walks in pages; processes come and go, most of the short ones by 
 
 from __future__ import annotations
 
+import json
 import math
 import random
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
+import msgspec
+
+from agent.proctable import ProcTable
 from servers.wire import Proc
 
 PAGE_MB = 4096 / 2**20
@@ -90,7 +95,8 @@ class Recording:
         name, user, cmdline = chance.choice(programs)
         words = {"n": chance.randint(1, 40), "m": chance.randint(1000, 9999)}
         busy = chance.random() < min(0.95, 1.35 * self.change.cpu + 0.08)
-        level = math.exp(chance.gauss(0.7, 1.4)) if busy else 0.0  # ticks in ten seconds
+        middle = 0.7 if self.change.cpu < 0.5 else 1.8
+        level = math.exp(chance.gauss(middle, 1.4)) if busy else 0.0  # ticks in ten seconds
         restless = (
             min(
                 1.0,
@@ -116,10 +122,22 @@ class Recording:
             proc.status = "running" if proc.cpu > 30 and chance.random() < 0.5 else "sleeping"
         share = self.change.mem * (4 if self.change.mem < 0.2 else 2)
         if life.grows and chance.random() < share * 1.02:
-            life.mem_pages = max(100, life.mem_pages + (chance.choice((-1, 1)) * int(1 + chance.expovariate(0.05))))
+            life.mem_pages = max(
+                100,
+                life.mem_pages
+                + (chance.choice((-1, 1)) * int(1 + chance.expovariate(0.05 if self.change.mem < 0.2 else 0.02))),
+            )
             proc.mem_mb = round(life.mem_pages * PAGE_MB, 2)
         if chance.random() < 0.001:
             proc.threads = max(1, (proc.threads or 1) + chance.choice((-1, 1)))
+
+
+def of_this_machine(snapshots: int, seconds: float = 1) -> Iterator[list[Proc]]:
+    """This machine's own processes as the agent reads and sends them."""
+    table = ProcTable()
+    for number in range(snapshots):
+        time.sleep(seconds if number else 0)
+        yield msgspec.convert([json.loads(process.text) for process in table.sample()[:500]], list[Proc])
 
 
 def shares(tables: list[list[Proc]]) -> tuple[float, float, float]:

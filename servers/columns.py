@@ -11,6 +11,7 @@ import operator
 import struct
 import sys
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, Final, TypeVar
@@ -52,55 +53,57 @@ class Writer:
         self.ints(list(map(len, encoded)))
         self.bytes += b"".join(encoded)
 
-    def whole(self, values: Sequence[int | None], starts: Iterable[int] = (0,)) -> None:
-        """A column of whole numbers from 0 to 2**63-1 or None; at the starts of stretches codes stand by themselves."""
-        self.bytes.append(WHOLE)
-        self._codes(values, _Wholes({None: 0}), starts)
+    def whole(self, values: Sequence[int | None]) -> None:
+        """A column of whole numbers from 0 to 2**63-1 or None."""
+        self._differences(values, self.whole_codes(values))
 
-    def numbers(self, values: Sequence[float | None], starts: Iterable[int] = (0,)) -> None:
-        """A column of doubles or None: as decimals where all are such, else as a list of those there are."""
-        before = len(self.bytes)
+    def numbers(self, values: Sequence[float | None]) -> None:
+        """A column of doubles or None."""
+        self._differences(values, self.number_codes(values))
+
+    def words(self, values: Sequence[str]) -> None:
+        """A column of texts."""
+        self._differences(values, self.word_codes(values))
+
+    def whole_codes(self, values: Iterable[int | None]) -> dict[int | None, int]:
+        """Begin a column of whole numbers; the code of each."""
+        self.bytes.append(WHOLE)
+        return {value: 0 if value is None else value + 1 for value in values}
+
+    def number_codes(self, values: Sequence[float | None]) -> dict[float | None, int]:
+        """Begin a column of doubles, as decimals where all are such, else as a list; the code of each."""
         for exponent in EXPONENTS:
+            codes = Decimals(10**exponent)
             try:
-                self.bytes += bytes((DECIMAL, exponent))
-                return self._codes(values, Decimals(10**exponent), starts)
+                deque(map(codes.__getitem__, values), 0)
             except NotDecimal:
-                del self.bytes[before:]
+                continue
+            self.bytes += bytes((DECIMAL, exponent))
+            return codes
         listed = sorted({value for value in values if value is not None})
         self.bytes.append(LISTED)
         self.number(len(listed))
         self.bytes += struct.pack(f"<{len(listed)}d", *listed)
-        self._codes(values, {value: code for code, value in enumerate([None, *listed])}, starts)
+        return {value: code for code, value in enumerate([None, *listed])}
 
-    def words(self, values: Sequence[str], starts: Iterable[int] = (0,)) -> None:
-        """A column of texts: those there are in the order they first come in, then which."""
-        codes = {word: code for code, word in enumerate(dict.fromkeys(values))}
+    def word_codes(self, values: Iterable[str]) -> dict[str, int]:
+        """Begin a column of texts: those there are, in the order they first come in; the code of each."""
+        words = list(dict.fromkeys(values))
         self.bytes.append(WORDS)
-        self.strings(list(codes))
-        self._codes(values, codes, starts)
+        self.strings(words)
+        return {word: code for code, word in enumerate(words)}
 
-    def _codes(self, values: Sequence[T], code_of: dict[T, int], starts: Iterable[int]) -> None:
-        """Each value's code as the difference to the one before; at the starts as itself."""
+    def _differences(self, values: Sequence[T], code_of: dict[T, int]) -> None:
+        """Each value's code as the difference to the one before."""
         codes = list(map(code_of.__getitem__, values))
         differences = codes[:1] + list(map(operator.sub, codes[1:], codes))
-        for start in starts:
-            if start < len(codes):
-                differences[start] = codes[start]
-        if max(code_of.values(), default=0) >= AROUND // 4:
+        if max(codes, default=0) >= AROUND // 4:
             differences = [(value + AROUND // 2) % AROUND - AROUND // 2 for value in differences]
         self.ints(differences)
 
 
 class NotDecimal(Exception):
     """A value has more decimals than that."""
-
-
-class _Wholes(dict["int | None", int]):
-    """The code of each whole number, as they are asked for."""
-
-    def __missing__(self, value: int) -> int:
-        self[value] = value + 1
-        return value + 1
 
 
 class Decimals(dict["float | None", int]):

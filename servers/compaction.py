@@ -11,8 +11,10 @@ is locked before raw rows are taken away, and told that there is nothing to buil
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Set
 from datetime import datetime, timedelta
+from heapq import merge
+from operator import attrgetter
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -107,16 +109,17 @@ def _compact(server_id: int, hour: datetime, now: datetime, wait: bool) -> int:
             return 0
         if wait:
             _lock_newest(server_id, hour)
-        raw = rawtables.samples(rawtables.rows(server_id, hour, hour + HOUR))
-        if not raw:
+        rows = rawtables.rows(server_id, hour, hour + HOUR)
+        chunk = _Counted(_merged(_chunk_of(server_id, hour), rawtables.samples(rows)))
+        data = encode(chunk)
+        taken = {row.key for row in rows} & chunk.keys
+        if not taken:
             return 0
-        merged = _merged(_chunk_of(server_id, hour), raw)
-        data = encode(merged)
         _lock_newest(server_id, hour)
-        _take(server_id, hour, raw)
-        _write(server_id, hour, now, merged, data)
-    log.info("compaction.done", server=server_id, hour=hour.isoformat(), samples=len(merged), bytes=len(data))
-    return len(raw)
+        _take(server_id, hour, taken)
+        _write(server_id, hour, now, chunk, data)
+    log.info("compaction.done", server=server_id, hour=hour.isoformat(), samples=len(chunk.keys), bytes=len(data))
+    return len(taken)
 
 
 def _mine(server_id: int, hour: datetime) -> bool:
@@ -126,16 +129,35 @@ def _mine(server_id: int, hour: datetime) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _chunk_of(server_id: int, hour: datetime) -> list[Sample]:
+class _Counted:
+    """Samples on their way into a chunk, and what is noted of them as they go by."""
+
+    def __init__(self, samples: Iterable[Sample]) -> None:
+        self._samples = samples
+        self.keys: set[changes.Base] = set()
+        self.processes = 0
+
+    def __iter__(self) -> Iterator[Sample]:
+        for sample in self._samples:
+            self.keys.add(changes.Base(sample.sampled_at, sample.ts))
+            self.processes += len(sample.table.stays)
+            yield sample
+
+
+def _chunk_of(server_id: int, hour: datetime) -> Iterator[Sample]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT data FROM {CHUNKS} WHERE server_id = %s AND hour = %s", [server_id, hour])  # noqa: S608
         found = cursor.fetchone()
-    return list(Chunk(found[0]).samples()) if found else []
+    return Chunk(found[0]).samples() if found else iter(())
 
 
-def _merged(there: Sequence[Sample], raw: Sequence[Sample]) -> list[Sample]:
-    samples = {sample.key: sample for sample in (*raw, *there)}
-    return [samples[key] for key in sorted(samples)]
+def _merged(there: Iterable[Sample], raw: Iterable[Sample]) -> Iterator[Sample]:
+    """Both in the order of their time; what is in both comes once."""
+    last = None
+    for sample in merge(there, raw, key=attrgetter("key")):
+        if sample.key != last:
+            yield sample
+        last = sample.key
 
 
 def _lock_newest(server_id: int, hour: datetime) -> None:
@@ -147,21 +169,19 @@ def _lock_newest(server_id: int, hour: datetime) -> None:
             cursor.execute(BUILDS_NO_MORE, [server_id])
 
 
-def _take(server_id: int, hour: datetime, raw: Sequence[Sample]) -> None:
+def _take(server_id: int, hour: datetime, taken: Set[changes.Base]) -> None:
     span = [server_id, hour, hour + HOUR]
     with connection.cursor() as cursor:
-        cursor.execute(TAKE, [[sample.sampled_at for sample in raw], [sample.ts for sample in raw], *span])
-        if cursor.rowcount != len(raw):
-            raise RuntimeError(f"{cursor.rowcount} of {len(raw)} raw tables of server {server_id}, {hour}")
+        cursor.execute(TAKE, [[key.sampled_at for key in taken], [key.ts for key in taken], *span])
+        if cursor.rowcount != len(taken):
+            raise RuntimeError(f"{cursor.rowcount} of {len(taken)} raw tables of server {server_id}, {hour}")
         cursor.execute(LEFT, span)
-        taken = {changes.Base(sample.sampled_at, sample.ts) for sample in raw}
         for (procs,) in cursor.fetchall():
             if changes.is_change(bytes(procs)) and changes.base_of(bytes(procs)) in taken:
                 raise _MovedOn
 
 
-def _write(server_id: int, hour: datetime, now: datetime, samples: Sequence[Sample], data: bytes) -> None:
-    count = sum(len(sample.table.stays) for sample in samples)
-    facts = samples[0].sampled_at, samples[-1].sampled_at, now, len(samples), count, data
+def _write(server_id: int, hour: datetime, now: datetime, chunk: _Counted, data: bytes) -> None:
+    first, last = min(chunk.keys).sampled_at, max(chunk.keys).sampled_at
     with connection.cursor() as cursor:
-        cursor.execute(WRITE, [server_id, hour, *facts])
+        cursor.execute(WRITE, [server_id, hour, first, last, now, len(chunk.keys), chunk.processes, data])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -53,12 +53,17 @@ def rows(server_id: int, start: datetime, end: datetime) -> list[Row]:
         return [Row(*row[:3], bytes(row[3])) for row in cursor.fetchall()]
 
 
-def samples(found: Sequence[Row]) -> list[Sample]:
-    """The rows as samples; those whose base is not among them are left out, and said in the log."""
+def samples(found: Iterable[Row]) -> Iterator[Sample]:
+    """The rows, in the order of their time, as samples; those without their base are left out and logged."""
     tables: dict[changes.Base, Table] = {}
     for row in found:
         _decode(row, tables)
-    return [Sample(*row[:3], tables[row.key]) for row in found if row.key in tables]
+        if row.key in tables:
+            yield Sample(*row[:3], tables[row.key])
+        if changes.is_change(row.procs):
+            base = changes.base_of(row.procs)
+            for older in [key for key in tables if key < base]:
+                del tables[older]  # bases only get later
 
 
 def newest(found: Sequence[Row]) -> Sample | None:
