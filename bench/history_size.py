@@ -2,19 +2,23 @@
 
     python bench/history_size.py [SNAPSHOTS]
 
-Stores an hour of reports of 500 processes, 10 s apart, as the hub does; measures the raw tables on disk (indexes, TOAST
-and the overhead of rows included), compacts them, and measures the chunks. Of three kinds: typical, busy (process_recording.py)
-and, in few snapshots, this machine's own processes as the agent reads them. A process-sample is one process in one table.
-Starts a PostgreSQL of its own.
+Stores an hour of reports of 500 processes, 10 s apart, as the hub does; measures the raw tables on disk (indexes,
+TOAST and the overhead of rows included), compacts them, and measures the chunks. Of three kinds: typical and busy ones
+(process_recording.py) and, in few snapshots, this machine's own processes as the agent reads them. A process-sample is
+one process in one table. Starts a PostgreSQL of its own.
 """
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,16 +68,12 @@ def servers_named(name: str) -> list[Server]:
     return made
 
 
-def store(server: Server, tables: Iterator[list[Proc]], start: datetime, snapshots: int) -> int:
-    """Store so many reports; returns how many processes they had."""
-    count = 0
-    for number in range(snapshots):
-        procs = next(tables)
+def store(server: Server, tables: list[list[Proc]], start: datetime) -> None:
+    """Store them as reports."""
+    for number, procs in enumerate(tables):
         at = start + number * STEP + timedelta(microseconds=number * 7919 % 20_000)  # as the network lets them come
         report = Report(server.agent_id, at.timestamp(), procs, Load(cpu=8.9, mem_used_mb=2048, mem_total_mb=8192))
         ingest.store(server, report, at)
-        count += len(procs)
-    return count
 
 
 def size(table: str) -> int:
@@ -116,17 +116,16 @@ def measure(name: str, tables: Callable[[int], Iterator[list[Proc]]], snapshots:
     for level in (PROCESSES, CHUNKS):
         partitions.make(LEVELS[level], start, start)
     empty, servers = (size(PROCESSES), size(CHUNKS)), servers_named(name)
-    counts: list[int] = []
-
-    def report() -> None:
-        counts.extend(store(server, tables(number), start, snapshots) for number, server in enumerate(servers))
-
-    storing = cpu_ms(report) / (SERVERS * snapshots)
+    count, storing = 0, 0.0
+    for number, server in enumerate(servers):
+        reported = list(islice(tables(number), snapshots))
+        count += sum(map(len, reported))
+        storing += cpu_ms(partial(store, server, reported, start))
     raw, raw_read = size(PROCESSES) - empty[0], read_ms(servers, start, snapshots)
     compacting = cpu_ms(lambda: [compaction.compact_hour(server.pk, start, timezone.now()) for server in servers])
     compacted = size(CHUNKS) - empty[1]
     return Cost(
-        raw / sum(counts), compacted / sum(counts), storing, compacting / (SERVERS * snapshots), raw_read,
+        raw / count, compacted / count, storing / (SERVERS * snapshots), compacting / (SERVERS * snapshots), raw_read,
         read_ms(servers, start, snapshots),
     )  # fmt: skip
 
@@ -134,7 +133,8 @@ def measure(name: str, tables: Callable[[int], Iterator[list[Proc]]], snapshots:
 def main() -> None:
     """Measure each kind, print the table, say how the budgets came out."""
     snapshots = int(sys.argv[1]) if len(sys.argv) > 1 else 360
-    live.announce = lambda *topics: None  # nobody looks on
+    live.loop = asyncio.new_event_loop()  # a web process has one, and announces through it
+    threading.Thread(target=live.loop.run_forever, daemon=True).start()
     real = list(of_this_machine(REAL))
     whole = statistics.mean(len(proctable.pack(table)) / max(len(table), 1) for table in real)
     print(
@@ -150,8 +150,7 @@ def main() -> None:
         ("real", lambda number: iter(real), REAL, real),
     ):
         cost = costs[name] = measure(name, tables, count)
-        sample = differ or [table for table, _ in zip(tables(0), range(60), strict=False)]
-        cpu, mem, _new = shares(sample)
+        cpu, mem, _new = shares(differ or list(islice(tables(0), 60)))
         print(
             f"{name:10}{cpu:12.0%}{mem:8.0%}{cost.raw:8.2f}{cost.compacted:8.2f}{cost.storing_ms:8.2f}"
             f"{cost.compacting_ms:9.2f}{cost.raw_read_ms:10.1f}{cost.read_ms:7.1f}"

@@ -11,7 +11,9 @@ T = TypeVar("T")
 
 def gone_and_new(before: list[bytes], after: list[bytes]) -> tuple[list[int], list[int]]:
     """The places of the lines that are not there any more, and of those that are new; what is moved is both."""
-    gone, new, old_place, place = [], [], 0, 0
+    gone: list[int] = []
+    new: list[int] = []
+    old_place = place = 0
     while True:
         same = _same(before, old_place, after, place)
         old_place, place = old_place + same, place + same

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Set
 from datetime import datetime, timedelta
 from heapq import merge
 from operator import attrgetter
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -170,9 +171,10 @@ def _lock_newest(server_id: int, hour: datetime) -> None:
 
 
 def _take(server_id: int, hour: datetime, taken: Set[changes.Base]) -> None:
-    span = [server_id, hour, hour + HOUR]
+    span: list[Any] = [server_id, hour, hour + HOUR]
+    keys: list[Any] = [[key.sampled_at for key in taken], [key.ts for key in taken]]
     with connection.cursor() as cursor:
-        cursor.execute(TAKE, [[key.sampled_at for key in taken], [key.ts for key in taken], *span])
+        cursor.execute(TAKE, keys + span)
         if cursor.rowcount != len(taken):
             raise RuntimeError(f"{cursor.rowcount} of {len(taken)} raw tables of server {server_id}, {hour}")
         cursor.execute(LEFT, span)

@@ -107,8 +107,8 @@ def line(server_id: int, pid: int, start_ticks: int | None, start: datetime, end
 
 def _raw_at(server_ids: Sequence[int], moment: datetime, oldest: datetime) -> dict[int, Snapshot]:
     by_server: dict[int, list[rawtables.Row]] = {}
-    for server_id, *row, procs in _rows(RAW_AT, [server_ids, rawtables.chain_start(oldest), moment]):
-        by_server.setdefault(server_id, []).append(rawtables.Row(*row, bytes(procs)))
+    for server_id, at, ts, total, procs in _rows(RAW_AT, [server_ids, rawtables.chain_start(oldest), moment]):
+        by_server.setdefault(server_id, []).append(rawtables.Row(at, ts, total, bytes(procs)))
     found = {}
     for server_id, rows in by_server.items():
         sample = rawtables.newest(rows)

@@ -50,7 +50,7 @@ def rows(server_id: int, start: datetime, end: datetime) -> list[Row]:
     """The raw rows from start up to and without end, oldest first."""
     with connection.cursor() as cursor:
         cursor.execute(ROWS, [server_id, start, end])
-        return [Row(*row[:3], bytes(row[3])) for row in cursor.fetchall()]
+        return [Row(at, ts, total, bytes(procs)) for at, ts, total, procs in cursor.fetchall()]
 
 
 def samples(found: Iterable[Row]) -> Iterator[Sample]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -103,13 +104,14 @@ def _begin(level: str) -> datetime:
 def _locked(level: str, otherwise: str = "") -> datetime | None:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT until FROM servers_rolledup WHERE level = %s FOR UPDATE {otherwise}", [level])  # noqa: S608
-        found = cursor.fetchone()
-    return found and found[0]
+        found: tuple[datetime] | None = cursor.fetchone()
+    return found[0] if found else None
 
 
 def _roll(level: str, start: datetime, end: datetime, server_id: int | None = None) -> None:
+    about: dict[str, Any] = {"width": WIDTHS[level], "start": start, "end": end, "server": server_id}
     with connection.cursor() as cursor:
-        cursor.execute(QUERIES[level], {"width": WIDTHS[level], "start": start, "end": end, "server": server_id})
+        cursor.execute(QUERIES[level], about)
 
 
 def _redo() -> bool:

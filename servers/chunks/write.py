@@ -7,7 +7,7 @@ what is other is looked at, and put into columns of zeros.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, compress, count
 from typing import Any, Final
 
@@ -54,7 +54,9 @@ class _Rows:
             gone, new = list(range(len(self.last_rows))), list(range(len(rows)))
         self._note_runs(number, [self.last_rows[place] for place in gone], came)
         stayed = without(rows, new)
-        for changes, old, values in zip(self.changes, self.last[1:], table[1:], strict=True):
+        before: tuple[list[Any], ...] = self.last[1:]
+        after: tuple[list[Any], ...] = table[1:]
+        for changes, old, values in zip(self.changes, before, after, strict=True):
             self._note_changes(changes, number, stayed, without(old, gone), without(values, new))
             self._note(changes, number, came, [values[place] for place in new])
         self.last_pids = inserted(without(self.last_pids, gone), new, [self.stays[row][1] for row in came])
@@ -120,7 +122,9 @@ def encode(samples: Iterable[Sample]) -> bytes:
     head, *moves = sections = [Writer() for _ in range(5)]
     _write_samples(head, facts)
     _write_rows(head, rows)
-    begin = Writer.number_codes, Writer.number_codes, Writer.word_codes, Writer.whole_codes
+    begin: list[Callable[[Writer, list[Any]], dict[Any, int]]] = [
+        Writer.number_codes, Writer.number_codes, Writer.word_codes, Writer.whole_codes,
+    ]  # fmt: skip
     starts = list(accumulate((sum(last - first for first, last in runs) for runs in rows.runs), initial=0))
     for writer, changes, codes in zip(moves, rows.changes, begin, strict=True):
         writer.ints(_differences(starts, changes, codes(writer, changes.values)))

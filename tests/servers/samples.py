@@ -65,7 +65,9 @@ def minute_of(number: int, size: int = 5) -> list[list[Proc]]:
     ]
 
 
-def store(server: Server, at: datetime, procs: Sequence[Proc], received: datetime | None = None, cpu: float = 5) -> str:
+def store(
+    server: Server, at: datetime, procs: Sequence[Proc], received: datetime | None = None, cpu: float | None = 5
+) -> str:
     """Store a report sampled at a moment and received then, or later; returns how it ended."""
     received = received or at
     times = {"ts": at.timestamp(), "sentAt": received.timestamp()}

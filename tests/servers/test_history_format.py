@@ -9,9 +9,10 @@ from pathlib import Path
 from zstandard import DICT_TYPE_RAWCONTENT, ZstdCompressionDict, ZstdDecompressor
 
 from servers import changes, proctable
+from servers.chunks.samples import Sample
 from servers.chunks.write import encode
 from servers.wire import Proc
-from tests.servers.samples import T0, Sample
+from tests.servers.samples import T0
 
 DOC = (Path(__file__).resolve().parents[2] / "docs" / "history-format.md").read_text()
 REDIS = Proc("redis", 123, None, 78.21, "sleeping", "redis", "redis *:6379", 1, 5, 4711)

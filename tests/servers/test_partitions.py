@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -62,7 +63,7 @@ def test_what_has_outlived_its_level_is_dropped_and_the_rest_stays(level: histor
     now = timezone.now()
     old, edge = now - level.kept - 2 * level.width, now - level.kept
     with connection.cursor() as cursor:
-        values = [history.HOST_MINUTES, now]
+        values: list[Any] = [history.HOST_MINUTES, now]
         cursor.execute(
             "INSERT INTO servers_rolledup VALUES (%s, %s) ON CONFLICT (level) DO UPDATE SET until = excluded.until",
             values,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -38,7 +39,7 @@ def reading(server: Server, at: datetime, cpu: float | None, late: bool = False)
     store(server, at, [proc()], timezone.now() if late else None, cpu)
 
 
-def rolled(table: str, server: Server, name: str = "cpu") -> list[tuple[float, ...]]:
+def rolled(table: str, server: Server, name: str = "cpu") -> list[tuple[Any, ...]]:
     """Of each row: minutes after PAST; average, least, most, count; samples."""
     with connection.cursor() as cursor:
         cursor.execute(
