@@ -94,17 +94,12 @@ class Recording:
         self.pid += chance.randint(1, 40)
         name, user, cmdline = chance.choice(programs)
         words = {"n": chance.randint(1, 40), "m": chance.randint(1000, 9999)}
-        busy = chance.random() < min(0.95, 1.35 * self.change.cpu + 0.08)
+        awake = min(0.95, 1.35 * self.change.cpu + 0.08)  # the share of processes that ever do anything
+        busy = chance.random() < awake
         middle = 0.7 if self.change.cpu < 0.5 else 1.8
         level = math.exp(chance.gauss(middle, 1.4)) if busy else 0.0  # ticks in ten seconds
-        restless = (
-            min(
-                1.0,
-                self.change.cpu / min(0.95, 1.35 * self.change.cpu + 0.08) * (1.17 if self.change.cpu < 0.5 else 1.4),
-            )
-            if busy
-            else 0.004
-        )
+        often = 1.14 if self.change.cpu < 0.5 else 1.17  # what is drawn anew may be the same again
+        restless = min(1.0, self.change.cpu / awake * often) if busy else 0.004
         grows = chance.choice([0.0, 0.0, 0.0, 1.0]) if self.change.mem < 0.2 else chance.choice([0.0, 1.0])
         mem = int(math.exp(chance.gauss(8.5, 1.5)))
         proc = Proc(
@@ -121,7 +116,7 @@ class Recording:
             proc.cpu = round(round(ticks) * 0.1, 1)
             proc.status = "running" if proc.cpu > 30 and chance.random() < 0.5 else "sleeping"
         share = self.change.mem * (4 if self.change.mem < 0.2 else 2)
-        if life.grows and chance.random() < share * 1.02:
+        if life.grows and chance.random() < share * (0.9 if self.change.mem < 0.2 else 0.95):
             life.mem_pages = max(
                 100,
                 life.mem_pages

@@ -21,6 +21,8 @@ TYPECODES: Final = {1: "b", 2: "h", 4: "i", 8: "q"}  # by width in bytes
 EXPONENTS: Final = (0, 1, 2, 3, 6)  # decimals that are tried, the fewest first
 LARGEST: Final = 2**52  # up to here a double holds every whole number
 AROUND: Final = 2**64  # differences and sums are taken modulo this, so that they always fit in 8 bytes
+ZIGZAG: Final = bytes(2 * byte if byte < 128 else 511 - 2 * byte for byte in range(256))  # of one byte
+UNZIGZAG: Final = bytes(byte // 2 if byte % 2 == 0 else 255 - byte // 2 for byte in range(256))
 T = TypeVar("T")
 
 
@@ -176,10 +178,13 @@ class Reader:
             if width:
                 raise ValueError(f"numbers of {width} bytes")
             return array("b", bytes(count))
-        planes, zigzagged = self.take(width * count), bytearray(width * count)
-        for plane in range(width):
-            zigzagged[plane::width] = planes[plane * count : (plane + 1) * count]
-        return _from_little(array(TYPECODES[width], _unzigzag(bytes(zigzagged), width)))
+        planes = zigzagged = self.take(width * count)
+        if width > 1:
+            whole = bytearray(width * count)
+            for plane in range(width):
+                whole[plane::width] = planes[plane * count : (plane + 1) * count]
+            zigzagged = bytes(whole)
+        return _from_little(array(TYPECODES[width], _unzigzag(zigzagged, width)))
 
     def strings(self) -> list[str]:
         """As Writer.strings wrote them."""
@@ -217,6 +222,8 @@ def _narrowest(values: Sequence[int]) -> array[int]:
 
 def _zigzag(numbers: bytes, width: int) -> bytes:
     """All numbers at once, as lanes of one very long integer: some thirty times as fast as one after the other."""
+    if width == 1:
+        return numbers.translate(ZIGZAG)
     ones, lane = _lanes(len(numbers), width)
     lanes = int.from_bytes(numbers, "little")
     negative = lanes >> (8 * width - 1) & ones
@@ -225,6 +232,8 @@ def _zigzag(numbers: bytes, width: int) -> bytes:
 
 
 def _unzigzag(numbers: bytes, width: int) -> bytes:
+    if width == 1:
+        return numbers.translate(UNZIGZAG)
     ones, lane = _lanes(len(numbers), width)
     lanes = int.from_bytes(numbers, "little")
     halved = lanes >> 1 & ones * (lane >> 1)
