@@ -41,7 +41,7 @@ from servers.history import CHUNKS, HOUR, LEVELS, PROCESSES  # noqa: E402
 from servers.models import Server  # noqa: E402
 from servers.wire import Load, Proc, Report  # noqa: E402
 
-SERVERS = 2  # of each kind, so that pages and indexes fill as they do
+SERVERS = 4  # of each kind, so that pages and indexes fill as they do
 REAL = 40  # snapshots of this machine, a second apart
 READS = 40
 STEP = timedelta(seconds=10)

@@ -14,7 +14,7 @@ from servers.chunks.samples import EPOCH, Sample
 from servers.proctable import Table, unpack_table
 
 log = logs.get(__name__)
-CHAIN = timedelta(minutes=10)  # each such stretch of time begins with a whole table
+CHAIN = timedelta(minutes=12)  # each such stretch of time begins with a whole table
 ROWS = f"""SELECT sampled_at, ts, procs_total, procs FROM {history.PROCESSES}
     WHERE server_id = %s AND sampled_at >= %s AND sampled_at < %s ORDER BY sampled_at, ts"""  # noqa: S608
 
