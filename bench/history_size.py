@@ -144,13 +144,14 @@ def main() -> None:
         f"{'':10}{'CPU, memory differ':>20}{'raw':>8}{'chunk':>8}{'store':>8}{'compact':>9}{'read raw':>10}{'read':>7}"
     )
     costs: dict[str, Cost] = {}
-    for name, tables, count, differ in (
-        ("typical", lambda number: iter(Recording(TYPICAL, seed=number)), snapshots, None),
-        ("busy", lambda number: iter(Recording(BUSY, seed=number)), snapshots, None),
-        ("real", lambda number: iter(real), REAL, real),
-    ):
+    kinds: dict[str, tuple[Callable[[int], Iterator[list[Proc]]], int]] = {
+        "typical": (lambda number: iter(Recording(TYPICAL, seed=number)), snapshots),
+        "busy": (lambda number: iter(Recording(BUSY, seed=number)), snapshots),
+        "real": (lambda _number: iter(real), REAL),
+    }
+    for name, (tables, count) in kinds.items():
         cost = costs[name] = measure(name, tables, count)
-        cpu, mem, _new = shares(differ or list(islice(tables(0), 60)))
+        cpu, mem, _new = shares(list(islice(tables(0), 60)))
         print(
             f"{name:10}{cpu:12.0%}{mem:8.0%}{cost.raw:8.2f}{cost.compacted:8.2f}{cost.storing_ms:8.2f}"
             f"{cost.compacting_ms:9.2f}{cost.raw_read_ms:10.1f}{cost.read_ms:7.1f}"
