@@ -21,7 +21,7 @@ from servers.process_asked import RANKS, Asked
 from servers.process_search import Gathered
 from servers.process_search_rows import Place
 
-PART_SEC: Final = 0.5  # begun after that, no further server is looked through in a part
+PART_SEC: Final = 0.5  # after that, no further server is begun in a part
 AT_ONCE: Final = 20  # servers whose tables of a moment are held in memory
 SHOWN: Final = 500  # rows a page carries
 SEARCHES: Final = 2  # at once, in a web process; each keeps a processor busy
@@ -74,11 +74,11 @@ def read(query: Mapping[str, str]) -> So:
 
 
 def part(asked: Asked, so: So, places: Mapping[int, Place]) -> Part:
-    """Look through some servers more; places: all that are searched."""
+    """Look through some servers more, at first few so that the page shows; places: all that are searched."""
     ids = sorted(places)
     first = done = bisect_right(ids, so.after)
-    began, rows = time.monotonic(), []
-    while done < len(ids) and (done == first or time.monotonic() - began < PART_SEC):
+    began, seconds, rows = time.monotonic(), PART_SEC if so.after else 0, []
+    while done < len(ids) and (done == first or time.monotonic() - began < seconds):
         step = ids[done : done + (AT_ONCE if asked.at else 1)]
         html, so = _looked_through(asked, so, step, places)
         rows.append(html)

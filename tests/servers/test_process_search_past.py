@@ -95,13 +95,21 @@ class TestStretch:
 
     def test_the_page_tells_each_process_and_its_moments(self, as_viewer: Client) -> None:
         query = {"q": "nginx", "from": PAST.isoformat(), "to": THIS.isoformat()}
-        answer = as_viewer.get(PAGE, query)
-        page = answer.content.decode()
-        assert rows(answer) == [("srv-web-01", 11)]
-        assert "1 process on 1 server" in page
-        assert f"?at={written(PAST + HOUR)}#proc-11-99" in page
-        assert "2 servers were looked through." in page
+        first, last = follow(as_viewer, query)
+        assert (rows(first), rows(last)) == ([("srv-web-01", 11)], [])
+        assert "1 process on 1 server" in last.content.decode()
+        assert f"?at={written(PAST + HOUR)}#proc-11-99" in first.content.decode()
+        assert "2 servers were looked through." in last.content.decode()
         assert rows(as_viewer.get(PAGE, query | {"from": (THIS - 30 * MINUTE).isoformat()})) == []
+
+
+def follow(client: Client, query: dict[str, str]) -> list[HttpResponse]:
+    """The page and all the parts it asks for."""
+    answers = [client.get(PAGE, query)]
+    while found := re.search(r'id="searching" hx-get="([^"]+)"', answers[-1].content.decode()):
+        answers.append(client.get(html.unescape(found[1]), headers=HTMX))
+        assert len(answers) < 10
+    return answers
 
 
 def written(moment: datetime) -> str:
@@ -117,19 +125,11 @@ class TestParts:
         monkeypatch.setattr(process_parts, "PART_SEC", -1)
         monkeypatch.setattr(process_parts, "AT_ONCE", 1)
 
-    def follow(self, client: Client, query: dict[str, str]) -> list[HttpResponse]:
-        """The page and all its parts."""
-        answers = [client.get(PAGE, query)]
-        while found := re.search(r'id="searching" hx-get="([^"]+)"', answers[-1].content.decode()):
-            answers.append(client.get(html.unescape(found[1]), headers=HTMX))
-            assert len(answers) < 10
-        return answers
-
     @pytest.mark.parametrize(
         "when", [{"at": (PAST + 6 * MINUTE).isoformat()}, {"from": PAST.isoformat(), "to": THIS.isoformat()}]
     )
     def test_all_parts_together_are_the_whole(self, as_admin: Client, when: dict[str, str]) -> None:
-        answers = self.follow(as_admin, {"q": "backup", **when})
+        answers = follow(as_admin, {"q": "backup", **when})
         assert len(answers) == 3
         assert "1 of 3 servers" in answers[0].content.decode()
         assert [row for answer in answers for row in rows(answer)] == [("srv-web-01", 100), ("srv-db-01", 100)]
@@ -140,7 +140,7 @@ class TestParts:
         self, as_admin: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(process_parts, "SHOWN", 1)
-        answers = self.follow(as_admin, {"q": "backup", "from": PAST.isoformat(), "to": THIS.isoformat()})
+        answers = follow(as_admin, {"q": "backup", "from": PAST.isoformat(), "to": THIS.isoformat()})
         assert sum(len(rows(answer)) for answer in answers) == 1
         assert "2 processes on 2 servers" in answers[-1].content.decode()
         assert "The first 1 are shown." in answers[-1].content.decode()
