@@ -252,11 +252,17 @@ def countdown(when: datetime | None) -> SafeString:
 
 @register.filter
 def at(when: datetime | None, form: str = "time") -> SafeString:
-    """An absolute time, which the page's script turns into the reader's zone. form: "time" (12:06:32) or "full"."""
+    """An absolute time, which the page's script turns into the reader's zone.
+
+    form: "time" (12:06:32), "full", "day" (Sun 22 Nov 2026) or "short" (22 Nov, 12:06).
+    """
     if when is None:
         return nothing()
     when = when.astimezone(UTC)
-    text = moment(when) if form == "full" else f"{when:%H:%M:%S}"
+    if form == "short":
+        text = f"{day(when)}, {when:%H:%M}"
+    else:
+        text = {"full": moment(when), "day": moment(when).partition(",")[0]}.get(form, f"{when:%H:%M:%S}")
     return _safe(
         f'<time datetime="{when:%Y-%m-%dT%H:%M:%S.%f}Z" data-at="{conditional_escape(form)}"'
         f' title="{conditional_escape(moment(when))}">{conditional_escape(text)}</time>'
