@@ -130,7 +130,7 @@ def test_filter_order_and_layout_stay_while_time_moves(page_as: PageAs, first: d
     page = opened(page_as, first, 30)
     page.click("th[data-sort=pid] a")
     page.click("[data-layout=tree]")
-    page.fill("#proc-filter", "nginx")
+    page.fill("#proc-filter", "nginx:")
     page.click("#asof [data-step=next]")
     shows(page, 31)
     visible = page.eval_on_selector_all("#procs tr:not([hidden])", "rows => rows.map(row => row.id)")
