@@ -73,9 +73,9 @@ def _rows(found: Compared) -> Iterator[list[dict[str, Any]]]:
 def _row(kind: str, icon: str, word: str, before: Proc | None, after: Proc | None) -> dict[str, Any]:
     one = after or before
     assert one is not None  # noqa: S101  told to the type checker
-    pids = [str(proc.pid) for proc in (before, after) if proc]
-    cpu = _values(*(proc and proc.cpu for proc in (before, after)), 1)
-    mem = _values(*(proc and proc.mem_mb for proc in (before, after)), 0)
+    both = [proc for proc in (before, after) if proc]
+    cpu = [show.plain(proc.cpu, 1) for proc in both if proc.cpu is not None]
+    mem = [show.plain(proc.mem_mb) for proc in both]
     return {
         "kind": kind,
         "icon": icon,
@@ -84,16 +84,12 @@ def _row(kind: str, icon: str, word: str, before: Proc | None, after: Proc | Non
         "name": visible(one.name),
         "cmdline": visible(one.cmdline),
         "user": visible(one.user),
-        "pid": " → ".join(dict.fromkeys(pids)),
+        "pid": " → ".join(dict.fromkeys(str(proc.pid) for proc in both)),
         "cpu": _moved(cpu),
         "cpu_said": " → ".join(cpu),
         "mem": _moved(mem),
         "mem_said": " → ".join(mem),
     }
-
-
-def _values(before: float | None, after: float | None, decimals: int) -> list[str]:
-    return [show.plain(value, decimals) for value in (before, after) if value is not None]
 
 
 def _moved(values: list[str]) -> SafeString:

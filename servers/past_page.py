@@ -119,13 +119,13 @@ def frame_of(newest: Newest | None, then: Then, path: str) -> Frame:
 
 def band(server: Server, query: Mapping[str, str], then: Then) -> dict[str, Any]:
     """What `_asof.html` shows: the moment, and the ways to the samples beside it and to now."""
-    kept = {name: query[name] for name in ("range", "ps", "with", "to") if query.get(name)}
+    kept: dict[str, str] = {name: query[name] for name in ("range", "ps", "with", "to") if query.get(name)}
     page = reverse("servers:detail", args=[server.agent_id])
 
     def to(moment: datetime | None) -> str:
         return f"?{urlencode({'at': moments.written(moment), **kept}, safe=':')}" if moment else ""
 
-    live = urlencode({name: kept[name] for name in ("range", "ps") if name in kept})
+    live = urlencode({name: value for name, value in kept.items() if name in ("range", "ps")})
     return {
         "at": then.at,
         "iso": moments.written(then.at),
@@ -175,10 +175,9 @@ def _status(then: Then) -> SafeString:
 
 
 def _uptime(then: Then, newest: Newest | None) -> SafeString:
-    boot = (newest.facts if newest else {}).get("bootTime")
-    running = then.table is not None and not then.silent and isinstance(boot, int | float)
-    up = then.at.timestamp() - boot if running else -1
-    return show.duration(up) if up >= 0 else show.nothing()
+    boot = process_rows.frame(newest.facts if newest else {}, None).boot_time
+    up = None if boot is None or then.table is None or then.silent else then.at.timestamp() - boot
+    return show.duration(up) if up is not None and up >= 0 else show.nothing()
 
 
 def _notice(then: Then) -> SafeString:

@@ -102,13 +102,22 @@ def mem_span(key: str, mem: str) -> str:
 def status_span(key: str, status: str) -> str:
     """A process's status in the reader's word."""
     quiet = "muted" if status in QUIET else "live-value"
-    word = STATUS_WORDS.get(status)
-    return f'<span class="{quiet}" id="s-{key}">{word or _text(status)}</span>'
+    return f'<span class="{quiet}" id="s-{key}">{_status_word(status, get_language())}</span>'
+
+
+@lru_cache(maxsize=100)
+def _status_word(status: str, _language: str | None) -> str:
+    return str(STATUS_WORDS.get(status) or _text(status))
+
+
+@lru_cache(maxsize=8)
+def _nothing(_language: str | None) -> str:
+    return show.nothing()
 
 
 def row(proc: Proc, frame: Frame, now: float) -> str:
     """A process's whole row, `#proc-PID-TICKS`; now: epoch seconds."""
-    shown, name, none = cells(proc), key(proc), show.nothing()
+    shown, name, none = cells(proc), key(proc), _nothing(get_language())
     user, cmdline = _text(proc.user or ""), _text(proc.cmdline or "")
     last = frame.end.cell(proc) if frame.end else ""
     title, mem_bar = _text(proc.name), _bar(proc.mem_mb, frame.mem_total_mb)
@@ -136,10 +145,10 @@ def rows(procs: Iterable[Proc], frame: Frame) -> str:
 def _started(proc: Proc, frame: Frame, now: float) -> str:
     """As show.age, without the title, which the page's clock writes; as it was then where rows are of the past."""
     if proc.start_ticks is None or frame.boot_time is None or not frame.ticks_per_sec:
-        return show.nothing()
+        return _nothing(get_language())
     at = frame.boot_time + proc.start_ticks / frame.ticks_per_sec
     if at > now + A_DAY:  # wrong, and perhaps past what a calendar can tell
-        return show.nothing()
+        return _nothing(get_language())
     count, unit = show.span_words(now - at)
     when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
     kind = "data-then" if frame.then else 'data-age=""'

@@ -76,7 +76,7 @@ def test_dragging_the_scrubber_moves_through_time_and_the_address_holds_the_mome
     page_as: PageAs, first: datetime
 ) -> None:
     page = opened(page_as, first, 30)
-    row = page.evaluate("(document.getElementById('proc-41-950').marked = true, document.title)")
+    title = page.evaluate("(document.getElementById('proc-41-950').marked = true, document.title)")
     scrub = page.locator("#scrub").bounding_box()
     flag = page.locator("#flag rect").bounding_box()
     assert scrub
@@ -94,7 +94,7 @@ def test_dragging_the_scrubber_moves_through_time_and_the_address_holds_the_mome
     shows(page, int((at - first).total_seconds() // EVERY))
     assert number_shown(page) < 30
     assert page.evaluate("document.getElementById('proc-41-950').marked") is True
-    assert page.title() != row
+    expect(page).not_to_have_title(title)
     other = page_as("operator")
     other.goto(page.url)
     shows(other, number_shown(page))

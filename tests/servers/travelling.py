@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from django.test import Client
 from django.utils import timezone
 
-from servers import compaction, history, ingest, partitions
+from servers import compaction, history, ingest, moments, partitions
 from servers.history import HOUR
 from servers.models import Server
 from servers.wire import Proc, Report
@@ -16,6 +18,7 @@ from tests.servers.reports import report
 from tests.servers.samples import proc
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+PAGE = "/servers/srv-web-01/"
 BOOTED = 1_750_000_000
 FACTS: dict[str, Any] = {"bootTime": BOOTED, "ticksPerSec": 100, "cpuCount": 8}
 
@@ -56,3 +59,16 @@ def past_hours(server: Server) -> datetime:
     tell(server, first + HOUR + 10 * SECOND, family(40.0, pid=99, start_ticks=8000), cpu=44)
     compact(server, first)
     return first
+
+
+def page(client: Client, at: datetime | str, more: str = "", status: int = 200) -> str:
+    """Web1's page at a moment; more: what follows its address."""
+    text = at if isinstance(at, str) else moments.written(at)
+    answer = client.get(f"{PAGE}{more}{'&' if '?' in more else '?'}at={text}")
+    assert answer.status_code == status
+    return answer.content.decode()
+
+
+def rows(shown: str) -> list[str]:
+    """The processes in a table, each as its pid and start."""
+    return re.findall(r'<tr id="proc-([\d-]+)"', shown)
