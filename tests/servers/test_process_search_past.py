@@ -94,7 +94,7 @@ class TestStretch:
         assert process_lives.lives(web1.pk, parse("nothing-like-it"), PAST, THIS) == []
 
     def test_the_page_tells_each_process_and_its_moments(self, as_viewer: Client) -> None:
-        query = {"q": "nginx", "from": PAST.isoformat(), "to": THIS.isoformat()}
+        query = {"q": "name:nginx", "from": PAST.isoformat(), "to": THIS.isoformat()}
         first, last = follow(as_viewer, query)
         assert (rows(first), rows(last)) == ([("srv-web-01", 11)], [])
         assert "1 process on 1 server" in last.content.decode()
