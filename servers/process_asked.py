@@ -16,6 +16,7 @@ from servers.process_query import Wanted
 NOW, AT, BETWEEN = "now", "at", "between"
 SPANS: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1)}  # up to now
 WHENS: Final = (NOW, *SPANS, AT, BETWEEN)
+USUAL: Final = "cpu"
 RANKS: Final = {"cpu": process_search.by_cpu, "mem": process_search.by_memory}
 LONGEST: Final = timedelta(days=7)  # stretch of the past that is looked through at once
 A_LITTLE: Final = timedelta(seconds=5)  # ahead of the hub a reader's clock may be
@@ -57,7 +58,13 @@ class Asked(NamedTuple):
             parts["at"] = moments.written(self.at)
         elif self.stretch:
             parts |= dict(zip(("from", "to"), map(moments.written, self.stretch), strict=True))
-        return urlencode({name: value for name, value in (parts | {"sort": self.sort}).items() if value})
+        return urlencode(
+            {
+                name: value
+                for name, value in (parts | {"sort": self.sort if self.sort != USUAL else ""}).items()
+                if value
+            }
+        )
 
 
 def read(query: Mapping[str, str], now: datetime) -> Asked:
@@ -78,7 +85,7 @@ def read(query: Mapping[str, str], now: datetime) -> Asked:
     sort = query.get("sort", "")
     where = query.get("where", "").strip()[:200].replace("\0", "")
     return Asked(
-        query.get("q", "").strip()[:400].replace("\0", ""), where, when, sort if sort in RANKS else "cpu", given,
+        query.get("q", "").strip()[:400].replace("\0", ""), where, when, sort if sort in RANKS else USUAL, given,
         wanted, at, stretch, errors,
     )  # fmt: skip
 

@@ -37,7 +37,7 @@ def processes_part(request: HttpRequest) -> HttpResponse:
             request, "_processes_searching.html", process_search_page.at(request.user, asked, so) | {"stopped": True}
         )
     try:
-        limits.hit("search parts", f"user-{request.user.pk}")
+        limits.hit("search-parts", f"user-{request.user.pk}")
         made = process_search_page.further(request.user, asked, so)
     except (Problem, process_parts.Busy):  # the page asks again by itself
         made = process_search_page.at(request.user, asked, so) | {"busy": True}

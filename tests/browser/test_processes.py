@@ -103,4 +103,4 @@ def test_a_moment_is_the_readers_own_time(page_as: PageAs, agent: Agent) -> None
     page.locator("[name=at]").fill("2026-01-05T10:00:00")
     page.get_by_role("button", name="Find").click()
     expect(page).to_have_url(re.compile(r"at=2026-01-05T08%3A00%3A00Z"))
-    expect(page.locator("[name=at]")).to_have_value("2026-01-05T10:00:00")
+    expect(page.locator("[name=at]")).to_have_value(re.compile("^2026-01-05T10:00(:00)?$"))
