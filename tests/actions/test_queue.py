@@ -25,6 +25,7 @@ from servers.models import Newest, Server
 from tests.actions.making import NGINX, ago, command
 from tests.actions.web_process import Polling, WebProcess, sessions, web_process
 from tests.cast import enrolled
+from tests.patience import PATIENCE
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.e2e]
 LISTENER = "pmonitor listen"
@@ -37,7 +38,7 @@ def web(django_db_setup: None, django_db_blocker: Any) -> Iterator[WebProcess]:
 
 
 def until(holds: Callable[[], object], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE * seconds
     while not holds():
         assert time.monotonic() < deadline, "it did not come true"
         time.sleep(0.05)
@@ -61,7 +62,7 @@ def test_a_waiting_agent_gets_a_command_at_once(web: WebProcess, web1: Server, a
     one = asked(web1)
     queued_at = time.monotonic()
     answer = polling.done()
-    assert time.monotonic() - queued_at < 5  # far below the 25 s of the wait and the 30 s of the look at the table
+    assert time.monotonic() - queued_at < 20  # below the 25 s of the wait and the 30 s of the look at the table
     assert answer.status_code == 200
     assert [given["id"] for given in answer.json()["commands"]] == [str(one.uuid)]
     hub_time = datetime.fromisoformat(answer.json()["serverTime"])  # daphne sends no Date
@@ -74,14 +75,14 @@ def test_what_is_queued_already_is_given_at_once(web: WebProcess, web1: Server, 
     first, second = asked(web1, "a.service"), asked(web1, "b.service")
     answer = web.poll(agent_token)
     assert [given["id"] for given in answer.json()["commands"]] == [str(first.uuid), str(second.uuid)]
-    assert answer.elapsed.total_seconds() < 5
+    assert answer.elapsed.total_seconds() < 20
 
 
 def test_the_wait_ends_with_204(web: WebProcess, web1: Server, agent_token: str) -> None:
     for wait in (0, 1):
         answer = web.poll(agent_token, wait)
         assert (answer.status_code, answer.content) == (204, b"")
-        assert wait <= answer.elapsed.total_seconds() < wait + 5
+        assert wait <= answer.elapsed.total_seconds() < wait + 20
 
 
 def test_a_requeued_command_wakes_the_agent_too(web: WebProcess, web1: Server, agent_token: str) -> None:
@@ -101,7 +102,7 @@ def test_another_servers_command_wakes_nobody_here(
 
 
 def test_of_two_polls_one_gets_it(web: WebProcess, web1: Server, agent_token: str) -> None:
-    polls = [waiting(web, agent_token, wait=4) for _ in range(2)]
+    polls = [waiting(web, agent_token, wait=8) for _ in range(2)]
     one = asked(web1)
     assert sorted(polling.done().status_code for polling in polls) == [200, 204]
     one.refresh_from_db()
@@ -125,7 +126,7 @@ def test_it_is_delivered_though_the_listening_connection_was_killed(
     asked(web1)
     queued_at = time.monotonic()
     assert polling.done().status_code == 200
-    assert time.monotonic() - queued_at < 8
+    assert time.monotonic() - queued_at < 20
     until(lambda: sessions(LISTENER) == 1)
     again = waiting(web, agent_token)
     asked(web1, "b.service")
@@ -257,6 +258,6 @@ def test_a_question_wakes_the_agent_too(web: WebProcess, web1: Server, operator:
 
 def test_of_two_polls_one_gets_the_question(web: WebProcess, web1: Server, operator: User, agent_token: str) -> None:
     Newest.objects.create(server=web1, received_at=ago(0), sampled_at=ago(0), facts={"features": ["reads"]})
-    polls = [waiting(web, agent_token, wait=4) for _ in range(2)]
+    polls = [waiting(web, agent_token, wait=8) for _ in range(2)]
     reads.ask(operator, web1, "logs", NGINX)
     assert sorted(polling.done().status_code for polling in polls) == [200, 204]

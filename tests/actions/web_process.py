@@ -19,6 +19,8 @@ import psutil
 import requests
 from django.db import connection
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -32,7 +34,7 @@ class WebProcess:
     def poll(self, token: str, wait: object = 25, agent: str = "srv-web-01") -> requests.Response:
         """One long-poll, until it is answered."""
         headers = {"X-Agent-Token": token}
-        return requests.get(f"{self.url}/api/actions/queue/{agent}?wait={wait}", headers=headers, timeout=40)
+        return requests.get(f"{self.url}/api/actions/queue/{agent}?wait={wait}", headers=headers, timeout=120)
 
     def open_poll(self, token: str, agent: str = "srv-web-01") -> socket.socket:
         """A long-poll whose connection the test holds."""
@@ -47,7 +49,7 @@ class WebProcess:
     def stop(self) -> None:
         """SIGTERM, and wait for the end."""
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 class Polling(threading.Thread):
@@ -66,7 +68,7 @@ class Polling(threading.Thread):
 
     def done(self) -> requests.Response:
         """The answer, once it is there."""
-        self.join(40)
+        self.join(120)
         assert isinstance(self.answer, requests.Response)
         return self.answer
 
@@ -85,7 +87,7 @@ def web_process() -> Iterator[WebProcess]:
     finally:
         if process.poll() is None:
             process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 def database_url() -> str:
@@ -106,7 +108,7 @@ def sessions(application: str | None = None) -> int:
 
 
 def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 30 * PATIENCE
     while time.monotonic() < deadline:
         assert process.poll() is None, "the web process ended"
         try:

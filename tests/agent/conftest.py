@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.agent.toyhub import ToyHub
+from tests.patience import PATIENCE
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -122,7 +123,7 @@ def start() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 
 def eventually(condition: Callable[[], object], seconds: float = 15) -> None:
     """Wait until something holds; fails the test when it does not in time."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE * seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come true in time"
         time.sleep(0.02)

@@ -23,7 +23,7 @@ def test_a_signal_ends_a_process(start: Starter, name: str) -> None:
     acted, told = done(order(process.pid, signal=name))
     assert acted == (f"kill -{name} {process.pid}", 0, "")
     assert told["after"]["status"] == "gone"
-    assert process.wait(5) == -getattr(signal, f"SIG{name}")
+    assert process.wait(60) == -getattr(signal, f"SIG{name}")
 
 
 def test_a_process_that_ignores_a_signal_is_still_there(start: Starter) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from agent.hubclock import iso
+from tests.patience import PATIENCE
 
 Json = dict[str, Any]
 
@@ -68,7 +69,7 @@ class ToyHub:
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def command(self, number: int, cmd: str, target: str, within: float = 30, **fields: Any) -> Json:
+    def command(self, number: int, cmd: str, target: str, within: float = 120, **fields: Any) -> Json:
         """Offer a command; returns it as sent."""
         now = time.time()
         command = {
@@ -76,7 +77,7 @@ class ToyHub:
             "cmd": cmd,
             "target": target,
             "createdAt": iso(now),
-            "deliverBy": iso(now + 60),
+            "deliverBy": iso(now + 120),
             "executeBy": iso(now + within),
             "expect": None,
             **fields,
@@ -86,7 +87,7 @@ class ToyHub:
             self.changed.notify_all()
         return command
 
-    def read(self, number: int, kind: str, target: str = "", within: float = 10, **fields: Any) -> Json:
+    def read(self, number: int, kind: str, target: str = "", within: float = 60, **fields: Any) -> Json:
         """Ask something; returns it as sent."""
         read_id = f"00000000-0000-7000-9000-{number:012d}"
         read: Json = {"id": read_id, "kind": kind, "target": target, "args": {}, "answerBy": iso(time.time() + within)}
@@ -99,7 +100,7 @@ class ToyHub:
     def wait_for(self, condition: Any, seconds: float = 15) -> None:
         """Wait until something holds; fails the test when it does not in time."""
         with self.changed:
-            assert self.changed.wait_for(condition, seconds), "the agent did not do it in time"
+            assert self.changed.wait_for(condition, PATIENCE * seconds), "the agent did not do it in time"
 
     def note(self, where: list[Any], what: Any) -> None:
         with self.changed:
@@ -150,7 +151,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _left(self) -> bool:
         """Whether the agent has gone: what waits is not for its dead connection."""
-        return bool(select.select([self.connection], [], [], 0)[0])
+        looking = select.poll()  # select() itself takes no descriptor above 1023, and a long run may have those
+        looking.register(self.connection, select.POLLIN)
+        return bool(looking.poll(0))
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers["Content-Length"]))

@@ -13,16 +13,18 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.fill import PASSWORD
 from tests.browser.hub import Agent, Hub
+from tests.patience import PATIENCE
 
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 PageAs = Callable[..., Page]
+expect.set_options(timeout=5_000 * PATIENCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -76,7 +78,7 @@ def page_as(browser: Browser, request: pytest.FixtureRequest, _signed_in: dict[A
         )  # fmt: skip
         contexts.append(context)
         made = context.new_page()
-        made.set_default_timeout(10_000)
+        made.set_default_timeout(10_000 * PATIENCE)
         made.on("pageerror", lambda error: broken.append(str(error)))
         return made
 

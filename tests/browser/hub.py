@@ -57,7 +57,7 @@ class Hub:
         """End it as a power cut does."""
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(60)
 
     def close(self) -> None:
         """End it and drop its database."""
@@ -75,7 +75,7 @@ class Hub:
     def post(self, path: str, body: dict[str, Any], token: str = "") -> dict[str, Any]:
         """What an agent sends, and the answer."""
         headers = {"X-Agent-Token": token} if token else {}
-        answer = requests.post(self.url + path, json=body, headers=headers, timeout=10)
+        answer = requests.post(self.url + path, json=body, headers=headers, timeout=60)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found

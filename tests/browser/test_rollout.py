@@ -102,7 +102,7 @@ def test_a_halt_shows_by_itself_and_retrying_sees_it_through(page_as: PageAs, ag
     for agent in agents:
         obey(agent)
     for one in (page, other):
-        expect(one.locator("#rollout-state")).to_contain_text("Finished", timeout=20_000)
+        expect(one.locator("#rollout-state")).to_contain_text("Finished", timeout=120_000)
         expect(one.locator("#rollout-tally .tally i[data-state=succeeded]")).to_have_count(3)
         expect(one.locator("#batch-3")).to_contain_text("PID 123 → 456")
         expect(one.locator("#rollout-failure")).to_be_hidden()

@@ -69,7 +69,7 @@ def test_one_is_seen_run_and_paused(page_as: PageAs, agent: Agent, scheme: str) 
     page.locator("tbody tr", has_text=agent.id).get_by_role("link", name=f"Restart {NGINX}").click()
     open_live(page, page.url, "schedule:")
     agent.hub.sql("update actions_schedule set next_at = now() where uuid = %s", page.url.split("/")[-2])
-    expect(page.locator("article li").first).to_contain_text("Given by schedule", timeout=15_000)
+    expect(page.locator("article li").first).to_contain_text("Given by schedule", timeout=120_000)
     expect(page.locator("article li").first).to_contain_text("Queued")
     accessible(page)
     for width in WIDTHS:

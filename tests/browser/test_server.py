@@ -235,7 +235,7 @@ def test_a_server_that_stops_reporting_turns_silent_and_back(page_as: PageAs, ag
         " WHERE s.id = server_id AND s.agent_id = %s",
         agent.id,
     )
-    expect(page.locator("#srv-status")).to_contain_text("Silent", timeout=15_000)
+    expect(page.locator("#srv-status")).to_contain_text("Silent", timeout=120_000)
     expect(page.locator("#proc-notice")).to_contain_text("The server is silent: last values, from")
     expect(page.locator("#now-cpu")).to_contain_text("—")
     assert page.locator("#procs tr").count() == 500
@@ -282,7 +282,7 @@ def test_buttons_are_for_operators_and_for_what_the_owner_allows(page_as: PageAs
 def test_the_timeline_refreshes_itself(page_as: PageAs, agent: Agent) -> None:
     page = page_as("viewer")
     page.goto(f"/servers/{agent.id}/?range=15m")
-    with page.expect_response(re.compile("/readings/"), timeout=60_000) as found:
+    with page.expect_response(re.compile("/readings/"), timeout=120_000) as found:
         pass
     assert found.value.ok
     expect(page.locator("#lane-cpu path")).to_have_count(1)

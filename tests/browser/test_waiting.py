@@ -73,7 +73,7 @@ def test_what_waits_appears_and_is_taken_back_on_the_dashboard(page_as: PageAs, 
     page.click("[value=run]")
     expect(page.locator("#asked")).to_contain_text("is queued")
     row = panel_row(page, agent)
-    expect(dashboard.locator(row)).to_contain_text(f"Restart {NGINX}", timeout=15_000)
+    expect(dashboard.locator(row)).to_contain_text(f"Restart {NGINX}", timeout=120_000)
     expect(page.locator(row)).to_be_visible()
     accessible(dashboard)
     for width in WIDTHS:

@@ -49,7 +49,7 @@ class Hub:
     ) -> None:
         assert self.process is not None
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(30)
+        self.process.wait(180)
 
     def manage(self, *arguments: str) -> str:
         """What a manage.py command prints, on this hub's data."""

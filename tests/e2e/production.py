@@ -50,7 +50,7 @@ class Production:
         for process in self.parts.values():
             process.terminate()
         for process in self.parts.values():
-            process.wait(20)
+            process.wait(120)
         self._server("drop database if exists {} with (force)")
 
     def url(self, part: str) -> str:

@@ -118,7 +118,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         finally:
             for process in site.processes:
                 process.terminate()  # supervisord ends its programs then
-                process.wait(20)
+                process.wait(120)
 
 
 def moves(done: dict[str, Any]) -> list[str]:

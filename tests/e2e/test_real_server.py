@@ -30,7 +30,7 @@ def test_restart_of_a_real_service_is_proved_and_on_record(hub: Hub, server: Hos
     page = chromium_page
     pid_before = server.unit_state(UNIT)["MainPID"]
     sign_in(page, hub.url)
-    page.click("#servers a:has-text('srv-redis-01')", timeout=60_000)
+    page.click("#servers a:has-text('srv-redis-01')", timeout=120_000)
     row = page.locator(f"#services tr:has-text('{UNIT}')")
     expect(row).to_contain_text(pid_before)
     row.locator("a:has-text('Restart')").click()
@@ -38,11 +38,11 @@ def test_restart_of_a_real_service_is_proved_and_on_record(hub: Hub, server: Hos
     page.fill("#confirm [name=reason]", "prove it")
     page.keyboard.press("Enter")
     recent = page.locator("li[id^=cmd-]").first
-    expect(recent).to_have_attribute("data-state", "succeeded", timeout=30_000)
+    expect(recent).to_have_attribute("data-state", "succeeded", timeout=120_000)
 
     pid_after = server.unit_state(UNIT)["MainPID"]
     assert pid_after != pid_before
-    expect(row).to_contain_text(pid_after, timeout=30_000)
+    expect(row).to_contain_text(pid_after, timeout=120_000)
     recent.locator("a").first.click()
     expect(page.locator("article")).to_contain_text(pid_after)
     expect(page.locator(".steps [data-state=succeeded]")).to_have_count(4)
@@ -66,7 +66,7 @@ def test_a_server_that_stops_reporting_turns_silent_and_comes_back(hub: Hub, ser
     page = chromium_page
     page.goto(f"{hub.url}/servers/srv-redis-01/")
     server.cut()
-    expect(page.locator("#srv-status")).to_have_attribute("data-state", "silent", timeout=60_000)
+    expect(page.locator("#srv-status")).to_have_attribute("data-state", "silent", timeout=120_000)
     assert page.locator("#procs tr").count() > 5, "the last values stay"
     server.heal()
-    expect(page.locator("#srv-status")).to_have_attribute("data-state", "up", timeout=60_000)
+    expect(page.locator("#srv-status")).to_have_attribute("data-state", "up", timeout=120_000)

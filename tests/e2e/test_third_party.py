@@ -47,6 +47,6 @@ def test_it_appears_and_executes_a_command(hub: Hub, chromium_page: Page, strang
     )
     assert asked.status_code == 201, asked.text
     recent = page.locator("li[id^=cmd-]").first
-    expect(recent).to_have_attribute("data-state", "succeeded", timeout=20_000)
-    out, errors = stranger.communicate(timeout=20)
+    expect(recent).to_have_attribute("data-state", "succeeded", timeout=120_000)
+    out, errors = stranger.communicate(timeout=120)
     assert out == "succeeded\n", errors

@@ -42,8 +42,8 @@ def test_a_process_appears_burns_and_vanishes_live(
     page = chromium_page
     sign_in(page, hub.url)
     if page.locator("#arrived").count():  # we were faster than the first report: the page notices it by itself
-        page.locator("#arrived a").click(timeout=60_000)
-    page.locator("#servers tr th a").first.click(timeout=60_000)
+        page.locator("#arrived a").click(timeout=120_000)
+    page.locator("#servers tr th a").first.click(timeout=120_000)
     row = page.locator(f"#procs tr:has-text('{NAME}')")
     expect(row).to_have_count(1, timeout=THREE_REPORTS_MS)
     expect(row).to_have_attribute("id", re.compile(rf"^proc-{burner.pid}-\d+$"))

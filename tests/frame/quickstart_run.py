@@ -17,6 +17,7 @@ from typing import Self
 import psutil
 import requests
 
+from tests.patience import PATIENCE
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -67,11 +68,11 @@ class Quickstart:
         """Send it a signal and wait; returns its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(180)
 
     def wait_until(self, happened: Callable[[], object], seconds: float = 60) -> None:
         """Wait until it happened; fails with all the hub said when that takes too long, or when the hub ended."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + PATIENCE * seconds
         while not happened():
             assert self.process.poll() is None, f"quickstart ended:\n{self.said()}"
             assert time.monotonic() < deadline, f"it did not happen:\n{self.said()}"
@@ -85,18 +86,18 @@ class Quickstart:
     def is_ready(self) -> bool:
         """Whether /readyz says that every part is well."""
         try:
-            return requests.get(self.url("/readyz"), timeout=5).status_code == 200
+            return requests.get(self.url("/readyz"), timeout=30).status_code == 200
         except requests.ConnectionError:
             return False
 
     def sign_in(self, password: str, name: str = "admin") -> requests.Session | None:
         """Sign in on the login page; the session, or None when the hub refuses."""
         session = requests.Session()
-        page = session.get(self.url("/login/"), timeout=10)
+        page = session.get(self.url("/login/"), timeout=60)
         field = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
         assert field, page.text
         form = {"csrfmiddlewaretoken": field[1], "username": name, "password": password}
-        answer = session.post(self.url("/login/"), form, allow_redirects=False, timeout=10)
+        answer = session.post(self.url("/login/"), form, allow_redirects=False, timeout=60)
         return session if answer.status_code == 302 else None
 
 

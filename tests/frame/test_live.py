@@ -199,7 +199,7 @@ def test_a_layer_that_does_not_answer_holds_up_nobody(monkeypatch: pytest.Monkey
     monkeypatch.setattr(get_channel_layer(), "group_send", lambda *_: asyncio.sleep(60))
     began = time.monotonic()
     announce("toy:a")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_the_layer_may_fail_for_a_while(toy: Toy, viewer: User, monkeypatch: pytest.MonkeyPatch) -> None:

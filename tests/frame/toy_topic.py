@@ -75,13 +75,13 @@ class Page:
         await self.socket.send_to(json.dumps(words))
 
     async def next(self) -> str:
-        return str(await self.socket.receive_from(timeout=5))
+        return str(await self.socket.receive_from(timeout=30))
 
     async def quiet(self, seconds: float = 0.5) -> bool:
         return bool(await self.socket.receive_nothing(timeout=seconds))
 
     async def closed(self) -> int:
-        return int((await self.socket.receive_output(timeout=5))["code"])
+        return int((await self.socket.receive_output(timeout=30))["code"])
 
 
 def played(play: Callable[[], Coroutine[Any, Any, None]]) -> None:

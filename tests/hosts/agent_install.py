@@ -14,7 +14,7 @@ def install_agent(host: Host, hub_url: str, key: str, allow: str) -> None:
     """
     options = shlex.join(["--hub", hub_url, "--key", key, "--allow", allow])
     script = shlex.quote(f"{hub_url}/agent/install.sh")
-    host.run("bash", "-o", "pipefail", "-c", f"curl -fsSL {script} | sh -s -- {options}", timeout=120)
+    host.run("bash", "-o", "pipefail", "-c", f"curl -fsSL {script} | sh -s -- {options}", timeout=600)
     host.wait_unit(SERVICE, ActiveState="active")
 
 

@@ -18,8 +18,8 @@ from tests.hosts.waiting import eventually
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
 REBOOTED = 133  # how nspawn says that the system inside asked for a reboot
 WRITE = 'mkdir -p "$(dirname "$1")" && cat >"$1" && chmod "$2" "$1"'
-BOOT_SECONDS = 60
-STOP_SECONDS = 30
+BOOT_SECONDS = 300
+STOP_SECONDS = 180
 
 
 class Host:
@@ -150,7 +150,7 @@ class Host:
     # Inside
 
     def run(
-        self, *argv: str, check: bool = True, stdin: str | None = None, timeout: float = 60
+        self, *argv: str, check: bool = True, stdin: str | None = None, timeout: float = 300
     ) -> subprocess.CompletedProcess[str]:
         """Run a program on the server as root, to its end; LabError if it fails and `check` is on."""
         self._running_machine()

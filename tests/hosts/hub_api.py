@@ -23,7 +23,7 @@ class Api:
         self.session.headers["Authorization"] = f"Bearer {hub.api_token}"
 
     def get(self, path: str) -> Any:
-        answer = self.session.get(f"{self.hub.url}/api/{path}", timeout=10)
+        answer = self.session.get(f"{self.hub.url}/api/{path}", timeout=60)
         assert answer.ok, answer.text
         return answer.json()
 
@@ -33,7 +33,7 @@ class Api:
         body: dict[str, Any] = {"cmd": cmd, "target": target, "typed": target, "args": args or {}}
         body |= {"reason": "a test", "deliverWithinSec": 300}
         address = f"{self.hub.url}/api/actions/{self.agent_id}"
-        return self.session.post(address, json={**body, "executeWithinSec": execute_within}, timeout=10)
+        return self.session.post(address, json={**body, "executeWithinSec": execute_within}, timeout=60)
 
     def ask(self, cmd: str, target: str, execute_within: int = 60, args: dict[str, Any] | None = None) -> str:
         """The id of a command just queued."""
@@ -54,7 +54,7 @@ class Api:
 
     def service(self, name: str) -> dict[str, Any]:
         """A service as the API tells it; empty when the hub does not know it."""
-        if self.session.get(f"{self.hub.url}/api/servers/{self.agent_id}", timeout=10).status_code == 404:
+        if self.session.get(f"{self.hub.url}/api/servers/{self.agent_id}", timeout=60).status_code == 404:
             return {}  # it has not reported yet
         listed: list[dict[str, Any]] = self.get(f"servers/{self.agent_id}")["services"]
         return next((service for service in listed if service["name"] == name), {})

@@ -58,7 +58,7 @@ def lent(server: Host, api: Api) -> str:
     body = {"cmd": "stop", "target": units.OK, "args": {"forSec": LENT_SEC}, "deliverWithinSec": 300}
 
     def ask() -> Any:
-        return api.session.post(f"{api.hub.url}/api/actions/{api.agent_id}", json=body, timeout=10)
+        return api.session.post(f"{api.hub.url}/api/actions/{api.agent_id}", json=body, timeout=60)
 
     answer = eventually(ask, lambda a: a.status_code == 201, REPORTED_WITHIN)
     done = api.outcome(answer.json()["id"])
@@ -127,6 +127,6 @@ def test_the_hub_gone_for_good_changes_nothing(server: Host, api: Api, hub: Hub)
     bring_near(server, 10)
     assert hub.process
     hub.process.send_signal(signal.SIGINT)
-    hub.process.wait(30)
+    hub.process.wait(180)
     kill_agent(server)
     server.wait_unit(units.OK, within=40, ActiveState="active")

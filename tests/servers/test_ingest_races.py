@@ -29,7 +29,7 @@ def at_once(racers: Sequence[Callable[[], T]]) -> list[T | Exception]:
     start = Barrier(len(racers))
 
     def run(racer: Callable[[], T]) -> T | Exception:
-        start.wait(10)
+        start.wait(60)
         try:
             return racer()
         except Exception as error:  # noqa: BLE001 - the test looks at it

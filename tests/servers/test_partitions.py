@@ -102,12 +102,12 @@ def test_a_reader_makes_dropping_wait_for_the_next_round() -> None:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"SELECT count(*) FROM {level.table}")  # noqa: S608
             reading.set()
-            done.wait(20)
+            done.wait(120)
         connection.close()
 
     reader = threading.Thread(target=read)
     reader.start()
-    assert reading.wait(10)
+    assert reading.wait(60)
     partitions.keep()
     assert holds(level, old)
     done.set()
