@@ -52,7 +52,6 @@ CONTENT_SECURITY_POLICY = {
 
 # The parts
 INSTALLED_APPS = [
-    "daphne",
     "pmonitor.apps.HubAdminConfig",  # Django's admin, for the role admin
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -8,13 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.chromium import launched
 from tests.e2e.hub import PASSWORD
 from tests.hosts.conftest import hub, lab  # noqa: F401  # the fixtures
 from tests.patience import PATIENCE
-
-CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-CHROMIUM += ["--disable-component-update", "--disable-sync"]
-expect.set_options(timeout=5_000 * PATIENCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def chromium_page() -> Iterator[Page]:
     """One page of a fresh Chromium profile; script errors fail the test that meets them."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        browser = launched(playwright)
         page = browser.new_page(viewport={"width": 1440, "height": 900}, locale="en-GB")
         page.set_default_timeout(15_000 * PATIENCE)
         broken: list[str] = []
