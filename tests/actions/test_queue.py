@@ -66,7 +66,7 @@ def test_a_waiting_agent_gets_a_command_at_once(web: WebProcess, web1: Server, a
     assert answer.status_code == 200
     assert [given["id"] for given in answer.json()["commands"]] == [str(one.uuid)]
     hub_time = datetime.fromisoformat(answer.json()["serverTime"])  # daphne sends no Date
-    assert abs((timezone.now() - hub_time).total_seconds()) < 5
+    assert abs((timezone.now() - hub_time).total_seconds()) < 30
     one.refresh_from_db()
     assert (one.state, one.deliveries) == (states.DELIVERED, 1)
 

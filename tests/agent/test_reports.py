@@ -76,7 +76,7 @@ def test_the_first_report_has_everything_and_the_next_only_news(
     assert first["load"]["memUsedMB"] < first["load"]["memTotalMB"]
     assert [r["seq"] for r in hub.reports[:3]] == [1, 2, 3]
     assert first["bootId"] == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    assert abs(first["sentAt"] - first["ts"]) < 5
+    assert abs(first["sentAt"] - first["ts"]) < 60
     assert first["procsTotal"] >= len(first["procs"])
     assert first["allow"] == ["restart:web"]
     assert "supervisord" in first["managers"]

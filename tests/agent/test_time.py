@@ -16,7 +16,7 @@ def test_the_hubs_time_is_known_from_an_answer() -> None:
     clock = HubClock()
     clock.learn("2030-01-01T00:00:00Z", None)
     first = clock.now()
-    assert first == pytest.approx(hubclock.parse("2030-01-01T00:00:00Z"), abs=0.2)
+    assert first == pytest.approx(hubclock.parse("2030-01-01T00:00:00Z"), abs=30)
     time.sleep(0.05)
     assert clock.now() > first
 
