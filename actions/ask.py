@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from actions import arguments, audit, leases, lifecycle, processes, protection, settling, states, verbs
@@ -186,9 +186,7 @@ def _queue(
             expect=expect,
             listed=listed,
         )
-    except IntegrityError as error:
-        if "one_active_command_per_service" not in str(error):
-            raise
+    except lifecycle.Busy:
         return None
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection
@@ -15,13 +16,14 @@ from pmonitor import live
 from servers.models import Server
 
 HUB = "hub"
+Told = ParamSpec("Told")
 
 
 class OutsideTransaction(RuntimeError):
     """An entry must commit or vanish together with what it tells."""
 
 
-def write(
+def entry(
     event: str,
     *,
     actor: str,
@@ -38,12 +40,10 @@ def write(
     reason: str = "",
     facts: dict[str, Any] | None = None,
 ) -> AuditEntry:
-    """Write one entry and announce it; server, verb and target come from the command or schedule where there is one."""
-    if not connection.in_atomic_block:
-        raise OutsideTransaction(event)
+    """One entry, unsaved; server, verb and target come from the command or schedule where there is one."""
     number = None if server is None else server.pk
     told = command or schedule
-    entry = AuditEntry.objects.create(
+    return AuditEntry(
         at=timezone.now(),
         event=event,
         actor=actor,
@@ -60,10 +60,24 @@ def write(
         reason=reason,
         facts=facts or {},
     )
-    announce(command)
-    if schedule:
-        live.announce(f"schedule:{schedule.pk}")
-    return entry
+
+
+def keep(made: AuditEntry) -> AuditEntry:
+    """Write an entry and announce it."""
+    if not connection.in_atomic_block:
+        raise OutsideTransaction(made.event)
+    made.save(force_insert=True)
+    announce(made.command)
+    if made.schedule:
+        live.announce(f"schedule:{made.schedule.pk}")
+    return made
+
+
+def _kept(make: Callable[Told, AuditEntry]) -> Callable[Told, AuditEntry]:
+    return lambda *args, **told: keep(make(*args, **told))
+
+
+write = _kept(entry)  # makes one, writes it and announces it
 
 
 def announce(command: Command | None) -> None:

@@ -14,9 +14,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from actions import afterwards, audit, claiming, leases, states, verbs, wire
+from actions import afterwards, audit, claiming, leases, queueing, states, verbs, wire
 from actions.judge import Judgement
-from actions.models import Command
+from actions.models import AuditEntry, Command
 from pmonitor import logs
 from pmonitor.problems import Problem
 from servers import states as server_states
@@ -41,6 +41,10 @@ class Actor(NamedTuple):
 HUB = Actor(audit.HUB)
 
 
+class Busy(Exception):
+    """The service has a command that is not over yet."""
+
+
 class IllegalMove(Exception):
     """The command is not, or no longer, where this move could start."""
 
@@ -62,31 +66,32 @@ def queue(
     expect: dict[str, Any] | None = None,
     listed: dict[str, Any] | None = None,
 ) -> Command:
-    """Record a command and wake its agent when that commits; times in seconds. IntegrityError: the service has one.
+    """Record a command and wake its agent when that commits; times in seconds. Busy: the service has one.
 
     expect: the main process as the operator saw it, which the agent checks; listed: the service as last reported;
     origin: the columns that say whose command it is, when no person asks just now.
     """
     now = timezone.now()
-    with transaction.atomic():
-        command = Command.objects.create(
-            server=server,
-            cmd=cmd,
-            target=target,
-            reason=reason,
-            asked_by=actor.user,
-            asked_by_name=actor.name,
-            asked_from=actor.address,
-            args=args or {},
-            **(origin or {}),
-            expect=expect,
-            evidence={"listed": listed} if listed else {},
-            created_at=now,
-            deliver_by=now + timedelta(seconds=deliver_within),
-            execute_within_sec=execute_within,
-        )
-        _record(command, "", actor, reason, {"args": command.args} if command.args else {})
-        wake_agent(server.pk)
+    command = Command(
+        server=server,
+        cmd=cmd,
+        target=target,
+        reason=reason,
+        asked_by=actor.user,
+        asked_by_name=actor.name,
+        asked_from=actor.address,
+        args=args or {},
+        **(origin or {}),
+        expect=expect,
+        evidence={"listed": listed} if listed else {},
+        created_at=now,
+        deliver_by=now + timedelta(seconds=deliver_within),
+        execute_within_sec=execute_within,
+    )
+    if not queueing.put(command, _entry(command, "", actor, {"args": args} if args else {}), CHANNEL):
+        raise Busy(f"{target} of server {server.pk}")
+    audit.announce(command)
+    _tell(command, "", actor)
     return command
 
 
@@ -256,13 +261,14 @@ def _move(
             raise IllegalMove(command, new)
         for name, value in columns.items():
             setattr(command, name, value)
-        _record(command, old, actor, "", {**(facts or {}), **({"verdict": verdict} if verdict else {})})
+        audit.keep(_entry(command, old, actor, {**(facts or {}), **({"verdict": verdict} if verdict else {})}))
+        _tell(command, old, actor)
         for told in MOVED:
             told(command)
 
 
-def _record(command: Command, old: str, actor: Actor, reason: str, facts: dict[str, Any]) -> None:
-    audit.write(
+def _entry(command: Command, old: str, actor: Actor, facts: dict[str, Any]) -> AuditEntry:
+    return audit.entry(
         f"command.{command.state}",
         actor=actor.name,
         user=actor.user,
@@ -270,10 +276,9 @@ def _record(command: Command, old: str, actor: Actor, reason: str, facts: dict[s
         command=command,
         from_state=old,
         to_state=command.state,
-        reason=reason or command.reason,
+        reason=command.reason,
         facts=facts,
     )
-    _tell(command, old, actor)
 
 
 def _tell(command: Command, old: str, actor: Actor) -> None:
