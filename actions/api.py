@@ -17,6 +17,7 @@ from actions.models import Command
 from actions.querysets import CommandQuerySet
 from pmonitor import access, client, limits
 from pmonitor.problems import Problem
+from servers import one
 from servers.agents import AgentAuthentication
 from servers.models import Server
 from servers.query import Query
@@ -156,7 +157,7 @@ def _address(request: Request) -> str | None:
 
 
 def _server(request: Request, agent: str) -> Server:
-    server: Server | None = Server.objects.visible_to(request.user).filter(agent_id=agent.replace("\0", "")).first()
+    server = one.visible_to(request.user, agent)
     if server is None:
         raise Problem(404, "There is no such server in your scope.")
     return server

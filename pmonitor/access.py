@@ -6,7 +6,7 @@ and admin (each includes the ones before it); a superuser is an admin.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -33,10 +33,15 @@ def role_of(user: AbstractBaseUser | AnonymousUser) -> str | None:
         return None
     person: Any = user
     if not hasattr(person, "_role"):
-        names = {ADMIN} if person.is_superuser else set(person.groups.values_list("name", flat=True))
-        person._role = next((role for role in reversed(ROLES) if role in names), None)
+        keep_role(person, person.groups.values_list("name", flat=True))
     role: str | None = person._role
     return role
+
+
+def keep_role(user: Any, groups: Iterable[str]) -> None:
+    """Note with the user the role that these groups of theirs give, so that `role_of` need not ask for them."""
+    names = {ADMIN} if user.is_superuser else set(groups)
+    user._role = next((role for role in reversed(ROLES) if role in names), None)
 
 
 def has_role(user: AbstractBaseUser | AnonymousUser, role: str) -> bool:

@@ -7,7 +7,7 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
 from pmonitor import client, secrets
-from servers import networks
+from servers import networks, one
 from servers.models import Server
 
 SCHEME = 'X-Agent-Token realm="Process Monitor"'
@@ -36,7 +36,7 @@ class Agent:
 
 def server_for(token: str, agent_id: str, address: str) -> Server:
     """The token's server, when it is the one the path names and calls from an allowed address (BadToken, Forbidden)."""
-    server = Server.objects.filter(token_prefix=token[: secrets.PREFIX_LENGTH].replace("\0", "")).first()
+    server = one.with_token(token[: secrets.PREFIX_LENGTH])
     if server is None or not secrets.matches(token, server.token_hash):
         raise BadToken("This agent token is not valid.")
     if server.agent_id != agent_id:

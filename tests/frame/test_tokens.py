@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 from django.test import RequestFactory
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 from rest_framework.request import Request
 
-from pmonitor import tokens
+from pmonitor import access, tokens
 from pmonitor.models import ApiToken
 
 
@@ -68,3 +69,21 @@ def test_the_command_prints_the_token_alone(viewer: User, capsys: pytest.Capture
 def test_the_command_names_an_unknown_user(db: None) -> None:
     with pytest.raises(CommandError, match="no user named ghost"):
         call_command("api_token", "ghost")
+
+
+def test_the_user_comes_with_their_role_as_it_is_now(
+    viewer: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    token = tokens.new(viewer)
+    for groups, role in (([access.VIEWER], "viewer"), ([access.OPERATOR, access.VIEWER], "operator"), ([], None)):
+        viewer.groups.set(Group.objects.filter(name__in=groups))
+        with django_assert_num_queries(1):
+            found = tokens.find(token)
+            assert found is not None
+            assert access.role_of(found.user) == role
+    User.objects.filter(pk=viewer.pk).update(is_superuser=True)
+    found = tokens.find(token)
+    assert found is not None
+    assert access.role_of(found.user) == access.ADMIN
+    User.objects.filter(pk=viewer.pk).update(is_active=False)
+    assert tokens.find(token) is None
