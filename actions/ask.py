@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from actions import arguments, audit, leases, lifecycle, processes, protection, settling, states, verbs
+from actions import arguments, audit, leases, lifecycle, processes, protection, settling, states, targets, verbs
 from actions.models import Command
 from actions.rollouts.models import Rollout
 from actions.schedules.models import Schedule
@@ -69,8 +69,8 @@ def ask(
     origin = {name: one for name, one in (("rollout", rollout), ("schedule", schedule)) if one}
     question = Question(actor, server, cmd, target, reason, args, origin)
     try:
-        question, listed = _listed(question)
-        if lacking := protection.missing(cmd, question.target, typed, reason):
+        question, listed, protected = _listed(question)
+        if lacking := protection.missing(cmd, question.target, typed, reason, protected):
             raise bad(lacking)
         return _queue_or_join(question, listed, deliver_within, execute_within, expect)
     except Problem as problem:
@@ -113,17 +113,23 @@ def wrong_fields(cmd: str, reason: str, deliver_within: int, execute_within: int
     return wrong
 
 
-def _listed(question: Question) -> tuple[Question, dict[str, Any] | None]:
-    """The question by its target's own name, and how the hub knows that from reports; Problem when it may not be."""
+def _listed(question: Question) -> tuple[Question, dict[str, Any] | None, list[str]]:
+    """The question by its target's own name, how the hub knows that from reports, what guards it; or Problem: no."""
     if question.cmd in states.PROCESS_VERBS:
-        return question, processes.check(question.server, question.cmd, question.target, question.args)
-    service = service_of(question)
-    return (question._replace(target=service.name), settling.listed(service)) if service else (question, None)
+        return question, processes.check(question.server, question.cmd, question.target, question.args), []
+    found = targets.find(question.server, question.target)
+    service = _offered(question, found.service)
+    if service is None:
+        return question, None, found.protected
+    return question._replace(target=service.name), settling.listed(service), found.protected
 
 
 def service_of(question: Question) -> Service | None:
     """The service as listed; None where the agent lists none at all and so has to judge the target itself."""
-    service: Service | None = Service.objects.filter(server=question.server).named(question.target).first()
+    return _offered(question, targets.find(question.server, question.target).service)
+
+
+def _offered(question: Question, service: Service | None) -> Service | None:
     if service is None and _target_is_sane(question) and _lists_nothing(question.server):
         return None
     if service is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from fnmatch import fnmatchcase
 
 from django.utils.translation import gettext as _
@@ -19,17 +20,22 @@ def kind_of(cmd: str, name: str) -> str | None:
     return next((kind for pattern, kind in rows if fnmatchcase(name, pattern)), None)
 
 
+def _is_one(cmd: str, name: str, patterns: Collection[str]) -> bool:
+    return cmd in protected.VERBS and any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
 def sentence(kind: str) -> str:
     """What stopping a protected service of this kind does."""
     return str(protected.KINDS.get(kind, protected.KINDS[protected.OTHER])[1])
 
 
-def missing(cmd: str, name: str, typed: str, reason: str) -> dict[str, str]:
+def missing(cmd: str, name: str, typed: str, reason: str, patterns: Collection[str] | None = None) -> dict[str, str]:
     """What a protected service asks for and was not given, by field; empty when all is there, or it is not protected.
 
-    typed: its name as the operator wrote it, with or without `.service`.
+    typed: its name as the operator wrote it, with or without `.service`; patterns: of all protected ones, where the
+    caller has read them just now.
     """
-    if kind_of(cmd, name) is None:
+    if not (kind_of(cmd, name) is not None if patterns is None else _is_one(cmd, name, patterns)):
         return {}
     wrong = {}
     if typed.strip().removesuffix(".service") != name.removesuffix(".service"):

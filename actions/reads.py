@@ -46,6 +46,19 @@ class Kind(NamedTuple):
     html: Callable[[Read], SafeString]  # of an answered one, below its root element
 
 
+# In one statement whose SQL is ready, as every poll of every waiting agent looks for them. A poll at the same time
+# waits for the row, then finds it given.
+TAKE = """
+WITH given AS (
+    UPDATE actions_read SET given_at = %(now)s WHERE id IN (
+        SELECT id FROM actions_read
+        WHERE server_id = %(server)s AND verdict = '' AND given_at IS NULL AND answer_by > %(now)s
+        ORDER BY id LIMIT %(limit)s FOR UPDATE
+    ) RETURNING *
+)
+SELECT * FROM given ORDER BY id
+"""
+
 KINDS: dict[str, Kind] = {}
 HEARD: list[Callable[[Read], None]] = []  # who else is told of an answer, in its transaction; see additions.py
 
@@ -100,9 +113,8 @@ def cannot(server: Server) -> str:
 
 def take(server: Server) -> list[Read]:
     """The server's open reads for its agent, oldest first; each is given once, to one caller, and never again."""
-    now = timezone.now()
-    open_ = Read.objects.filter(server=server, verdict="", given_at=None, answer_by__gt=now).order_by("id")
-    return [one for one in open_[:AT_ONCE] if _mine(one).filter(given_at=None).update(given_at=now)]
+    values = {"server": server.pk, "now": timezone.now(), "limit": AT_ONCE}
+    return list(Read.objects.raw(TAKE, values))
 
 
 def answer(server: Server, uuid: UUID, said: wire.Answer) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
-from actions import states
+from actions import states, targets
 from actions.ask import ask
-from actions.models import AuditEntry, Command
+from actions.models import AuditEntry, Command, ProtectedUnit
 from pmonitor.problems import Problem
-from servers.models import Newest, Server
+from servers.models import Newest, Server, Service
 from tests.actions.making import NGINX, command, service
 
 pytestmark = pytest.mark.django_db
@@ -138,3 +139,28 @@ def test_another_service_is_free(web1: Server, operator: User) -> None:
     service(web1, "redis.service")
     command(web1)
     assert not ask(operator, web1, "stop", "redis.service").joined
+
+
+def test_asking_costs_two_statements(
+    web1: Server, operator: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    service(web1)
+    with django_assert_num_queries(2):  # the service with what guards it, and the command with its entry
+        ask(operator, web1, "restart", NGINX)
+
+
+def test_of_an_alias_and_a_name_the_name_is_meant(web1: Server) -> None:
+    service(web1, "a.service", aliases=["z.service", "b.service"])
+    service(web1, "z.service")
+    assert targets.find(web1, "z.service").service == Service.objects.get(name="z.service")
+    assert targets.find(web1, "b.service").service == Service.objects.get(name="a.service")
+    assert targets.find(web1, "c.service").service is None
+
+
+def test_a_target_is_found_with_all_of_its_columns(web1: Server) -> None:
+    one = service(web1, aliases=["www.service"], since=timezone.now(), can=["start"], triggered_by=["nginx.socket"])
+    found = targets.find(web1, NGINX)
+    one.refresh_from_db()
+    for field in Service._meta.concrete_fields:
+        assert getattr(found.service, field.attname) == getattr(one, field.attname), field.name
+    assert set(found.protected) == set(ProtectedUnit.objects.values_list("pattern", flat=True)) != set()
