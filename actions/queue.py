@@ -115,12 +115,14 @@ def wait_of(query: bytes) -> int:
 
 
 def claimed(server: Server, address: str) -> Found:
-    """The server's queued commands, now delivered, and its open reads, now given; empty when there is neither."""
-    commands = [wire.command(command) for command in lifecycle.claim(server, address=address or None)]
+    """The server's queued commands, now delivered; else its open reads, now given; empty when there is neither.
+
+    Reads are for the next poll, which follows at once: a command is not held up by looking for them.
+    """
+    if commands := lifecycle.claim(server, address=address or None):
+        return {"commands": [wire.command(command) for command in commands]}
     questions = [reads.for_agent(read) for read in reads.take(server)]
-    if not questions:
-        return {"commands": commands} if commands else {}
-    return {"commands": commands, "reads": questions}
+    return {"commands": [], "reads": questions} if questions else {}
 
 
 def given(found: Found) -> dict[str, Any]:

@@ -159,6 +159,7 @@ def test_of_an_alias_and_a_name_the_name_is_meant(web1: Server) -> None:
 
 def test_a_target_is_found_with_all_of_its_columns(web1: Server) -> None:
     one = service(web1, aliases=["www.service"], since=timezone.now(), can=["start"], triggered_by=["nginx.socket"])
+    ProtectedUnit.objects.get_or_create(pattern="postgresql*", defaults={"kind": "database"})
     found = targets.find(web1, NGINX)
     one.refresh_from_db()
     for field in Service._meta.concrete_fields:

@@ -66,9 +66,8 @@ def test_asked_given_once_answered_and_shown(web1: Server, able: Newest, operato
     read = asked(operator, web1)
     assert f'data-topic="read:{read.pk}"' in page(read)
     one = command(web1)
-    given = agent.get(QUEUE).json()
-    assert [sent["id"] for sent in given["commands"]] == [str(one.uuid)]
-    (question,) = given["reads"]
+    assert [sent["id"] for sent in agent.get(QUEUE).json()["commands"]] == [str(one.uuid)], "commands first"
+    (question,) = agent.get(QUEUE).json()["reads"]
     assert question.pop("answerBy").endswith("Z")
     assert question == {"id": str(read.uuid), "kind": "weather", "target": NGINX, "args": {"day": 1}}
     assert agent.get(QUEUE).status_code == 204, "never given again"
