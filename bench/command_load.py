@@ -47,7 +47,6 @@ class Agents:
     def __init__(self, port: int, tokens: dict[str, str]) -> None:
         self.port, self.tokens = port, tokens
         self.came: dict[str, float] = {}
-        self.waiting = 0
         self.loop = asyncio.new_event_loop()
         self.news = threading.Condition()
         threading.Thread(target=self._run, daemon=True).start()
@@ -68,11 +67,9 @@ class Agents:
         ]
         while True:
             writer.write("\r\n".join([*lines, "", ""]).encode())
-            self.waiting += 1
             head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
             body = await _body(reader, head)
             moment = time.perf_counter()
-            self.waiting -= 1
             if " 200 " in head.splitlines()[0]:
                 self._note(json.loads(body), moment)
 
@@ -160,6 +157,12 @@ class Fleet:
         assert answer.status == 201, said
         return str(json.loads(said)["id"])
 
+    def hung(self) -> float:
+        """How many polls wait in the web process, as it says itself: what an agent has only sent waits for its turn."""
+        self.connection.request("GET", "/metrics")
+        lines = self.connection.getresponse().read().decode().splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith("pmonitor_waiting_agents "))
+
     def free(self) -> Server:
         """A server without a command; those measured before are put out of the way here, outside of what is timed."""
         past = timezone.now() - timedelta(seconds=1)
@@ -176,9 +179,9 @@ def main() -> None:
     given = arguments.parse_args()
     fleet = Fleet(given.agents, given.port)
     agents = Agents(given.port, fleet.tokens)
-    while agents.waiting < given.agents:
-        time.sleep(0.2)
-    time.sleep(3)  # each has looked at the table and waits
+    while fleet.hung() < given.agents:
+        time.sleep(0.5)
+    time.sleep(2)  # the last of them have looked at the table, too
     took = measure(fleet, agents, Floor(os.environ["DATABASE_URL"]), given.commands)
     web = psutil.Process(given.web_pid)
     shown = f"{web.memory_info().rss / 1e6:.0f} MB, {web.num_threads()} threads"
