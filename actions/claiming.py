@@ -9,10 +9,14 @@ from datetime import datetime, timedelta
 
 from actions import audit, states, steady
 from actions.models import Command
+from pmonitor import rows
 from servers.models import Server
 
-# A poll at the same time waits for the row, then finds it delivered; so does a cancel.
-TAKE = """
+COMMAND = rows.Columns(Command, "moved")
+# A poll at the same time waits for the row, then finds it delivered; so does a cancel. The commit does not wait for the
+# disk: a crash that loses it leaves the command queued, and its agent acts only after its acknowledgement, whose commit
+# does wait and comes behind this one in the log.
+TAKE = f"""
 WITH waiting AS (
     SELECT id FROM actions_command
     WHERE server_id = %(server)s AND state = %(queued)s AND deliver_by > %(now)s AND created_at <= %(latest)s
@@ -25,11 +29,11 @@ WITH waiting AS (
 ), told AS (
     INSERT INTO actions_auditentry (at, event, actor, address, server_id, command_id, cmd, target, from_state,
         to_state, reason, facts)
-    SELECT %(now)s, %(event)s, %(actor)s, %(address)s, server_id, id, cmd, target, %(queued)s, state, reason, '{}'
+    SELECT %(now)s, %(event)s, %(actor)s, %(address)s, server_id, id, cmd, target, %(queued)s, state, reason, '{{}}'
     FROM moved
 )
-SELECT * FROM moved ORDER BY id
-"""
+SELECT {COMMAND}, set_config('synchronous_commit', 'off', true) FROM moved ORDER BY id
+"""  # noqa: S608 - the names of the model's columns
 
 
 def take(
@@ -48,7 +52,7 @@ def take(
         "actor": actor,
         "address": address,
     }
-    taken = list(Command.objects.raw(TAKE, values))
+    taken = [command for row in rows.every(TAKE, values) if (command := COMMAND.take(row))]
     for command in taken:
         audit.announce(command)
     return taken

@@ -45,3 +45,10 @@ def one(sql: str, values: Mapping[str, Any]) -> Iterator[Any] | None:
         cursor.execute(sql, values)
         row = cursor.fetchone()
     return None if row is None else iter(row)
+
+
+def every(sql: str, values: Mapping[str, Any]) -> list[Iterator[Any]]:
+    """The values of each row that the statement finds, in turn."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return [iter(row) for row in cursor.fetchall()]
