@@ -76,7 +76,7 @@ def test_the_user_comes_with_their_role_as_it_is_now(
 ) -> None:
     token = tokens.new(viewer)
     for groups, role in (([access.VIEWER], "viewer"), ([access.OPERATOR, access.VIEWER], "operator"), ([], None)):
-        viewer.groups.set(Group.objects.filter(name__in=groups))
+        viewer.groups.set([Group.objects.get_or_create(name=name)[0] for name in groups])
         with django_assert_num_queries(1):
             found = tokens.find(token)
             assert found is not None
