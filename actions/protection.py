@@ -17,11 +17,16 @@ def kind_of(cmd: str, name: str) -> str | None:
     if cmd not in protected.VERBS:
         return None
     rows = ProtectedUnit.objects.values_list("pattern", "kind")
-    return next((kind for pattern, kind in rows if fnmatchcase(name, pattern)), None)
+    return next((kind for pattern, kind in rows if _matches(name, pattern)), None)
 
 
 def _is_one(cmd: str, name: str, patterns: Collection[str]) -> bool:
-    return cmd in protected.VERBS and any(fnmatchcase(name, pattern) for pattern in patterns)
+    return cmd in protected.VERBS and any(_matches(name, pattern) for pattern in patterns)
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """SysV and supervisord say sshd to what systemd calls sshd.service."""
+    return fnmatchcase(name, pattern) or fnmatchcase(f"{name}.service", pattern)
 
 
 def sentence(kind: str) -> str:

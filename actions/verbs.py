@@ -155,7 +155,7 @@ def effect(cmd: str, processes: int | None) -> str:
     if cmd == states.START:
         return gettext("Its processes start.")
     if cmd == states.EXTEND:
-        return gettext("It stays stopped, and its agent starts it again later than now planned.")
+        return gettext("It stays stopped, and its agent starts it again that long from now, whatever was planned.")
     if cmd == states.KEEP:
         return gettext("It stays stopped, and nothing starts it by itself.")
     if cmd == states.RELOAD:

@@ -202,7 +202,12 @@ def _has_label(text: str) -> Q:
 
 
 def _mentions(word: str) -> Q:
-    found = Q(hostname__icontains=word) | Q(group__name__icontains=word) | Q(newest__top_name__icontains=word)
+    found = (
+        Q(hostname__icontains=word)
+        | Q(agent_id__icontains=word)
+        | Q(group__name__icontains=word)
+        | Q(newest__top_name__icontains=word)
+    )
     return found | (_has_label(word) if "=" in word else Q(label_text__icontains=word))
 
 

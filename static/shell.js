@@ -42,6 +42,10 @@ document.addEventListener('click', event => {
 });
 document.addEventListener('change', event => {
   if (event.target.matches('form[data-auto] select')) event.target.form.requestSubmit();
+  if ('replan' in event.target.dataset) {   // the plan that is shown is no longer the one that was asked for
+    for (const act of document.querySelectorAll('[data-act]')) act.disabled = true;
+    event.target.form.requestSubmit();
+  }
   const says = event.target.selectedOptions?.[0].dataset.says;   // what the form's button does with this choice
   if (says) $('[value=run]', event.target.form).lastChild.data = says;
   if (event.target.matches('[data-single-keys]')) localStorage.setItem('pm-single-keys', event.target.checked ? 'on' : 'off');
@@ -105,12 +109,13 @@ palette?.addEventListener('htmx:afterSwap', () => choose(0));
 /* A request that failed is said, not swallowed. */
 function failed(status) {
   $('#request-failed')?.remove();
-  $('#notices').append($('#error-notice').content.cloneNode(true));
-  $('#request-failed [data-status]').textContent = status;
+  const notice = $(status ? '#error-notice' : '#silence-notice').content.cloneNode(true);
+  ($('dialog[open] .dialog-body') || $('#notices')).prepend(notice);
+  if (status) $('#request-failed [data-status]').textContent = status;
   $('#request-failed time').textContent = clockTime(Date.now());
 }
 document.addEventListener('htmx:responseError', event => failed(event.detail.xhr.status));
-document.addEventListener('htmx:sendError', () => failed('—'));
+document.addEventListener('htmx:sendError', () => failed(0));
 
 startClock();
 for (const box of document.querySelectorAll('[data-single-keys]')) box.checked = keysOn();

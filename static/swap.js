@@ -1,5 +1,6 @@
 /* Brings HTML fragments into the page by id. A fragment is morphed into the element it replaces, so that focus, an open
-   details, a selection and the scroll position survive. Nothing inside an open dialog is touched.
+   details, a selection and the scroll position survive. Nothing inside an open dialog is touched but a
+   topic of the dialog's own.
    hx-swap-oob says where else: "delete" removes the element with that id; "beforeend:#list" (afterbegin, beforebegin,
    afterend) puts an element that has an id, or the children of one that has none, there; one that is there is morphed. */
 const PLACES = new Set(['beforebegin', 'afterbegin', 'beforeend', 'afterend']);
@@ -37,7 +38,7 @@ function insert(anchor, how, element) {
   window.htmx?.process(element);
 }
 
-const locked = element => element.closest('dialog[open]') !== null;
+const locked = element => element.closest('dialog[open]') !== null && !element.closest('dialog [data-topic]');
 const typing = element => element === document.activeElement && element.matches('input, select, textarea');
 
 function remove(element) {

@@ -138,7 +138,7 @@ class Supervisord:
         except _Fault as fault:
             if fault.code == _NOT_RUNNING and method == "stopProcess":
                 return 0, "was not running"
-            return fault.code, str(fault)
+            return 1, str(fault)  # as supervisorctl would exit; the fault's number is no exit code
         except _Slow as error:
             return None, str(error)
         return 0, "done"

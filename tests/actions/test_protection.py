@@ -42,6 +42,8 @@ def as_from_the_start(db: None) -> None:
         ("reload", "ssh.service", None),
         ("restart", "nginx.service", None),
         ("restart", "SSH.service", None),
+        ("restart", "sshd", "access"),
+        ("stop", "postgresql", "database"),
     ],
 )
 def test_what_is_protected_from_the_start(cmd: str, name: str, kind: str | None) -> None:

@@ -134,10 +134,12 @@ def test_a_wrong_number_is_said_and_nothing_typed_is_lost(page_as: PageAs, agent
 def test_servers_can_be_ticked_and_left_out(page_as: PageAs, agents: list[Agent], group: str) -> None:
     page = page_as("operator")
     planned(page, group)
-    page.locator("#plan .cell", has_text=agents[1].id).get_by_role("checkbox").check()
-    page.get_by_role("button", name="Show the plan").click()
-    expect(page.locator("#plan .cell")).to_have_count(2)
-    page.locator("#plan .panel-foot").get_by_role("checkbox").uncheck()
+    page.locator("#plan .cell", has_text=agents[1].id).get_by_role("checkbox").click()
+    expect(page.locator("#plan .cell")).to_have_count(2)  # at once, so that nobody confirms what is no longer shown
+    expect(page.locator("#plan")).to_contain_text(f"Left out: {agents[1].id}")
+    expect(page.locator("#plan button[data-act]")).to_contain_text("2 servers")
+    page.locator("#plan .panel-foot").get_by_role("checkbox").click()
+    expect(page.locator("#plan .cell")).to_have_count(3)
     page.get_by_label("Group").select_option("")
     page.locator("summary", has_text="Or tick the servers").click()
     page.get_by_role("checkbox", name=agents[2].id, exact=True).check()

@@ -64,6 +64,7 @@ def test_a_scope_key_means_the_same_servers_as_visible_to(
     [
         ("/?q=web", ["srv-web-01", "srv-web-02"]),
         ("/?q=WEB+01", ["srv-web-01"]),
+        ("/?q=srv-web-01", ["srv-web-01"]),
         ("/?q=env%3Dprod", ["srv-db-01"]),
         ("/?q=prod", ["srv-db-01"]),
         ("/?q=postgr", ["srv-db-01"]),
