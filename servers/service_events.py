@@ -111,7 +111,7 @@ def _to_active(was: Seen, now: Seen) -> str:
         return STARTED
     if _restarts(now) > _restarts(was):
         return {_OOM: OOM_KILLED}.get(now.last_exit, CRASHED if _is_bad(now.last_exit) else CAME_BACK)
-    if _is_another(was, now):
+    if _is_another(was, now) or was.active_state == "deactivating":  # listed in the middle of it, without a process
         return RESTARTED
     if now.reloaded_at not in (None, was.reloaded_at):
         return RELOADED
@@ -164,15 +164,15 @@ def _event(kind: str, was: Seen | None, now: Seen | None, span: Span) -> Event:
     assert one is not None  # noqa: S101 - told to the type checker: there is a kind
     at, within = _moment(kind, now, span)
     facts = {
-        "pidBefore": was and was.main_pid,
-        "pidNow": now and now.main_pid,
+        "pidBefore": was and kind != STARTED and was.main_pid,
+        "pidNow": now and kind != STOPPED and now.main_pid,
         "result": now.result if now and now.result != "success" else None,
         "lastExit": now.last_exit if now and kind not in (STARTED, RESTARTED, RELOADED) else None,
         "restarts": now.n_restarts if now and was and _restarts(now) > _restarts(was) else None,
         "runs": True if kind in (CRASHED, OOM_KILLED, APPEARED) and now and now.active_state == "active" else None,
         "withinSec": within,
     }
-    return Event(one.name, at, kind, {name: value for name, value in facts.items() if value not in (None, "")})
+    return Event(one.name, at, kind, {name: value for name, value in facts.items() if value not in (None, "", False)})
 
 
 def _moment(kind: str, now: Seen | None, span: Span) -> tuple[datetime, float | None]:

@@ -113,8 +113,9 @@ def test_what_happened_without_us_is_told_apart(server: Host, listed: Api, ended
     server.systemctl("stop", units.STATIC)
     eventually(lambda: events(listed, units.OK)[-1:], lambda e: e == [("crashed", False)], REPORTED_WITHIN)
     eventually(lambda: events(listed, units.COMES_BACK), lambda e: e == [("crashed", False)], REPORTED_WITHIN)
-    assert events(listed, units.NICKNAMED) == [("restarted", True), ("restarted", False)]
-    assert events(listed, units.STATIC) == [("started", True), ("stopped", False)]
+    ours_then_theirs = [("restarted", True), ("restarted", False)], [("started", True), ("stopped", False)]
+    eventually(lambda: events(listed, units.NICKNAMED), lambda e: e == ours_then_theirs[0], REPORTED_WITHIN)
+    eventually(lambda: events(listed, units.STATIC), lambda e: e == ours_then_theirs[1], REPORTED_WITHIN)
     (crash,) = listed.get(f"servers/srv-truth/services/{units.COMES_BACK}/events")["events"]
     assert crash["sentence"] == f"{units.COMES_BACK} crashed (SIGSEGV)"
     assert crash["facts"]["runs"], "it came back by itself"

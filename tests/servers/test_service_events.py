@@ -47,6 +47,7 @@ CASES = [
     (DEAD, STARTING, ""),
     (RUNS, RUNS_ANEW, "restarted"),
     (STOPPING, RUNS_ANEW, "restarted"),
+    (STOPPING._replace(main_pid=None, start_ticks=None), RUNS_ANEW, "restarted"),
     (RUNS, RUNS._replace(start_ticks=99), "restarted"),
     (EXITED, EXITED._replace(since=T0 + SECOND), "restarted"),
     (RUNS, RUNS._replace(since=T0 + SECOND, reloaded_at=T0 + SECOND), "reloaded"),
