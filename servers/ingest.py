@@ -19,7 +19,17 @@ from django.db import IntegrityError, connection, transaction
 from psycopg import errors
 
 from pmonitor import live
-from servers import history, partitions, proctable, service_events, service_history, service_table
+from servers import (
+    changes,
+    history,
+    partitions,
+    proctable,
+    rawtables,
+    rollup,
+    service_events,
+    service_history,
+    service_table,
+)
 from servers.models import Newest, Server
 from servers.service_events import Span
 from servers.wire import Load, Proc, Report
@@ -36,22 +46,24 @@ FACTS = (
 )  # fmt: skip
 
 # Locks the server's newest row, so that its reports are stored one after the other.
-LOCK = """SELECT seq, sampled_at, recent_ts, services_at, facts->>'bootId' FROM servers_newest
+# Its process table is what the next one may be stored as a change of (rawtables.py): as long as a raw row has it.
+LOCK = """SELECT seq, sampled_at, recent_ts, services_at, facts->>'bootId', raw_ts,
+    CASE WHEN raw_ts IS NOT NULL AND sampled_at >= %(chain)s THEN procs END FROM servers_newest
     WHERE server_id = %(server)s FOR UPDATE"""
 READING = """reading AS (
     INSERT INTO servers_hostreading VALUES (%(server)s, %(sampled)s, %(ts)s, %(total)s, %(cpu)s, %(mem_used_mb)s,
         %(mem_total_mb)s, %(swap_used_mb)s, %(swap_total_mb)s, %(load1)s, %(load5)s, %(load15)s, %(disk_read_bps)s,
         %(disk_write_bps)s, %(net_rx_bps)s, %(net_tx_bps)s))"""
 SNAPSHOT = """snapshot AS (
-    INSERT INTO servers_processsnapshot SELECT %(server)s, %(sampled)s, %(ts)s, %(total)s, procs FROM packed)"""
+    INSERT INTO servers_processsnapshot VALUES (%(server)s, %(sampled)s, %(ts)s, %(total)s, %(raw)s))"""
 ALIVE = """alive AS (
     UPDATE servers_server SET state = 'up', state_since = %(received)s
     WHERE id = %(server)s AND state <> 'up' RETURNING id)"""
 SEEN = "received_at = %(received)s, interval_sec = %(interval)s, seq = seq + 1, recent_ts = %(recent)s"
 NEWER = """, sampled_at = %(sampled)s, cpu = %(cpu)s, mem_used_mb = %(mem_used_mb)s, mem_total_mb = %(mem_total_mb)s,
     load1 = %(load1)s, uptime_sec = %(uptime)s, procs_total = %(total)s, top_name = %(top_name)s, top_cpu = %(top_cpu)s,
-    readings = %(readings)s, facts = facts || %(facts)s, procs = (SELECT procs FROM packed)"""
-WRITE = """WITH packed AS (SELECT %(procs)s::bytea AS procs), {raw}
+    readings = %(readings)s, facts = facts || %(facts)s, procs = %(procs)s, raw_ts = %(raw_ts)s"""
+WRITE = """WITH {raw}
     UPDATE servers_newest SET {values} WHERE server_id = %(server)s RETURNING (SELECT count(*) FROM alive)"""
 
 
@@ -73,6 +85,13 @@ class _Row(NamedTuple):
     recent_ts: list[float]
     services_at: datetime | None
     boot_id: str | None
+    raw_ts: float | None  # of the raw row that holds this table; None: there is none to build on
+    procs: bytes | None
+
+    @property
+    def base(self) -> changes.Base | None:
+        """The raw row that the next may build on."""
+        return None if self.raw_ts is None else changes.Base(self.sampled_at, self.raw_ts)
 
 
 def store(server: Server, report: Report, received_at: datetime, address: str = "") -> Stored:
@@ -101,18 +120,26 @@ def placed(report: Report, received_at: datetime) -> datetime:
 def _store(server: Server, report: Report, received_at: datetime, sampled_at: datetime, address: str) -> Stored:
     interval = settings.REPORT_INTERVAL_SEC
     with transaction.atomic():
-        row = _locked(server.pk) or _first(server.pk)
+        row = _locked(server.pk, sampled_at) or _first(server.pk, sampled_at)
         if report.ts in row.recent_ts:
             return Stored(DUPLICATE, sampled_at, interval)
         late = sampled_at < row.sampled_at <= received_at  # a row of the future was placed by a clock since corrected
-        values = _values(report, sampled_at) | {
-            "server": server.pk,
-            "received": received_at,
-            "interval": interval,
-            "recent": msgspec.json.encode([report.ts, *row.recent_ts[: REMEMBERED - 1]]).decode(),
-            "facts": _facts(report, address),
-        }
-        came_up = _write(values, late, _is_kept(history.PROCESSES, sampled_at, received_at))
+        snapshot = _is_kept(history.PROCESSES, sampled_at, received_at)
+        values = (
+            _values(report, sampled_at)
+            | _tables(report, sampled_at, None if late else row)
+            | {
+                "server": server.pk,
+                "raw_ts": report.ts if snapshot else None,
+                "received": received_at,
+                "interval": interval,
+                "recent": msgspec.json.encode([report.ts, *row.recent_ts[: REMEMBERED - 1]]).decode(),
+                "facts": _facts(report, address),
+            }
+        )
+        came_up = _write(values, late, snapshot)
+        if received_at - sampled_at > rollup.LATE:
+            rollup.note_late(server.pk, sampled_at)
         listed = report.services is not None and not late
         if listed:
             _list(server.pk, report, row, sampled_at)
@@ -141,18 +168,18 @@ def _list(server_id: int, report: Report, row: _Row, sampled_at: datetime) -> No
     service_history.record(server_id, service_events.events(changes, span, booted))
 
 
-def _locked(server_id: int) -> _Row | None:
+def _locked(server_id: int, sampled_at: datetime) -> _Row | None:
     with connection.cursor() as cursor:
-        cursor.execute(LOCK, {"server": server_id})
+        cursor.execute(LOCK, {"server": server_id, "chain": rawtables.chain_start(sampled_at)})
         found = cursor.fetchone()
-    return found and _Row(found[0], found[1], msgspec.json.decode(found[2]), found[3], found[4])
+    return found and _Row(found[0], found[1], msgspec.json.decode(found[2]), *found[3:])
 
 
-def _first(server_id: int) -> _Row:
+def _first(server_id: int, sampled_at: datetime) -> _Row:
     """The first report makes the row; of two first ones the second waits here for the other's."""
     empty = Newest(server_id=server_id, received_at=NEVER, sampled_at=NEVER)
     Newest.objects.bulk_create([empty], ignore_conflicts=True)
-    row = _locked(server_id)
+    row = _locked(server_id, sampled_at)
     if row is None:
         raise Gone
     return row
@@ -177,8 +204,15 @@ def _values(report: Report, sampled_at: datetime) -> dict[str, Any]:
         "top_name": top.name if top else "",
         "top_cpu": top.cpu if top else None,
         "readings": msgspec.json.encode(report.load).decode(),
-        "procs": proctable.pack(report.procs),
     }
+
+
+def _tables(report: Report, sampled_at: datetime, row: _Row | None) -> dict[str, bytes]:
+    """The process table whole, and as the raw row has it: as a change of the row's, if that can be."""
+    table = proctable.table_of(report.procs)
+    whole = proctable.pack_table(table)
+    base, before = (row.base, row.procs) if row else (None, None)
+    return {"procs": whole, "raw": rawtables.packed(table, whole, sampled_at, base, before or b"")}
 
 
 def _readings(load: Load) -> dict[str, float | None]:
