@@ -116,7 +116,10 @@ DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         **env.database("DATABASE_URL"),
         "CONN_MAX_AGE": 0,
-        "OPTIONS": {"pool": {"min_size": 1, "max_size": env.integer("DATABASE_POOL", 20, 2, 500), "timeout": 10}},
+        "OPTIONS": {
+            "pool": {"min_size": 1, "max_size": env.integer("DATABASE_POOL", 20, 2, 500), "timeout": 10},
+            "prepare_threshold": 2,  # of cursors that bind at the server, which report_rows.py uses
+        },
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

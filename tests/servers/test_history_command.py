@@ -7,14 +7,22 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.utils import timezone
 
 from servers import compaction, history, history_size, partitions
 from servers.models import Server
 from tests.servers.samples import minute_of, store
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_empty_history")]
 PAST = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
+
+
+@pytest.fixture
+def _empty_history() -> None:
+    """These tables are no models', so what transactional tests left in them is still there."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {', '.join(history.LEVELS)}")
 
 
 def said() -> str:
