@@ -69,7 +69,7 @@ class OneServer(ViewerApi):
     )
     def get(self, request: Request, agent: str) -> HttpResponse:
         server = _one(request, agent)
-        return api_shapes.answer(api_shapes.detail(server, history.recent([server.pk])[server.pk]))
+        return api_shapes.answer(api_shapes.detail(server, past.recent([server.pk])[server.pk]))
 
 
 class Processes(ViewerApi):

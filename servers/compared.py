@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
@@ -64,10 +64,10 @@ def _why_not(server: Server, moment: datetime, now: datetime) -> SafeString:
 
 
 def _rows(found: Compared) -> Iterator[list[dict[str, Any]]]:
-    yield [_row("new", "plus", _("New"), None, proc) for proc in found.new]
-    yield [_row("gone", "x", _("Gone"), proc, None) for proc in found.gone]
-    yield [_row("restarted", "restart", _("Restarted"), *pair) for pair in found.restarted]
-    yield [_row("grown", "sort", _("Grown"), *pair) for pair in found.grown]
+    yield [_row("new", "plus", pgettext("process", "New"), None, proc) for proc in found.new]
+    yield [_row("gone", "x", pgettext("process", "Gone"), proc, None) for proc in found.gone]
+    yield [_row("restarted", "restart", pgettext("process", "Restarted"), *pair) for pair in found.restarted]
+    yield [_row("grown", "sort", pgettext("process", "Grown"), *pair) for pair in found.grown]
 
 
 def _row(kind: str, icon: str, word: str, before: Proc | None, after: Proc | None) -> dict[str, Any]:

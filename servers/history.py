@@ -1,4 +1,4 @@
-"""What is kept of the past: the levels and their lifetimes as data, and the queries that read them.
+"""What is kept of the past: the levels and their lifetimes as data; past.py reads them.
 
 The tables are partitioned by time and written by ingest.py in plain SQL; they are no Django models. Rows refer to
 servers by id without a foreign key: their partitions are dropped whole (partitions.py), with or without the server.
@@ -64,29 +64,6 @@ METRICS = {  # by the protocol's names; percent, MB, bytes a second, counts
     "procs": "procs_total",
 }
 STEPS = (10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)  # seconds
-
-Series = list[float | None]
-
-
-def recent(
-    server_ids: Sequence[int], metrics: Sequence[str] = ("cpu", "mem"), minutes: int = 30
-) -> dict[int, dict[str, Series]]:
-    """For each server and metric its averages of the last minutes, oldest first, None where nothing came; one query."""
-    last = datetime.now(UTC).replace(second=0, microsecond=0)
-    first = last - timedelta(minutes=minutes - 1)
-    series: dict[int, dict[str, Series]] = {
-        server: {metric: [None] * minutes for metric in metrics} for server in server_ids
-    }
-    averages = ", ".join(f"avg({METRICS[metric]})" for metric in metrics)
-    query = (
-        f"SELECT server_id, date_bin('1 minute', sampled_at, 'epoch'), {averages} FROM {HOST_READINGS}"  # noqa: S608
-        " WHERE server_id = ANY(%s) AND sampled_at >= %s AND sampled_at < %s GROUP BY 1, 2"
-    )
-    for server, minute, *values in _rows(query, [list(server_ids), first, last + timedelta(minutes=1)]):
-        slot = (minute - first) // timedelta(minutes=1)
-        for metric, value in zip(metrics, values, strict=True):
-            series[server][metric][slot] = value
-    return series
 
 
 def step_for(seconds: float, count: int) -> int:

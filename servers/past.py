@@ -18,11 +18,14 @@ from servers import history, rawtables
 from servers.chunks.read import Chunk
 from servers.chunks.samples import EPOCH, Sample
 from servers.history import HOUR
-from servers.past_readings import Point, Readings, readings
+from servers.past_readings import Point, Readings, Series, readings, recent
 from servers.proctable import procs_of
 from servers.wire import Proc
 
-__all__ = ["WITHIN", "Point", "Readings", "Snapshot", "line", "neighbours", "readings", "table", "tables", "tables_at"]
+__all__ = [
+    "WITHIN", "Point", "Readings", "Series", "Snapshot", "line", "neighbours", "readings", "recent", "table", "tables",
+    "tables_at",
+]  # fmt: skip
 WITHIN = timedelta(minutes=15)  # a table this old still tells how it was; an older one does not
 Value = tuple[datetime, float | None, float]
 

@@ -21,6 +21,7 @@ from servers.history import HOST_HOURS, HOST_MINUTES, HOST_READINGS, LEVELS, MET
 WIDTHS = {HOST_MINUTES: timedelta(minutes=1), HOST_HOURS: timedelta(hours=1)}
 EPOCH = datetime.fromtimestamp(0, UTC)
 TOTALS = ("mem_total_mb", "swap_total_mb")  # what others are a share of
+Series = list[float | None]
 _names = re.compile(rf"\b({'|'.join(READINGS)})\b")
 
 
@@ -47,21 +48,44 @@ def readings(
     step = history.step_for((end - start).total_seconds(), points)
     level = _level(start, step)
     step = max(step, int(WIDTHS.get(level, timedelta(0)).total_seconds()))
-    parts, about = _parts(level, start, end)
-    used = list(dict.fromkeys(name for metric in metrics for name in _names.findall(METRICS[metric])))
-    source = " UNION ALL ".join(_part(table, used, number) for number, table in enumerate(parts))
-    columns = ", ".join(column for metric in metrics for column in _columns(metric))
-    query = (
-        f"SELECT date_bin(make_interval(secs => %(step)s), at, 'epoch'), {columns} FROM ({source}) readings"  # noqa: S608
-        " GROUP BY 1 ORDER BY 1"
-    )
     series: dict[str, list[Point]] = {metric: [] for metric in metrics}
-    for t, *values in _rows(query, about | {"step": step, "server": server_id}):
+    for _server, t, *values in _stepped([server_id], level, start, end, step, metrics):
         for number, metric in enumerate(metrics):
             avg, low, high = values[3 * number : 3 * number + 3]
             if avg is not None:
                 series[metric].append(Point(t, avg, low, high))
     return Readings(step, series)
+
+
+def recent(
+    server_ids: Sequence[int], metrics: Sequence[str] = ("cpu", "mem"), minutes: int = 30
+) -> dict[int, dict[str, Series]]:
+    """For each server and metric its averages of the last minutes, oldest first, None where nothing came."""
+    last = timezone.now().replace(second=0, microsecond=0)
+    first = last - timedelta(minutes=minutes - 1)
+    series: dict[int, dict[str, Series]] = {
+        server: {metric: [None] * minutes for metric in metrics} for server in server_ids
+    }
+    rows = _stepped(server_ids, HOST_MINUTES, first, last + timedelta(minutes=1), 60, metrics)
+    for server, minute, *values in rows:
+        for metric, average in zip(metrics, values[::3], strict=True):
+            series[server][metric][(minute - first) // timedelta(minutes=1)] = average
+    return series
+
+
+def _stepped(
+    server_ids: Sequence[int], level: str, start: datetime, end: datetime, step: int, metrics: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """Rows in the order of time: server, step's begin, and average, least and most of each metric."""
+    parts, about = _parts(level, start, end)
+    used = list(dict.fromkeys(name for metric in metrics for name in _names.findall(METRICS[metric])))
+    source = " UNION ALL ".join(_part(table, used, number) for number, table in enumerate(parts))
+    columns = ", ".join(column for metric in metrics for column in _columns(metric))
+    query = (
+        f"SELECT server_id, date_bin(make_interval(secs => %(step)s), at, 'epoch'), {columns} FROM ({source}) readings"  # noqa: S608
+        " GROUP BY 1, 2 ORDER BY 2"
+    )
+    return _rows(query, about | {"step": step, "servers": list(server_ids)})
 
 
 def _level(start: datetime, step: int) -> str:
@@ -100,8 +124,8 @@ def _part(table: str, names: Sequence[str], number: int) -> str:
         columns = ", ".join(f"{name}_{part}" for name in names for part in parts)
     aliases = ", ".join(f"{name}_{part}" for name in names for part in parts)
     return (
-        f"SELECT * FROM (SELECT {time}, {columns} FROM {table} WHERE server_id = %(server)s"  # noqa: S608
-        f" AND {time} >= %(start{number})s AND {time} < %(end{number})s) part{number} (at, {aliases})"
+        f"SELECT * FROM (SELECT server_id, {time}, {columns} FROM {table} WHERE server_id = ANY(%(servers)s)"  # noqa: S608
+        f" AND {time} >= %(start{number})s AND {time} < %(end{number})s) part{number} (server_id, at, {aliases})"
     )
 
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from pmonitor.templatetags import show
-from servers import past_readings
+from servers import past
 from servers.curves import Axis, Value, area, drawn, line, round_up, y
 from servers.models import Newest
 
@@ -70,7 +70,7 @@ def now_values(newest: Newest | None, silent: bool) -> dict[str, SafeString]:
 def values_at(server_id: int, moment: datetime, newest: Newest | None) -> dict[str, SafeString]:
     """The same of a past moment: the last reading up to it, or the average of its minute if no more is kept."""
     end = moment + timedelta(microseconds=1)
-    found = past_readings.readings(server_id, end - AROUND, end, 13, (*METRICS, "memUsedMB"))
+    found = past.readings(server_id, end - AROUND, end, 13, (*METRICS, "memUsedMB"))
     seen = {metric: points[-1].avg for metric, points in found.series.items() if points}
     if seen.get("mem"):
         seen["memTotalMB"] = 100 * seen["memUsedMB"] / seen["mem"]
@@ -109,7 +109,7 @@ def context(
     """What `_lanes.html` shows, up to now or to a past end; values: what the lanes' heads say."""
     end = end or timezone.now().replace(microsecond=0)
     start = end - timedelta(seconds=choice.seconds)
-    found = past_readings.readings(server_id, start, end, POINTS, METRICS)
+    found = past.readings(server_id, start, end, POINTS, METRICS)
     series = {metric: [(max(point.t, start), point.avg) for point in found.series[metric]] for metric in METRICS}
     interval = newest.interval_sec if newest else 10
     axis = Axis(start, end, timedelta(seconds=2.5 * max(found.step, interval)))
