@@ -41,7 +41,17 @@ class Writer:
 
     def ints(self, values: Sequence[int]) -> None:
         """Whole numbers of 64 bits; how many they are, the reader knows."""
-        numbers = _narrowest(values)
+        self._planes(_narrowest(values))
+
+    def sparse(self, count: int, places: Sequence[int], values: Sequence[int]) -> None:
+        """As many whole numbers, all of them 0 but those at these places."""
+        few = _narrowest(values)
+        numbers = array(few.typecode, bytes(few.itemsize * count))
+        for place, value in zip(places, few, strict=True):
+            numbers[place] = value
+        self._planes(numbers)
+
+    def _planes(self, numbers: array[int]) -> None:
         width = numbers.itemsize if any(numbers) else 0
         self.bytes.append(width)
         if width:

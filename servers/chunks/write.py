@@ -127,18 +127,19 @@ def encode(samples: Iterable[Sample]) -> bytes:
     ]  # fmt: skip
     starts = list(accumulate((sum(last - first for first, last in runs) for runs in rows.runs), initial=0))
     for writer, changes, codes in zip(moves, rows.changes, begin, strict=True):
-        writer.ints(_differences(starts, changes, codes(writer, changes.values)))
+        writer.sparse(starts[-1], *_differences(starts, changes, codes(writer, changes.values)))
     return _joined(section.bytes for section in sections)
 
 
-def _differences(starts: list[int], changes: _Changes, code_of: dict[Any, int]) -> list[int]:
-    """The cells of a column, row by row: by how much the code is another than in the cell before."""
-    differences, last = [0] * starts[-1], [0] * len(starts)
+def _differences(starts: list[int], changes: _Changes, code_of: dict[Any, int]) -> tuple[list[int], list[int]]:
+    """Which cells of a column, row by row, have another code than the one before, and by how much."""
+    places, differences, last = [], [], [0] * len(starts)
     codes = map(code_of.__getitem__, changes.values)
     for row, cell, code in zip(changes.rows, changes.cells, codes, strict=True):
-        differences[starts[row] + cell] = code - last[row]
+        places.append(starts[row] + cell)
+        differences.append(code - last[row])
         last[row] = code
-    return differences
+    return places, differences
 
 
 def _write_samples(head: Writer, facts: Sequence[tuple[int, float, int]]) -> None:

@@ -83,7 +83,7 @@ def kill(step: str, when: str, point: str) -> None:
     there = sessions()
     argv = [sys.executable, "-m", "tests.servers.killed", step, when, point]
     environ = {**os.environ, "DATABASE_URL": database_url()}
-    worker = subprocess.run(argv, cwd=ROOT, env=environ, capture_output=True, timeout=60, check=False)
+    worker = subprocess.run(argv, cwd=ROOT, env=environ, capture_output=True, timeout=300, check=False)
     assert worker.returncode == -signal.SIGKILL, worker.stderr.decode()
     deadline = time.monotonic() + 20
     while sessions() > there and time.monotonic() < deadline:
