@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import ngettext, pgettext
 
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
@@ -202,7 +202,12 @@ def _foot(table: Snapshot | None, shown: int) -> str:
     if table is None or table.procs_total <= shown:
         return read_only
     words = {"shown": show.plain(shown), "total": show.plain(table.procs_total)}
-    return f"{_('%(shown)s of %(total)s processes were reported.') % words} {read_only}"
+    reported = ngettext(
+        "%(shown)s of %(total)s process was reported.",
+        "%(shown)s of %(total)s processes were reported.",
+        table.procs_total,
+    )
+    return f"{reported % words} {read_only}"
 
 
 def _services(server: Server, moment: datetime) -> list[dict[str, Any]]:
