@@ -71,7 +71,7 @@ def main(step: str, when: str, point: str) -> None:
             take(*arguments)
             setattr(module, name, deadly(real, when))
 
-        compaction._take = took
+        setattr(*POINTS["taken"], took)
     else:
         setattr(module, name, deadly(real, when))
     for _ in range(10):
