@@ -13,6 +13,8 @@ from agent.logs import log
 from agent.managers.base import Acted, Manager, ManagerError, State
 from agent.servicetable import ServiceTable
 
+_GOING_DOWN_SEC = 5.0  # between a service manager that answers no more and our own end
+
 
 class ServiceActions:
     """The services of this server; `settle_sec` is how long one must keep its state after an action."""
@@ -93,4 +95,5 @@ def watched(manager: Manager, unit: str, seconds: float, stop: threading.Event, 
         seen["after"] = itself.placed(settling.watch(stop))
     except ManagerError as error:
         log.warning("the service cannot be seen after the action", extra={"error": str(error)})
+        stop.wait(_GOING_DOWN_SEC)  # of a machine that goes down: then the next start tells what came of it
     return {**seen, "changes": settling.changes, "log": last_lines(manager, unit)}
