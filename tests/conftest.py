@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import TransactionTestCase
+from django.utils import translation
 from psycopg import sql
 
 from tests import embedded_db
@@ -79,3 +80,10 @@ def _empty_append_only_tables_between_tests() -> Iterator[None]:
 def _no_counts_from_other_tests() -> None:
     """Rate limits are counted in the cache."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_language_from_other_tests() -> Iterator[None]:
+    """A request leaves its language active in its thread, which here is every test's."""
+    yield
+    translation.deactivate()
