@@ -113,7 +113,7 @@ def wrong_fields(cmd: str, reason: str, deliver_within: int, execute_within: int
     return wrong
 
 
-def _listed(question: Question) -> tuple[Question, dict[str, Any] | None, list[str]]:
+def _listed(question: Question) -> tuple[Question, dict[str, Any] | None, list[list[str]]]:
     """The question by its target's own name, how the hub knows that from reports, what guards it; or Problem: no."""
     if question.cmd in states.PROCESS_VERBS:
         return question, processes.check(question.server, question.cmd, question.target, question.args), []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from django.utils.translation import gettext as _
@@ -12,16 +12,15 @@ from actions.models import ProtectedUnit
 from pmonitor.visible import visible
 
 
-def kind_of(cmd: str, name: str) -> str | None:
-    """Why this verb on this service is guarded: a kind of protected.KINDS; None where it is not. One query."""
+def kind_of(cmd: str, name: str, listed: Iterable[Sequence[str]] | None = None) -> str | None:
+    """Why this verb on this service is guarded: a kind of protected.KINDS; None where it is not.
+
+    listed: pattern and kind of all protected ones, where the caller has read them just now; else one query.
+    """
     if cmd not in protected.VERBS:
         return None
-    rows = ProtectedUnit.objects.values_list("pattern", "kind")
+    rows = ProtectedUnit.objects.values_list("pattern", "kind") if listed is None else listed
     return next((kind for pattern, kind in rows if _matches(name, pattern)), None)
-
-
-def _is_one(cmd: str, name: str, patterns: Collection[str]) -> bool:
-    return cmd in protected.VERBS and any(_matches(name, pattern) for pattern in patterns)
 
 
 def _matches(name: str, pattern: str) -> bool:
@@ -34,13 +33,14 @@ def sentence(kind: str) -> str:
     return str(protected.KINDS.get(kind, protected.KINDS[protected.OTHER])[1])
 
 
-def missing(cmd: str, name: str, typed: str, reason: str, patterns: Collection[str] | None = None) -> dict[str, str]:
+def missing(
+    cmd: str, name: str, typed: str, reason: str, listed: Iterable[Sequence[str]] | None = None
+) -> dict[str, str]:
     """What a protected service asks for and was not given, by field; empty when all is there, or it is not protected.
 
-    typed: its name as the operator wrote it, with or without `.service`; patterns: of all protected ones, where the
-    caller has read them just now.
+    typed: its name as the operator wrote it, with or without `.service`; listed: as `kind_of` takes it.
     """
-    if not (kind_of(cmd, name) is not None if patterns is None else _is_one(cmd, name, patterns)):
+    if kind_of(cmd, name, listed) is None:
         return {}
     wrong = {}
     if typed.strip().removesuffix(".service") != name.removesuffix(".service"):

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from actions import audit, lifecycle, wire
 from actions.models import AuditEntry, Read
-from pmonitor import limits, live, logs
+from pmonitor import limits, live, logs, rows
 from pmonitor.problems import Problem, bad
 from pmonitor.visible import visible
 from servers import states, wrong_fields
@@ -46,9 +46,10 @@ class Kind(NamedTuple):
     html: Callable[[Read], SafeString]  # of an answered one, below its root element
 
 
+READ = rows.Columns(Read, "given")
 # In one statement whose SQL is ready, as every poll of every waiting agent looks for them. A poll at the same time
 # waits for the row, then finds it given.
-TAKE = """
+TAKE = f"""
 WITH given AS (
     UPDATE actions_read SET given_at = %(now)s WHERE id IN (
         SELECT id FROM actions_read
@@ -56,8 +57,8 @@ WITH given AS (
         ORDER BY id LIMIT %(limit)s FOR UPDATE
     ) RETURNING *
 )
-SELECT * FROM given ORDER BY id
-"""
+SELECT {READ} FROM given ORDER BY id
+"""  # noqa: S608 - the names of the model's columns
 
 KINDS: dict[str, Kind] = {}
 HEARD: list[Callable[[Read], None]] = []  # who else is told of an answer, in its transaction; see additions.py
@@ -114,7 +115,7 @@ def cannot(server: Server) -> str:
 def take(server: Server) -> list[Read]:
     """The server's open reads for its agent, oldest first; each is given once, to one caller, and never again."""
     values = {"server": server.pk, "now": timezone.now(), "limit": AT_ONCE}
-    return list(Read.objects.raw(TAKE, values))
+    return [read for row in rows.every(TAKE, values) if (read := READ.take(row))]
 
 
 def answer(server: Server, uuid: UUID, said: wire.Answer) -> None:

@@ -10,9 +10,9 @@ from pmonitor import rows
 from servers.models import Server, Service
 
 SERVICE = rows.Columns(Service, "service")
-# The service as ServiceQuerySet.named finds it; the patterns are there also where it is not.
+# The service as ServiceQuerySet.named finds it; what is protected is there also where it is not.
 AIM = f"""
-SELECT ARRAY(SELECT pattern FROM actions_protectedunit), {SERVICE}
+SELECT ARRAY(SELECT ARRAY[pattern, kind] FROM actions_protectedunit ORDER BY pattern), {SERVICE}
 FROM (SELECT) AS always LEFT JOIN LATERAL (
     SELECT * FROM servers_service
     WHERE server_id = %(server)s AND (name = %(name)s OR aliases @> %(alias)s)
@@ -22,10 +22,10 @@ FROM (SELECT) AS always LEFT JOIN LATERAL (
 
 
 class Target(NamedTuple):
-    """The service as its agent lists it, by its own name or an alias, and the patterns of all protected ones."""
+    """The service as its agent lists it, by its own name or an alias; pattern and kind of all that is protected."""
 
     service: Service | None
-    protected: list[str]
+    protected: list[list[str]]
 
 
 def find(server: Server, name: str) -> Target:

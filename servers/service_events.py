@@ -164,15 +164,15 @@ def _event(kind: str, was: Seen | None, now: Seen | None, span: Span) -> Event:
     assert one is not None  # noqa: S101 - told to the type checker: there is a kind
     at, within = _moment(kind, now, span)
     facts = {
-        "pidBefore": was and kind != STARTED and was.main_pid,
-        "pidNow": now and kind != STOPPED and now.main_pid,
+        "pidBefore": was.main_pid if was and kind != STARTED else None,
+        "pidNow": now.main_pid if now and kind != STOPPED else None,
         "result": now.result if now and now.result != "success" else None,
         "lastExit": now.last_exit if now and kind not in (STARTED, RESTARTED, RELOADED) else None,
         "restarts": now.n_restarts if now and was and _restarts(now) > _restarts(was) else None,
         "runs": True if kind in (CRASHED, OOM_KILLED, APPEARED) and now and now.active_state == "active" else None,
         "withinSec": within,
     }
-    return Event(one.name, at, kind, {name: value for name, value in facts.items() if value not in (None, "", False)})
+    return Event(one.name, at, kind, {name: value for name, value in facts.items() if value not in (None, "")})
 
 
 def _moment(kind: str, now: Seen | None, span: Span) -> tuple[datetime, float | None]:

@@ -164,4 +164,4 @@ def test_a_target_is_found_with_all_of_its_columns(web1: Server) -> None:
     one.refresh_from_db()
     for field in Service._meta.concrete_fields:
         assert getattr(found.service, field.attname) == getattr(one, field.attname), field.name
-    assert set(found.protected) == set(ProtectedUnit.objects.values_list("pattern", flat=True)) != set()
+    assert found.protected == list(map(list, ProtectedUnit.objects.values_list("pattern", "kind"))) != []

@@ -125,6 +125,14 @@ def moves(done: dict[str, Any]) -> list[str]:
     return [move["to"] for move in done["moves"]]
 
 
+def deliveries(done: dict[str, Any]) -> int:
+    """How often it was delivered before it ran, once, and well; more often where a machine is slower than the lease."""
+    *ways, running, ended = moves(done)
+    assert (running, ended) == ("running", "succeeded")
+    assert ways == ["queued", "delivered"] * (len(ways) // 2)
+    return len(ways) // 2
+
+
 def test_the_agent_is_killed_while_it_acts(site: Site) -> None:
     command = site.acting("agent")
     site.processes[-1].kill()
@@ -154,11 +162,8 @@ def test_answers_that_are_lost_on_their_way_back_cause_no_second_action(site: Si
     site.net.lose_answer("/result")
     others = {program: site.api.ask("restart", program) for program in ("ack", "result")}
     for program, command in others.items():
-        assert moves(site.proved(command, program))[-2:] == ["running", "succeeded"]
-    done = site.proved(lost_on_delivery, "poll")
-    again = ["queued", "delivered"]  # more often where the machine is slower than the lease
-    assert moves(done)[:4] == [*again, *again]
-    assert moves(done)[-2:] == ["running", "succeeded"]
+        assert deliveries(site.proved(command, program)) >= 1
+    assert deliveries(site.proved(lost_on_delivery, "poll")) >= 2
     assert site.net.lost == [AGENT_ID, "/ack", "/result"]
 
 
