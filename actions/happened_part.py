@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2s
 from typing import Any
 
@@ -28,6 +28,11 @@ MOST_MARKS = 200  # in the lane
 def panel(server: Server) -> dict[str, SafeString]:
     """What the server page shows of its services' events."""
     return _parts(str(server.pk), happened.newest(server.pk, RECENT))
+
+
+def then(server: Server, moment: datetime) -> dict[str, SafeString]:
+    """The same as of a past moment, which nothing brings up to date."""
+    return {"list": _list(happened.newest(server.pk, RECENT, before=moment + timedelta(microseconds=1)))}
 
 
 def of_service(service: Service, _role: str) -> SafeString:

@@ -8,27 +8,19 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs
 
-import msgspec
-from asgiref.sync import sync_to_async
-from django.db import Error, close_old_connections
+from django.db import Error
 from django.utils import timezone
 
 from actions import lifecycle, reads, wire
 from actions.wake import bells
 from pmonitor import client, logs, metrics, problems
+from pmonitor.plain_asgi import Left, Receive, Scope, Send, answer, in_thread
 from servers import agents
 from servers.models import Server
 
 log = logs.get(__name__)
 WAIT_SEC, WAIT_MOST_SEC = 25, 55
-Scope = dict[str, Any]
 Found = dict[str, list[dict[str, Any]]]  # as on the wire: commands, reads
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-
-class Left(Exception):
-    """The agent closed its connection."""
 
 
 class QueueConsumer:
@@ -52,18 +44,22 @@ class QueueConsumer:
         try:
             found = await self._found()
         except problems.Problem as problem:
-            await self._send(problem.status_code, problems.body(problem.sentence, problem.fields), problem.headers)
+            await self._refuse(problem)
         except Error:
             log.exception("queue.database_failed")
-            await self._send(503, problems.body("The hub's database does not answer; try again soon."))
+            await self._refuse(problems.away())
         else:
-            await (self._send(200, given(found)) if found else self._send(204, None))
+            await (answer(self.send, 200, given(found)) if found else answer(self.send, 204, None))
+
+    async def _refuse(self, problem: problems.Problem) -> None:
+        said = problems.body(problem.sentence, problem.fields)
+        await answer(self.send, problem.status_code, said, problem.headers)
 
     async def _found(self) -> Found:
         if self.scope["method"] != "GET":
             raise problems.Problem(405, "Only GET.", headers={"Allow": "GET"})
         wait = wait_of(self.scope["query_string"])
-        server: Server = await _in_thread(self._server)
+        server = await in_thread(self._server)
         leaving = asyncio.ensure_future(self._left())
         try:
             return await self._poll(server, wait, leaving)
@@ -75,7 +71,7 @@ class QueueConsumer:
         with bells.hung(server.pk) as bell, metrics.WAITING_AGENTS.track_inprogress():
             while not bells.stopping:
                 bell.clear()
-                found: Found = await _in_thread(claimed, server, self.address)
+                found = await in_thread(claimed, server, self.address)
                 if found:
                     return found
                 left = ends - asyncio.get_running_loop().time()
@@ -87,23 +83,11 @@ class QueueConsumer:
     def _server(self) -> Server:
         token = dict(self.scope["headers"]).get(b"x-agent-token", b"").decode("latin-1")
         agent_id = self.scope["url_route"]["kwargs"]["agent"]
-        try:
-            return agents.server_for(token, agent_id, self.address)
-        except agents.BadToken as error:
-            raise problems.Problem(401, str(error), headers={"WWW-Authenticate": agents.SCHEME}) from error
-        except agents.Forbidden as error:
-            raise problems.Problem(403, str(error)) from error
+        return agents.server_for(token, agent_id, self.address)
 
     async def _left(self) -> None:
         while (await self.receive())["type"] != "http.disconnect":
             pass  # a body nobody asked for
-
-    async def _send(self, status: int, content: Any, headers: dict[str, str] | None = None) -> None:
-        body = b"" if content is None else msgspec.json.encode(content)
-        named = {"Content-Type": "application/json", "Cache-Control": "no-store", **(headers or {})}
-        lines = [(name.encode(), value.encode()) for name, value in named.items()]
-        await self.send({"type": "http.response.start", "status": status, "headers": lines})
-        await self.send({"type": "http.response.body", "body": body})
 
 
 def wait_of(query: bytes) -> int:
@@ -139,14 +123,3 @@ async def _ring_or_leave(bell: asyncio.Event, leaving: asyncio.Future[None], sec
         ringing.cancel()
     if leaving.done():
         raise Left
-
-
-async def _in_thread(work: Callable[..., Any], *args: Any) -> Any:
-    return await sync_to_async(_and_give_back, thread_sensitive=False)(work, *args)
-
-
-def _and_give_back(work: Callable[..., Any], *args: Any) -> Any:
-    try:
-        return work(*args)
-    finally:
-        close_old_connections()  # no request ends here to give the thread's connection back to the pool

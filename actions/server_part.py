@@ -46,6 +46,12 @@ def panels(server: Server, role: str, query: Mapping[str, str]) -> dict[str, Any
     }
 
 
+def then(server: Server, moment: datetime) -> dict[str, Any]:
+    """The commands asked up to a past moment, with how they ended, and what had happened; nothing of it is live."""
+    commands = list(Command.objects.filter(server=server, created_at__lte=moment)[:RECENT])
+    return {"commands": {"list": commands_list(commands)}, "happened": happened_part.then(server, moment)}
+
+
 def services_around(server_id: int, rows: list[Row], acting: bool) -> dict[str, SafeString]:
     """The small live elements of the services panel, by id."""
     failed = sum(row.service.active_state == "failed" for row in rows)

@@ -33,8 +33,10 @@ class Bench(NamedTuple):
 BENCHES = {
     "agent": Bench("agent_cost.py", "what a report costs the server it comes from", needs=("top",), compares=("cc",)),
     "report": Bench("report_cost.py", "what a report of 500 processes costs the hub"),
+    "load": Bench("report_load.py", "1,000 agents of 500 processes that report and wait, beside a bare floor"),
     "command": Bench("command_latency.py", "from asking for a command to its agent's hands, 1,000 waiting"),
     "live": Bench("live_update.py", "from a report to 50 open pages that show it"),
+    "history": Bench("history_size.py", "what the past of processes costs on disk, and to compact and read"),
     "pages": Bench("pages.py", "the pages of a fleet of 2,000 servers"),
 }
 

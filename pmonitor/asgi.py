@@ -1,4 +1,4 @@
-"""The ASGI application: browsers' sockets, agents' long-polls, and Django for the rest."""
+"""The ASGI application: browsers' sockets, agents' long-polls and reports, and Django for the rest."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ from django.urls import path, re_path  # noqa: E402
 from actions.queue import QueueConsumer  # noqa: E402
 from pmonitor.handler import Handler  # noqa: E402
 from pmonitor.sockets import PageConsumer  # noqa: E402
+from servers.report_lane import ReportLane  # noqa: E402
 
+handler = Handler()
 application = ProtocolTypeRouter(
     {
         "http": URLRouter(
             [
+                # Most requests are reports; their lane answers as the view does, which answers what is no plain report.
+                path("api/agents/<str:agent>/metrics", ReportLane(handler)),  # type: ignore[arg-type]
                 # The long-poll holds neither a thread nor a database connection, so it stands before Django's handler.
                 path("api/actions/queue/<str:agent>", QueueConsumer.as_asgi()),  # type: ignore[arg-type]
-                re_path(r"", Handler()),  # type: ignore[arg-type]
+                re_path(r"", handler),  # type: ignore[arg-type]
             ]
         ),
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([path("ws", PageConsumer.as_asgi())]))),

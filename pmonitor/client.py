@@ -7,10 +7,12 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+from django.http.request import split_domain_port, validate_host
 
 from pmonitor import logs
 
@@ -34,7 +36,8 @@ class ClientMiddleware:
             request.META[SCHEME] = request.META["HTTP_X_FORWARDED_PROTO"]
         response = self.get_response(request)
         response["X-Request-ID"] = number
-        _tell(request, response, time.perf_counter() - started)
+        took = time.perf_counter() - started
+        tell(request.method or "", request.path, response.status_code, took, address(request))
         return response
 
 
@@ -54,6 +57,24 @@ def address_of_scope(scope: dict[str, Any]) -> str:
     return behind_proxies((scope.get("client") or ("",))[0], ",".join(hops))
 
 
+def passes(scope: dict[str, Any], headers: dict[bytes, bytes]) -> bool:
+    """Whether an ASGI request names this hub and came over TLS where it must; else Django's middlewares answer it."""
+    if not _is_ours(headers.get(b"host", b""), tuple(settings.ALLOWED_HOSTS)):
+        return False
+    return not settings.SECURE_SSL_REDIRECT or _scheme(scope, headers) == "https"
+
+
+@lru_cache(maxsize=256)
+def _is_ours(host: bytes, allowed: tuple[str, ...]) -> bool:
+    return validate_host(split_domain_port(host.decode("latin-1"))[0], allowed)
+
+
+def _scheme(scope: dict[str, Any], headers: dict[bytes, bytes]) -> str:
+    said = headers.get(b"x-forwarded-proto", b"").decode("latin-1").partition(",")[0].strip()
+    peer = (scope.get("client") or ("",))[0]
+    return said if said and _is_trusted(peer) else str(scope.get("scheme", "http"))
+
+
 def behind_proxies(peer: str, forwarded: str) -> str:
     """The right-most hop of X-Forwarded-For that is no trusted proxy; without a trusted peer, the peer."""
     client = parse(peer)
@@ -67,6 +88,7 @@ def behind_proxies(peer: str, forwarded: str) -> str:
     return "" if client is None else str(client)
 
 
+@lru_cache(maxsize=16_384)
 def parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """An address out of "10.0.0.1", "10.0.0.1:443", "[2001:db8::1]:443", "::ffff:10.0.0.1"; None when it is none."""
     text = text.strip()
@@ -94,14 +116,7 @@ def _trusts(found: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return any(found in network for network in settings.TRUSTED_PROXIES)
 
 
-def _tell(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
+def tell(method: str, path: str, status: int, seconds: float, caller: str) -> None:
     """One line a request. The path without its query: what people search for is theirs."""
-    write = log.debug if FREQUENT.search(request.path) and response.status_code < 400 else log.info
-    write(
-        "request",
-        method=request.method,
-        path=request.path,
-        status=response.status_code,
-        ms=round(seconds * 1000, 1),
-        address=address(request),
-    )
+    write = log.debug if FREQUENT.search(path) and status < 400 else log.info
+    write("request", method=method, path=path, status=status, ms=round(seconds * 1000, 1), address=caller)

@@ -11,8 +11,9 @@ A topic is "kind:key"; announcing the key "all" means every watched topic of the
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,6 +31,7 @@ EVENTS = "live-events"  # the one group every web process with an open page is i
 AGAIN_SEC = 1.0  # after the channel layer failed
 TELL_SEC = 2.0  # a channel layer that does not answer must not hold up the worker
 FRESH_SEC = 2.0  # so long pages that come one after the other are sent the same rendering
+SLASH = re.compile("/")
 Send = Callable[[str], Awaitable[None]]
 
 
@@ -182,18 +184,16 @@ class Broadcast:
         await layer.group_add(EVENTS, channel)
         while True:
             event = await layer.receive(channel)
-            for topic in event["topics"]:
-                self.dirty.update(self._meant(topic))
+            self.dirty |= self._meant(event["topics"])
             self.wake.set()
 
-    def _meant(self, topic: str) -> set[str]:
-        """The watched topics it means: "fleet:all" all of the kind, "services:12" also its part "services:12/7"."""
-        kind, _, key = topic.partition(":")
-        return {
-            name
-            for name in self._topics()
-            if name == topic or name.startswith(f"{topic}/") or (key == "all" and name.partition(":")[0] == kind)
-        }
+    def _meant(self, topics: Iterable[str]) -> set[str]:
+        """The watched topics they mean: "fleet:all" all of the kind, "services:12" also its part "services:12/7"."""
+        told, watched = set(topics), self._topics()
+        kinds = {topic.removesuffix("all") for topic in told if topic.endswith(":all")}
+        parts = {name for name in watched if any(name[: at.start()] in told for at in SLASH.finditer(name))}
+        wide = {name for name in watched if f"{name.partition(':')[0]}:" in kinds} if kinds else set()
+        return (told & watched) | parts | wide
 
     async def _keep_flushing(self) -> None:
         while True:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.core.signals import got_request_exception
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
@@ -16,6 +17,7 @@ from pmonitor import logs
 from pmonitor.access import public
 
 log = logs.get(__name__)
+AGAIN_SEC = 5  # for callers that met the database away
 
 
 class Problem(exceptions.APIException):
@@ -40,27 +42,41 @@ def bad(fields: Mapping[str, str]) -> Problem:
     return Problem(400, "Wrong input: " + "; ".join(f"{name}: {what}" for name, what in fields.items()), fields)
 
 
+def away() -> Problem:
+    """A 503 for as long as the database does not answer, with the seconds after which to try again."""
+    sentence = "The hub's database does not answer; try again soon."
+    return Problem(503, sentence, headers={"Retry-After": str(AGAIN_SEC)})
+
+
 def body(sentence: str, fields: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The answer's JSON, also for what answers outside of DRF."""
     return {"error": sentence, "fields": dict(fields)} if fields else {"error": sentence}
 
 
-def handle(exc: Exception, context: Mapping[str, Any]) -> Response:
-    """DRF's exception handler. What nobody expected is logged with its trace and answered without one."""
+def of(exc: Exception, call: str) -> Problem:
+    """What is answered to an exception of the call. One that nobody expected is logged with its trace."""
+    if isinstance(exc, Problem):
+        return exc
+    if isinstance(exc, exceptions.ValidationError):
+        return bad(_flat(exc.detail))
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
     elif isinstance(exc, PermissionDenied):
         exc = exceptions.PermissionDenied()
-    if isinstance(exc, Problem):
-        return Response(body(exc.sentence, exc.fields), exc.status_code, headers=exc.headers)
-    if isinstance(exc, exceptions.ValidationError):
-        problem = bad(_flat(exc.detail))
-        return Response(body(problem.sentence, problem.fields), 400)
     if isinstance(exc, exceptions.APIException):
-        return Response(body(str(exc.detail)), exc.status_code, headers=_headers(exc))
-    log.error("api.failed", view=type(context.get("view")).__name__, exc_info=exc)
-    got_request_exception.send(sender=None, request=context.get("request"))
-    return Response(body("The hub failed at this; the request id in X-Request-ID finds it in its log."), 500)
+        return Problem(exc.status_code, str(exc.detail), headers=_headers(exc))
+    log.error("api.failed", view=call, exc_info=exc)
+    if isinstance(exc, OperationalError | InterfaceError):
+        return away()
+    return Problem(500, "The hub failed at this; the request id in X-Request-ID finds it in its log.")
+
+
+def handle(exc: Exception, context: Mapping[str, Any]) -> Response:
+    """DRF's exception handler."""
+    problem = of(exc, type(context.get("view")).__name__)
+    if problem.status_code == 500:
+        got_request_exception.send(sender=None, request=context.get("request"))
+    return Response(body(problem.sentence, problem.fields), problem.status_code, headers=problem.headers)
 
 
 @csrf_exempt

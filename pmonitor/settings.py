@@ -116,7 +116,10 @@ DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         **env.database("DATABASE_URL"),
         "CONN_MAX_AGE": 0,
-        "OPTIONS": {"pool": {"min_size": 1, "max_size": env.integer("DATABASE_POOL", 20, 2, 500), "timeout": 10}},
+        "OPTIONS": {
+            "pool": {"min_size": 1, "max_size": env.integer("DATABASE_POOL", 20, 2, 500), "timeout": 10},
+            "prepare_threshold": 2,  # of cursors that bind at the server, which report_rows.py uses
+        },
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -219,6 +222,8 @@ SILENT_AFTER_REPORTS = 3
 REPORT_MAX_BYTES = 2_000_000  # after unpacking, too
 KEPT = {  # how long history's levels live
     "host readings": timedelta(hours=env.integer("KEEP_READINGS_HOURS", 48, 1, 8760)),
-    "processes": timedelta(hours=env.integer("KEEP_PROCESSES_HOURS", 2, 1, 720)),
+    "host minutes": timedelta(days=env.integer("KEEP_MINUTES_DAYS", 30, 3, 3650)),
+    "host hours": timedelta(days=env.integer("KEEP_HOURS_DAYS", 730, 30, 36500)),
+    "processes": timedelta(days=env.integer("KEEP_PROCESSES_DAYS", 30, 1, 3650)),
     "service events": timedelta(days=env.integer("KEEP_EVENTS_DAYS", 90, 7, 3650)),
 }

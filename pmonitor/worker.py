@@ -14,7 +14,7 @@ from actions.rollouts import advance
 from actions.schedules import due
 from pmonitor import logs
 from pmonitor.models import StepRun
-from servers import partitions, presence
+from servers import compaction, partitions, presence, rollup
 
 log = logs.get(__name__)
 
@@ -31,6 +31,8 @@ STEPS: list[tuple[float, Callable[[], object]]] = [  # every background job ther
     (1, reads.end_unanswered),
     (600, reads.forget_old),
     (5, leases.note_overdue),
+    (1, compaction.compact),
+    (10, rollup.roll_up),
     (600, partitions.keep),
 ]
 

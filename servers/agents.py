@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
 from pmonitor import client, secrets
+from pmonitor.problems import Problem
 from servers import networks, one
 from servers.models import Server
 
 SCHEME = 'X-Agent-Token realm="Process Monitor"'
-
-
-class BadToken(Exception):
-    """No server has this token: 401."""
-
-
-class Forbidden(Exception):
-    """The token's server may not do this, or not from there: 403."""
 
 
 class Agent:
@@ -35,15 +27,30 @@ class Agent:
 
 
 def server_for(token: str, agent_id: str, address: str) -> Server:
-    """The token's server, when it is the one the path names and calls from an allowed address (BadToken, Forbidden)."""
-    server = one.with_token(token[: secrets.PREFIX_LENGTH])
+    """The token's server, when it is the one the path names and calls from an allowed address; raises Problem."""
+    server = one.with_token(prefix_of(token))
+    return checked(server, token, agent_id, address)
+
+
+def prefix_of(token: str) -> str:
+    """What a token is looked up by."""
+    return token[: secrets.PREFIX_LENGTH].replace("\0", "")
+
+
+def checked(server: Server | None, token: str, agent_id: str, address: str) -> Server:
+    """The server that was found by the token's prefix; raises Problem 401 or 403 unless its agent may call so."""
     if server is None or not secrets.matches(token, server.token_hash):
-        raise BadToken("This agent token is not valid.")
+        raise refused("This agent token is not valid.")
     if server.agent_id != agent_id:
-        raise Forbidden("This token is another server's.")
+        raise Problem(403, "This token is another server's.")
     if not networks.allow(server.allowed_networks, address):
-        raise Forbidden(f"This server's agent may not call from {address or 'an unknown address'}.")
+        raise Problem(403, f"This server's agent may not call from {address or 'an unknown address'}.")
     return server
+
+
+def refused(sentence: str) -> Problem:
+    """A 401 that says how an agent shows who it is."""
+    return Problem(401, sentence, headers={"WWW-Authenticate": SCHEME})
 
 
 class AgentAuthentication(BaseAuthentication):
@@ -51,12 +58,7 @@ class AgentAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Agent, Server]:
         token, agent_id = request.headers.get("X-Agent-Token", ""), request.parser_context["kwargs"]["agent"]
-        try:
-            server = server_for(token, agent_id, client.address(request._request))
-        except BadToken as error:
-            raise AuthenticationFailed(str(error)) from error
-        except Forbidden as error:
-            raise PermissionDenied(str(error)) from error
+        server = server_for(token, agent_id, client.address(request._request))
         return Agent(server), server
 
     def authenticate_header(self, request: Request) -> str:

@@ -14,14 +14,15 @@ from rest_framework.request import Request
 
 from pmonitor import problems
 from pmonitor.access import ViewerApi
-from servers import api_examples, api_shapes, history, proctable, wire
+from servers import api_examples, api_shapes, history, past, proctable, wire
 from servers.api_shapes import refusals
-from servers.history import Snapshot
 from servers.models import Newest, Server
+from servers.past import Snapshot
 from servers.query import Query
 from servers.querysets import ServerQuerySet
 
 MOST_FOUND = 1000
+AT_ONCE = 50  # servers whose process tables are held in memory
 AT = OpenApiParameter("at", datetime, description="A past moment, ISO 8601 with its zone; now when left out.")
 NO_SERVER = "No such server in your scope."
 
@@ -68,7 +69,7 @@ class OneServer(ViewerApi):
     )
     def get(self, request: Request, agent: str) -> HttpResponse:
         server = _one(request, agent)
-        return api_shapes.answer(api_shapes.detail(server, history.recent([server.pk])[server.pk]))
+        return api_shapes.answer(api_shapes.detail(server, past.recent([server.pk])[server.pk]))
 
 
 class Processes(ViewerApi):
@@ -87,11 +88,10 @@ class Processes(ViewerApi):
         at = _moment(query := Query(request))
         query.check()
         server = _one(request, agent)
-        found = _tables([server.pk], at)
+        found = dict(_tables([server.pk], at)).get(server.pk)
         if not found:
             raise problems.Problem(404, f"There is no process table of {server.agent_id} at that moment.")
-        _, sampled_at, total, procs = found[0]
-        table = api_shapes.ProcessTable(at or timezone.now(), sampled_at, total, proctable.unpack(procs))
+        table = api_shapes.ProcessTable(at or timezone.now(), found.sampled_at, found.procs_total, found.procs)
         return api_shapes.answer(table)
 
 
@@ -121,8 +121,8 @@ class History(ViewerApi):
         if start >= end:
             query.wrong.setdefault("from", "expected a time before `to`")
         query.check()
-        step, points = history.points(_one(request, agent).pk, metric, start, end, count)
-        return api_shapes.answer(api_shapes.History(metric, step, points))
+        found = past.readings(_one(request, agent).pk, start, end, count, [metric])
+        return api_shapes.answer(api_shapes.History(metric, found.step, found.series[metric]))
 
 
 class AllProcesses(ViewerApi):
@@ -147,10 +147,10 @@ class AllProcesses(ViewerApi):
         query.check()
         servers = Server.objects.visible_to(request.user).only("pk", "agent_id", "hostname").in_bulk()
         found, total = [], 0
-        for snapshot, proc in _matching(_tables(servers, at), name, user):
+        for server_id, snapshot, proc in _matching(_tables(servers, at), name, user):
             total += 1
             if total <= MOST_FOUND:
-                server = servers[snapshot.server_id]
+                server = servers[server_id]
                 found.append(api_shapes.Found(server.agent_id, server.hostname, snapshot.sampled_at, proc))
         return api_shapes.answer(api_shapes.FoundProcesses(at or timezone.now(), total, found))
 
@@ -163,17 +163,24 @@ def _moment(query: Query) -> datetime | None:
     return at if query.given.get("at") else None
 
 
-def _tables(server_ids: Iterable[int], at: datetime | None) -> list[Snapshot]:
-    """The servers' newest process tables, or those of a past moment."""
+def _tables(server_ids: Iterable[int], at: datetime | None) -> Iterator[tuple[int, Snapshot]]:
+    """The servers' newest process tables, or those of a past moment; some servers at a time, as each may be large."""
+    wanted = list(server_ids)
     if at is not None:
-        return history.process_tables(server_ids, at, _within())
-    newest = Newest.objects.filter(server__in=list(server_ids)).order_by("server__hostname")
-    rows = newest.values_list("server_id", "sampled_at", "procs_total", "procs")
-    return [Snapshot(server, sampled_at, total, bytes(procs)) for server, sampled_at, total, procs in rows]
+        for first in range(0, len(wanted), AT_ONCE):
+            yield from past.tables_at(wanted[first : first + AT_ONCE], at, _within()).items()
+        return
+    newest = (
+        Newest.objects.filter(server__in=wanted).order_by("server__hostname").only("sampled_at", "procs_total", "procs")
+    )
+    for row in newest.iterator(AT_ONCE):
+        yield row.server_id, Snapshot(row.sampled_at, 0.0, row.procs_total, proctable.unpack(row.procs))
 
 
-def _matching(tables: Iterable[Snapshot], name: str, user: str) -> Iterator[tuple[Snapshot, wire.Proc]]:
-    for table in tables:
-        for proc in proctable.unpack(table.procs):
+def _matching(
+    tables: Iterable[tuple[int, Snapshot]], name: str, user: str
+) -> Iterator[tuple[int, Snapshot, wire.Proc]]:
+    for server_id, table in tables:
+        for proc in table.procs:
             if name in proc.name.casefold() and (not user or proc.user == user):
-                yield table, proc
+                yield server_id, table, proc

@@ -10,8 +10,8 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiResponse
 from msgspec import Struct
 
-from servers.history import Point, Series
 from servers.models import Newest, Server
+from servers.past import Point, Series
 from servers.wire import Proc, Service, on_the_wire
 
 

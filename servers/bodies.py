@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import json
-import zlib
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
 from django.conf import settings
 from django.http import HttpRequest
+from isal import isal_zlib
 
 from pmonitor import problems
 from servers import wire, wrong_fields
@@ -22,14 +22,24 @@ T = TypeVar("T")
 
 def read(request: HttpRequest) -> bytes:
     """The raw body of a JSON request; Problem 415 for another type, 413 past settings.REPORT_MAX_BYTES."""
-    if request.content_type != "application/json":
-        raise problems.Problem(415, f"Send application/json, not {request.content_type or 'a body without a type'}.")
-    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.REPORT_MAX_BYTES:
-        raise _too_large()
+    check_type(request.content_type or "")
+    check_length(int(request.META.get("CONTENT_LENGTH") or 0))
     body = request.read(settings.REPORT_MAX_BYTES + 1)
-    if len(body) > settings.REPORT_MAX_BYTES:
-        raise _too_large()
+    check_length(len(body))
     return body
+
+
+def check_type(content_type: str) -> None:
+    """Raise Problem 415 for another media type than JSON's."""
+    if content_type != "application/json":
+        raise problems.Problem(415, f"Send application/json, not {content_type or 'a body without a type'}.")
+
+
+def check_length(length: int) -> None:
+    """Raise Problem 413 past settings.REPORT_MAX_BYTES."""
+    if length > settings.REPORT_MAX_BYTES:
+        sentence = f"The body is larger than {settings.REPORT_MAX_BYTES:,} bytes, as sent or unpacked."
+        raise problems.Problem(413, sentence)
 
 
 def report(body: bytes, encoding: str = "") -> wire.Report:
@@ -48,33 +58,34 @@ def unpacked(body: bytes, encoding: str) -> bytes:
         return body
     if encoding.lower() != "gzip":
         raise problems.Problem(415, f"Content-Encoding {encoding[:40]} is not known here; use gzip or none.")
-    unzip = zlib.decompressobj(GZIP)
+    unzip = isal_zlib.decompressobj(GZIP)
     try:
         plain = unzip.decompress(body, settings.REPORT_MAX_BYTES + 1)
-    except zlib.error as error:
+    except isal_zlib.error as error:  # type: ignore[misc]  # its stub takes the class for an instance
         raise problems.Problem(400, f"The body is not gzip: {error}.") from error
-    if len(plain) > settings.REPORT_MAX_BYTES:
-        raise _too_large()
+    check_length(len(plain))
     if not unzip.eof or unzip.unused_data:
         raise problems.Problem(400, "The body is not gzip: it is cut short or has something behind it.")
     return plain
 
 
-def _too_large() -> problems.Problem:
-    return problems.Problem(413, f"The body is larger than {settings.REPORT_MAX_BYTES:,} bytes, as sent or unpacked.")
-
-
 def decoded(data: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     """The body as what the decoder makes; raises Problem 400 naming every wrong field."""
-    if b"\\u0000" not in data:
-        try:
-            return decoder.decode(data)
-        except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
-            pass
-    return _decoded_slowly(data, decoder.type)
+    value = decoded_quickly(data, decoder)
+    return decoded_slowly(data, decoder.type) if value is None else value
 
 
-def _decoded_slowly(data: bytes, kind: type[T]) -> T:
+def decoded_quickly(data: bytes, decoder: msgspec.json.Decoder[T]) -> T | None:
+    """The body as what the decoder makes; None when it has to be looked at slowly."""
+    if b"\\" in data and b"\\u0000" in data:  # the first alone is found ten times as quickly
+        return None
+    try:
+        return decoder.decode(data)
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+        return None
+
+
+def decoded_slowly(data: bytes, kind: type[T]) -> T:
     """For text that JSON can write and PostgreSQL cannot keep, and to find every wrong field."""
     try:
         value = _storable(json.loads(data, parse_constant=_no_number))

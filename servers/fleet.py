@@ -14,7 +14,7 @@ from django.utils.translation import pgettext_lazy
 
 from pmonitor import access
 from pmonitor.visible import visible
-from servers import history, states
+from servers import past, states
 from servers.models import Newest, Scope, Server
 
 PAGE = 40  # rows a screen loads at once
@@ -235,8 +235,8 @@ def row(server_id: int) -> Row | None:
 
 
 def with_sparks(servers: Sequence[Server]) -> list[Row]:
-    """The rows of these servers, with their last half hour; one query."""
-    recent = history.recent([server.pk for server in servers]) if servers else {}
+    """The rows of these servers, with their last half hour; two queries."""
+    recent = past.recent([server.pk for server in servers]) if servers else {}
     return [_row(server, recent.get(server.pk, {})) for server in servers]
 
 

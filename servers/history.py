@@ -1,4 +1,4 @@
-"""What is kept of the past: the levels and their lifetimes as data, and the queries that read them.
+"""What is kept of the past: the levels and their lifetimes as data; past.py reads them.
 
 The tables are partitioned by time and written by ingest.py in plain SQL; they are no Django models. Rows refer to
 servers by id without a foreign key: their partitions are dropped whole (partitions.py), with or without the server.
@@ -6,33 +6,47 @@ servers by id without a foreign key: their partitions are dropped whole (partiti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
-from msgspec import Struct
 
 
 class Level(NamedTuple):
-    """One kept form of the past: a table, how much time one of its partitions holds, how long it lives."""
+    """One kept form of the past: a table, how much time one of its partitions holds, how long it lives.
+
+    A partition dies when its lifetime is over and it was rolled up, where its level is (rollup.py). Where samples move
+    on to another level (compaction.py), it dies so long after its end as it is empty, and lives on while it is not.
+    """
 
     table: str
     width: timedelta
     ahead: timedelta  # partitions are made so long before they are needed
     kept: timedelta
+    emptied: timedelta | None = None
+    rolled_up: bool = False
 
 
 HOST_READINGS, PROCESSES, EVENTS = "servers_hostreading", "servers_processsnapshot", "servers_serviceevent"
+HOST_MINUTES, HOST_HOURS, CHUNKS = "servers_hostminute", "servers_hosthour", "servers_processchunk"
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LEVELS = {
     level.table: level
     for level in (
-        Level(HOST_READINGS, timedelta(days=1), timedelta(days=3), settings.KEPT["host readings"]),
-        Level(PROCESSES, timedelta(hours=1), timedelta(hours=12), settings.KEPT["processes"]),
-        Level(EVENTS, timedelta(days=7), timedelta(days=14), settings.KEPT["service events"]),
+        Level(HOST_READINGS, DAY, 3 * DAY, settings.KEPT["host readings"], rolled_up=True),
+        Level(PROCESSES, HOUR, 12 * HOUR, settings.KEPT["processes"], emptied=HOUR),
+        Level(EVENTS, 7 * DAY, 14 * DAY, settings.KEPT["service events"]),
+        Level(HOST_MINUTES, DAY, 3 * DAY, settings.KEPT["host minutes"]),
+        Level(HOST_HOURS, 30 * DAY, 30 * DAY, settings.KEPT["host hours"]),
+        Level(CHUNKS, DAY, 3 * DAY, settings.KEPT["processes"]),
     )
 }
+READINGS = (  # the columns of raw host readings; levels above have an average, least, most and count of each
+    "procs_total", "cpu", "mem_used_mb", "mem_total_mb", "swap_used_mb", "swap_total_mb", "load1", "load5", "load15",
+    "disk_read_bps", "disk_write_bps", "net_rx_bps", "net_tx_bps",
+)  # fmt: skip
 
 METRICS = {  # by the protocol's names; percent, MB, bytes a second, counts
     "cpu": "cpu",
@@ -51,58 +65,6 @@ METRICS = {  # by the protocol's names; percent, MB, bytes a second, counts
 }
 STEPS = (10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)  # seconds
 
-Series = list[float | None]
-
-
-class Point(Struct, gc=False):
-    """A metric over one step that begins at t."""
-
-    t: datetime
-    avg: float
-    min: float
-    max: float
-
-
-class Snapshot(NamedTuple):
-    """A server's process table as it was; procs is what proctable.unpack reads."""
-
-    server_id: int
-    sampled_at: datetime
-    total: int
-    procs: bytes
-
-
-def recent(
-    server_ids: Sequence[int], metrics: Sequence[str] = ("cpu", "mem"), minutes: int = 30
-) -> dict[int, dict[str, Series]]:
-    """For each server and metric its averages of the last minutes, oldest first, None where nothing came; one query."""
-    last = datetime.now(UTC).replace(second=0, microsecond=0)
-    first = last - timedelta(minutes=minutes - 1)
-    series: dict[int, dict[str, Series]] = {
-        server: {metric: [None] * minutes for metric in metrics} for server in server_ids
-    }
-    averages = ", ".join(f"avg({METRICS[metric]})" for metric in metrics)
-    query = (
-        f"SELECT server_id, date_bin('1 minute', sampled_at, 'epoch'), {averages} FROM {HOST_READINGS}"  # noqa: S608
-        " WHERE server_id = ANY(%s) AND sampled_at >= %s AND sampled_at < %s GROUP BY 1, 2"
-    )
-    for server, minute, *values in _rows(query, [list(server_ids), first, last + timedelta(minutes=1)]):
-        slot = (minute - first) // timedelta(minutes=1)
-        for metric, value in zip(metrics, values, strict=True):
-            series[server][metric][slot] = value
-    return series
-
-
-def points(server_id: int, metric: str, start: datetime, end: datetime, count: int) -> tuple[int, list[Point]]:
-    """The step in seconds that gives at most count points from start to end, and the points, gaps left out."""
-    step, value = step_for((end - start).total_seconds(), count), METRICS[metric]
-    query = (
-        f"SELECT date_bin(make_interval(secs => %s), sampled_at, 'epoch'), avg({value}), min({value}), max({value})"  # noqa: S608
-        f" FROM {HOST_READINGS} WHERE server_id = %s AND sampled_at >= %s AND sampled_at < %s"
-        f" GROUP BY 1 HAVING count({value}) > 0 ORDER BY 1"
-    )
-    return step, [Point(*row) for row in _rows(query, [step, server_id, start, end])]
-
 
 def step_for(seconds: float, count: int) -> int:
     """The smallest round step, in seconds, that needs no more than count points for so many seconds."""
@@ -110,14 +72,10 @@ def step_for(seconds: float, count: int) -> int:
     return next((step for step in STEPS if step >= least), 86400 * (int(least // 86400) + 1))
 
 
-def process_tables(server_ids: Iterable[int], at: datetime, within: timedelta) -> list[Snapshot]:
-    """Each server's last process table at or before a moment, and not older than within; those without: left out."""
-    query = (
-        f"SELECT DISTINCT ON (server_id) server_id, sampled_at, procs_total, procs FROM {PROCESSES}"  # noqa: S608
-        " WHERE server_id = ANY(%s) AND sampled_at <= %s AND sampled_at > %s"
-        " ORDER BY server_id, sampled_at DESC, ts DESC"
-    )
-    return [Snapshot(*row) for row in _rows(query, [list(server_ids), at, at - within])]
+def rolled_up_until(table: str) -> datetime:
+    """Everything before that is in the level (of host readings), but for what came in late."""
+    found = _rows("SELECT until FROM servers_rolledup WHERE level = %s", [table])
+    return found[0][0] if found else datetime.fromtimestamp(0, UTC)
 
 
 def _rows(query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:

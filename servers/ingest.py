@@ -1,6 +1,8 @@
-"""Stores a report in one transaction; and only then the agent is answered.
+"""Stores reports in one transaction, one alone or several together; and only then their agents are answered.
 
-Two statements, three with services, four when something happened to those.
+Together: one statement locks the servers' newest rows, then one prepared statement a report and one for those that came
+up, sent in one go; one more with services, two when something happened to those. Reports that cannot be stored together
+are stored one by one, so that none fails for a neighbour's sake.
 
 Where a sample is placed: at received - (sentAt - ts) when the report says sentAt, else at its receipt. An age below
 zero, or longer than raw host readings are kept, comes from a clock that was set in between: such a sample is placed
@@ -9,50 +11,36 @@ at its receipt. So nothing is ever placed in the future or where it would be dro
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import Error, IntegrityError, connection, transaction
 from psycopg import errors
 
-from pmonitor import live
-from servers import history, partitions, proctable, service_events, service_history, service_table
-from servers.models import Newest, Server
+from pmonitor import live, logs
+from servers import history, partitions, report_rows, rollup, service_events, service_history, service_table
+from servers.models import Server
+from servers.report_rows import Row
 from servers.service_events import Span
-from servers.wire import Load, Proc, Report
+from servers.wire import Report
 
+log = logs.get(__name__)
 STORED, LATE, DUPLICATE = "stored", "late", "duplicate"
 LISTENERS: list[Callable[[Server, Report, datetime, bool], None]] = []  # of other apps; see heard()
 REMEMBERED = 32  # the last reports, by the agent's ts, that a repeated one is known by
 LONGEST_GAP = timedelta(days=1)  # what happened before a longer silence is placed within so long before its end
-NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-LEAST = 1e-30  # smaller readings are none: a column of 4 bytes refuses them
-FACTS = (
-    "hostname", "os", "kernel", "cpu_count", "version", "boot_id", "boot_time", "ticks_per_sec", "run_id",
-    "managers", "time_zone", "allow", "features",
-)  # fmt: skip
 
-# Locks the server's newest row, so that its reports are stored one after the other.
-LOCK = """SELECT seq, sampled_at, recent_ts, services_at, facts->>'bootId' FROM servers_newest
-    WHERE server_id = %(server)s FOR UPDATE"""
-READING = """reading AS (
-    INSERT INTO servers_hostreading VALUES (%(server)s, %(sampled)s, %(ts)s, %(total)s, %(cpu)s, %(mem_used_mb)s,
-        %(mem_total_mb)s, %(swap_used_mb)s, %(swap_total_mb)s, %(load1)s, %(load5)s, %(load15)s, %(disk_read_bps)s,
-        %(disk_write_bps)s, %(net_rx_bps)s, %(net_tx_bps)s))"""
-SNAPSHOT = """snapshot AS (
-    INSERT INTO servers_processsnapshot SELECT %(server)s, %(sampled)s, %(ts)s, %(total)s, procs FROM packed)"""
-ALIVE = """alive AS (
-    UPDATE servers_server SET state = 'up', state_since = %(received)s
-    WHERE id = %(server)s AND state <> 'up' RETURNING id)"""
-SEEN = "received_at = %(received)s, interval_sec = %(interval)s, seq = seq + 1, recent_ts = %(recent)s"
-NEWER = """, sampled_at = %(sampled)s, cpu = %(cpu)s, mem_used_mb = %(mem_used_mb)s, mem_total_mb = %(mem_total_mb)s,
-    load1 = %(load1)s, uptime_sec = %(uptime)s, procs_total = %(total)s, top_name = %(top_name)s, top_cpu = %(top_cpu)s,
-    readings = %(readings)s, facts = facts || %(facts)s, procs = (SELECT procs FROM packed)"""
-WRITE = """WITH packed AS (SELECT %(procs)s::bytea AS procs), {raw}
-    UPDATE servers_newest SET {values} WHERE server_id = %(server)s RETURNING (SELECT count(*) FROM alive)"""
+
+class Incoming(NamedTuple):
+    """A report that came in at that moment by the hub's clock, from a server whose token was checked."""
+
+    server: Server
+    report: Report
+    received_at: datetime
+    address: str = ""
 
 
 class Stored(NamedTuple):
@@ -64,29 +52,60 @@ class Stored(NamedTuple):
 
 
 class Gone(Exception):
-    """The server was deleted while its report came in."""
+    """The server was deleted, or its token or networks changed, after its token was checked."""
 
 
-class _Row(NamedTuple):
-    seq: int
-    sampled_at: datetime
-    recent_ts: list[float]
-    services_at: datetime | None
-    boot_id: str | None
+class _Taken(NamedTuple):
+    incoming: Incoming
+    stored: Stored
+    before: Row
+    statement: str
+    values: dict[str, Any]
+
+    @property
+    def late(self) -> bool:
+        return self.stored.outcome == LATE
+
+    @property
+    def lists(self) -> bool:
+        return self.incoming.report.services is not None and not self.late
+
+
+End = Stored | Exception
+
+
+def store_all(reports: Sequence[Incoming]) -> list[End]:
+    """Store them, together if that goes, else one by one; how each ended. Raises Error while the database is away."""
+    try:
+        return _together(reports)
+    except Exception as error:
+        if isinstance(error, Error) and not connection.is_usable():
+            raise
+        log.info("ingest.one_by_one", reports=len(reports), reason=repr(error))
+    return [_end(one) for one in reports]
+
+
+def _end(one: Incoming) -> End:
+    try:
+        return store(*one)
+    except Exception as error:
+        if isinstance(error, Error) and not connection.is_usable():
+            raise
+        return error
 
 
 def store(server: Server, report: Report, received_at: datetime, address: str = "") -> Stored:
     """Store a server's report, received at that moment by the hub's clock from that address; raises Gone."""
-    sampled_at = placed(report, received_at)
+    one = Incoming(server, report, received_at, address)
     try:
-        return _store(server, report, received_at, sampled_at, address)
+        return _alone(one)
     except IntegrityError as error:
         if isinstance(error.__cause__, errors.ForeignKeyViolation):
             raise Gone from error
         if not isinstance(error.__cause__, errors.CheckViolation):
             raise
-    partitions.ensure(sampled_at)  # the worker that makes them ahead was away
-    return _store(server, report, received_at, sampled_at, address)
+    partitions.ensure(placed(report, received_at))  # the worker that makes them ahead was away
+    return _alone(one)
 
 
 def placed(report: Report, received_at: datetime) -> datetime:
@@ -98,30 +117,79 @@ def placed(report: Report, received_at: datetime) -> datetime:
     return received_at - age if believed else received_at
 
 
-def _store(server: Server, report: Report, received_at: datetime, sampled_at: datetime, address: str) -> Stored:
-    interval = settings.REPORT_INTERVAL_SEC
+def _alone(one: Incoming) -> Stored:
+    (end,) = _together([one])
+    if isinstance(end, Exception):
+        raise end
+    return end
+
+
+def _together(reports: Sequence[Incoming]) -> list[End]:
     with transaction.atomic():
-        row = _locked(server.pk) or _first(server.pk)
-        if report.ts in row.recent_ts:
-            return Stored(DUPLICATE, sampled_at, interval)
-        late = sampled_at < row.sampled_at <= received_at  # a row of the future was placed by a clock since corrected
-        values = _values(report, sampled_at) | {
-            "server": server.pk,
-            "received": received_at,
-            "interval": interval,
-            "recent": msgspec.json.encode([report.ts, *row.recent_ts[: REMEMBERED - 1]]).decode(),
-            "facts": _facts(report, address),
-        }
-        came_up = _write(values, late, _is_kept(history.PROCESSES, sampled_at, received_at))
-        listed = report.services is not None and not late
-        if listed:
-            _list(server.pk, report, row, sampled_at)
-        if report.hostname and report.hostname != server.hostname and not late:
-            Server.objects.filter(pk=server.pk).update(hostname=report.hostname)
-        if report.leases is not None:
-            heard(server, report, sampled_at, late)
-        _announce(server, came_up, listed, row.seq == 0 or (listed and row.services_at is None))
-    return Stored(LATE if late else STORED, sampled_at, interval)
+        oldest = min(placed(one.report, one.received_at) for one in reports)
+        rows = report_rows.locked([one.server.pk for one in reports], oldest)
+        ends = [_take(one, rows) for one in reports]
+        taken = [end for end in ends if isinstance(end, _Taken)]
+        if taken:
+            came_up = report_rows.write([(one.statement, one.values) for one in taken])
+            _announce(taken, came_up)
+            for one in taken:
+                _besides(one)
+    return [end.stored if isinstance(end, _Taken) else end for end in ends]
+
+
+def _take(one: Incoming, rows: dict[int, Row]) -> End | _Taken:
+    """How the report is to be stored; the server's row becomes what it is after that."""
+    server, report, received_at, address = one
+    row, sampled_at = rows.get(server.pk), placed(report, received_at)
+    if row is None or (row.token_hash, row.allowed_networks) != (server.token_hash, server.allowed_networks):
+        return Gone()
+    interval = settings.REPORT_INTERVAL_SEC
+    if report.ts in row.recent_ts:
+        return Stored(DUPLICATE, sampled_at, interval)
+    late = sampled_at < row.sampled_at <= received_at  # a row of the future was placed by a clock since corrected
+    recent = [report.ts, *row.recent_ts[: REMEMBERED - 1]]
+    kept = sampled_at > received_at - history.LEVELS[history.PROCESSES].kept
+    values = report_rows.values_of(report, sampled_at, address) | {
+        **report_rows.tables_of(report, sampled_at, None if late else row, kept),
+        "server": server.pk,
+        "received": received_at,
+        "interval": interval,
+        "recent": msgspec.json.encode(recent).decode(),
+    }
+    statement = report_rows.statement(late=late, kept=kept)
+    taken = _Taken(one, Stored(LATE if late else STORED, sampled_at, interval), row, statement, values)
+    rows[server.pk] = _after(taken, recent)
+    return taken
+
+
+def _after(taken: _Taken, recent: list[float]) -> Row:
+    """The row as the next report of this server finds it."""
+    row, report, sampled_at = taken.before, taken.incoming.report, taken.stored.sampled_at
+    row = row._replace(seq=row.seq + 1, recent_ts=recent)
+    if taken.late:
+        return row
+    return row._replace(
+        sampled_at=sampled_at,
+        services_at=sampled_at if taken.lists else row.services_at,
+        boot_id=report.boot_id if report.boot_id is not None else row.boot_id,
+        hostname=report.hostname or row.hostname,
+        raw_ts=taken.values["raw_ts"],
+        procs=taken.values["procs"],
+    )
+
+
+def _besides(taken: _Taken) -> None:
+    """What there is to do besides writing readings and processes."""
+    server, report = taken.incoming.server, taken.incoming.report
+    if taken.incoming.received_at - taken.stored.sampled_at > rollup.LATE:
+        rollup.note_late(server.pk, taken.stored.sampled_at)
+    if taken.lists:
+        _list(server.pk, report, taken.before, taken.stored.sampled_at)
+    if report.hostname and report.hostname != taken.before.hostname and not taken.late:
+        Server.objects.filter(pk=server.pk).update(hostname=report.hostname)
+    if report.leases is not None:
+        heard(server, report, taken.stored.sampled_at, taken.late)
 
 
 def heard(server: Server, report: Report, sampled_at: datetime, late: bool) -> None:
@@ -130,7 +198,7 @@ def heard(server: Server, report: Report, sampled_at: datetime, late: bool) -> N
         listen(server, report, sampled_at, late)
 
 
-def _list(server_id: int, report: Report, row: _Row, sampled_at: datetime) -> None:
+def _list(server_id: int, report: Report, row: Row, sampled_at: datetime) -> None:
     """Replace the services, and record what happened to them since the list before, where there was one."""
     changes = service_table.replace(server_id, report.services or [], sampled_at)
     if row.services_at is None:
@@ -141,73 +209,14 @@ def _list(server_id: int, report: Report, row: _Row, sampled_at: datetime) -> No
     service_history.record(server_id, service_events.events(changes, span, booted))
 
 
-def _locked(server_id: int) -> _Row | None:
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK, {"server": server_id})
-        found = cursor.fetchone()
-    return found and _Row(found[0], found[1], msgspec.json.decode(found[2]), found[3], found[4])
-
-
-def _first(server_id: int) -> _Row:
-    """The first report makes the row; of two first ones the second waits here for the other's."""
-    empty = Newest(server_id=server_id, received_at=NEVER, sampled_at=NEVER)
-    Newest.objects.bulk_create([empty], ignore_conflicts=True)
-    row = _locked(server_id)
-    if row is None:
-        raise Gone
-    return row
-
-
-def _write(values: dict[str, Any], late: bool, snapshot: bool) -> bool:
-    """Write the raw rows and the newest values; returns whether this brought the server up."""
-    raw = ", ".join([READING, SNAPSHOT, ALIVE] if snapshot else [READING, ALIVE])
-    with connection.cursor() as cursor:
-        cursor.execute(WRITE.format(raw=raw, values=SEEN if late else SEEN + NEWER), values)
-        written = cursor.fetchone()
-    return bool(written and written[0])
-
-
-def _values(report: Report, sampled_at: datetime) -> dict[str, Any]:
-    top = max(report.procs, key=_cpu, default=None)
-    return _readings(report.load) | {
-        "sampled": sampled_at,
-        "ts": report.ts,
-        "uptime": report.uptime_sec,
-        "total": len(report.procs) if report.procs_total is None else report.procs_total,
-        "top_name": top.name if top else "",
-        "top_cpu": top.cpu if top else None,
-        "readings": msgspec.json.encode(report.load).decode(),
-        "procs": proctable.pack(report.procs),
-    }
-
-
-def _readings(load: Load) -> dict[str, float | None]:
-    given = msgspec.structs.asdict(load)
-    return {name: 0.0 if value is not None and value < LEAST else value for name, value in given.items()}
-
-
-def _cpu(proc: Proc) -> float:
-    return proc.cpu or 0.0
-
-
-def _facts(report: Report, address: str) -> str:
-    """What the report says of the server, as JSON; what it leaves out stays as it was."""
-    wire_names = report.__struct_encode_fields__
-    names = dict(zip(report.__struct_fields__, wire_names, strict=True))
-    facts = {names[fact]: getattr(report, fact) for fact in FACTS if getattr(report, fact) is not None}
-    return msgspec.json.encode(facts | ({"address": address} if address else {})).decode()
-
-
-def _is_kept(table: str, sampled_at: datetime, now: datetime) -> bool:
-    return sampled_at > now - history.LEVELS[table].kept
-
-
-def _announce(server: Server, came_up: bool, listed: bool, first: bool) -> None:
-    topics = [f"row:{server.pk}", f"server:{server.pk}"]
-    if listed:
-        topics.append(f"services:{server.pk}")
-    if came_up:
-        topics.append("fleet:all")
-    if first and server.enrolled_with:
-        topics.append(f"enrol:{server.enrolled_with}")
-    live.announce(*topics)
+def _announce(taken: Sequence[_Taken], came_up: set[int]) -> None:
+    """One announcement for all of them."""
+    topics = {"fleet:all"} if came_up else set()
+    for one in taken:
+        server, row = one.incoming.server, one.before
+        topics |= {f"row:{server.pk}", f"server:{server.pk}"}
+        if one.lists:
+            topics.add(f"services:{server.pk}")
+        if server.enrolled_with and (row.seq == 0 or (one.lists and row.services_at is None)):
+            topics.add(f"enrol:{server.enrolled_with}")
+    live.announce(*sorted(topics))

@@ -116,6 +116,9 @@ class Newest(models.Model):
         default=dict
     )  # hostname, os, kernel, cpuCount, version, bootId, bootTime, ticksPerSec, managers, allow, features, address
     procs = models.BinaryField(default=bytes)  # the process table, packed by proctable.py
+    raw_ts = models.FloatField(
+        null=True
+    )  # of the raw row that holds this table, until it is compacted; see rawtables.py
     services_at = models.DateTimeField(null=True)
 
     class Meta:

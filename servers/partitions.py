@@ -52,6 +52,11 @@ def name_of(level: Level, start: datetime) -> str:
     return f"{level.table}_{start.astimezone(UTC):{SUFFIX}}"
 
 
+def starts(level: Level) -> list[datetime]:
+    """When each of the level's partitions begins, oldest first."""
+    return [_end(level, name) - level.width for name in _names(level)]
+
+
 def _starts(level: Level, first: datetime, last: datetime) -> Iterator[datetime]:
     epoch = datetime.fromtimestamp(0, UTC)
     start = epoch + (first - epoch) // level.width * level.width
@@ -71,7 +76,20 @@ def _make_one(level: Level, start: datetime) -> None:
 
 
 def _outlived(level: Level, now: datetime) -> list[str]:
-    return [name for name in _names(level) if _end(level, name) <= now - level.kept]
+    names = [name for name in _names(level) if _end(level, name) <= now - level.kept]
+    if level.rolled_up:
+        until = history.rolled_up_until(history.HOST_MINUTES)
+        return [name for name in names if _end(level, name) <= until]
+    if level.emptied is not None:
+        ended = [name for name in _names(level) if _end(level, name) <= now - level.emptied]
+        return names + [name for name in ended if name not in names and _is_empty(name)]
+    return names
+
+
+def _is_empty(name: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("SELECT NOT EXISTS (SELECT FROM {})").format(sql.Identifier(name)))
+        return bool(cursor.fetchone()[0])
 
 
 def _end(level: Level, name: str) -> datetime:
@@ -95,6 +113,19 @@ def _drop(level: Level, name: str) -> None:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '2s'")
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+            if level.emptied is not None and not _stays_empty(level, name):
+                return
             cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(name)))
     except OperationalError as error:
         log.warning("partitions.not_dropped", table=level.table, partition=name, reason=str(error))
+
+
+def _stays_empty(level: Level, name: str) -> bool:
+    """With the lock that dropping needs: a sample that came in meanwhile is seen, and the next one has to wait."""
+    if name not in _names(level):
+        return False  # another worker was quicker
+    if _end(level, name) <= timezone.now() - level.kept:
+        return True  # its time is over, whatever is in it
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(level.table)))
+    return _is_empty(name)

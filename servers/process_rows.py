@@ -39,6 +39,14 @@ class End(NamedTuple):
     cell: Callable[[Proc], str]
 
 
+class Then(NamedTuple):
+    """A past moment that rows are of: epoch seconds, and what the address of a process's page has around its key."""
+
+    at: float
+    path: str  # "processes/", relative to the page; as an attribute holds it
+    query: str  # "?at=…", too
+
+
 class Frame(NamedTuple):
     """What the rows of one server share: its size, its clock, and how they end."""
 
@@ -46,6 +54,7 @@ class Frame(NamedTuple):
     boot_time: float | None  # epoch seconds
     ticks_per_sec: float | None
     end: End | None = None
+    then: Then | None = None  # None: now
 
 
 class Cells(NamedTuple):
@@ -93,19 +102,29 @@ def mem_span(key: str, mem: str) -> str:
 def status_span(key: str, status: str) -> str:
     """A process's status in the reader's word."""
     quiet = "muted" if status in QUIET else "live-value"
-    word = STATUS_WORDS.get(status)
-    return f'<span class="{quiet}" id="s-{key}">{word or _text(status)}</span>'
+    return f'<span class="{quiet}" id="s-{key}">{_status_word(status, get_language())}</span>'
+
+
+@lru_cache(maxsize=100)
+def _status_word(status: str, _language: str | None) -> str:
+    return str(STATUS_WORDS.get(status) or _text(status))
+
+
+@lru_cache(maxsize=8)
+def _nothing(_language: str | None) -> str:
+    return show.nothing()
 
 
 def row(proc: Proc, frame: Frame, now: float) -> str:
     """A process's whole row, `#proc-PID-TICKS`; now: epoch seconds."""
-    shown, name, none = cells(proc), key(proc), show.nothing()
+    shown, name, none = cells(proc), key(proc), _nothing(get_language())
     user, cmdline = _text(proc.user or ""), _text(proc.cmdline or "")
     last = frame.end.cell(proc) if frame.end else ""
     title, mem_bar = _text(proc.name), _bar(proc.mem_mb, frame.mem_total_mb)
+    called = f'<a href="{frame.then.path}{name}/{frame.then.query}">{title or "—"}</a>' if frame.then else title or none
     return (
         f'<tr id="proc-{name}" data-parent="{proc.ppid or 0}">'
-        f'<th scope="row"><bdi class="clip" title="{title}">{title or none}</bdi>'
+        f'<th scope="row"><bdi class="clip" title="{title}">{called}</bdi>'
         f'<div class="fold">{proc.pid}<bdi class="sep">{user}</bdi></div></th>'
         f'<td class="num p2">{proc.pid}</td><td class="p3"><bdi title="{user}">{user or none}</bdi></td>'
         f'<td class="num"><div class="metric">{_bar(proc.cpu, 100)}{cpu_span(name, shown.cpu)}</div></td>'
@@ -119,20 +138,21 @@ def row(proc: Proc, frame: Frame, now: float) -> str:
 
 def rows(procs: Iterable[Proc], frame: Frame) -> str:
     """All the rows, in the order given."""
-    now = time.time()
+    now = frame.then.at if frame.then else time.time()
     return "".join(row(proc, frame, now) for proc in procs)
 
 
 def _started(proc: Proc, frame: Frame, now: float) -> str:
-    """As show.age, without the title, which the page's clock writes."""
+    """As show.age, without the title, which the page's clock writes; as it was then where rows are of the past."""
     if proc.start_ticks is None or frame.boot_time is None or not frame.ticks_per_sec:
-        return show.nothing()
+        return _nothing(get_language())
     at = frame.boot_time + proc.start_ticks / frame.ticks_per_sec
     if at > now + A_DAY:  # wrong, and perhaps past what a calendar can tell
-        return show.nothing()
+        return _nothing(get_language())
     count, unit = show.span_words(now - at)
     when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
-    return f'<time datetime="{when}" data-age="">{_plain(count, 0, get_language())} {unit}</time>'
+    kind = "data-then" if frame.then else 'data-age=""'
+    return f'<time datetime="{when}" {kind}>{_plain(count, 0, get_language())} {unit}</time>'
 
 
 def _bar(value: float | None, whole: float | None) -> str:

@@ -1,40 +1,113 @@
-"""A process table at rest: a version byte, then zstd over JSON with one list a field (like packs well with like)."""
+"""A process table at rest: a version byte, then zstd over lines of JSON; docs/history-format.md describes it.
+
+A line for each process with what stays the same while it lives, then four lines with what changes: CPU, memory,
+status and threads of all of them. So two tables are compared without decoding the texts in them (changes.py).
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
 from operator import attrgetter
+from typing import Any, NamedTuple
 
 import msgspec
 from zstandard import ZstdCompressor, ZstdDecompressor
 
 from servers.wire import Proc
 
-VERSION = b"\x01"
+COLUMNS, VERSION = b"\x01", b"\x02"  # the first version had one list a field, which old rows still have
+STAYS = ("name", "pid", "user", "cmdline", "ppid", "start_ticks")
+MOVES = ("cpu", "mem_mb", "status", "threads")
 FIELDS = ("name", "pid", "cpu", "mem_mb", "status", "user", "cmdline", "ppid", "threads", "start_ticks")
-_columns = [attrgetter(field) for field in FIELDS]
+_stays, _moves = attrgetter(*STAYS), [attrgetter(field) for field in MOVES]
+_encoder, _decoder = msgspec.json.Encoder(), msgspec.json.Decoder(list[Any])
 _own = threading.local()  # zstd's objects are not for two threads at once
 
 
-def pack(procs: Sequence[Proc]) -> bytes:
+class Table(NamedTuple):
+    """A process table in columns, in the agent's order."""
+
+    stays: list[bytes]  # a line of JSON a process: the fields STAYS
+    cpu: list[float | None]
+    mem_mb: list[float]
+    status: list[str]
+    threads: list[int | None]
+
+
+def table_of(procs: Sequence[Proc]) -> Table:
+    """The processes in columns."""
+    lines = _encoder.encode_lines(map(_stays, procs)).split(b"\n")[:-1]
+    return Table(lines, *(list(map(column, procs)) for column in _moves))
+
+
+def procs_of(table: Table) -> list[Proc]:
+    """The columns as processes."""
+    return _procs([*_decoder.decode_lines(b"\n".join(table.stays)), *table[1:]])
+
+
+def _procs(lines: list[Any]) -> list[Proc]:
+    *stays, cpu, mem_mb, statuses, threads = lines
+    return [
+        Proc(name, pid, percent, mem, status, user, cmdline, ppid, many, ticks)
+        for (name, pid, user, cmdline, ppid, ticks), percent, mem, status, many in zip(
+            stays, cpu, mem_mb, statuses, threads, strict=True
+        )
+    ]
+
+
+def line_of(stays: Sequence[Any]) -> bytes:
+    """The line of JSON of one process: the values of STAYS."""
+    return _encoder.encode(stays)
+
+
+def pack_table(table: Table) -> bytes:
     """The table as bytes; no processes are no bytes."""
-    if not procs:
+    if not table.stays:
         return b""
-    table = msgspec.json.encode([list(map(column, procs)) for column in _columns])
-    if not hasattr(_own, "compressor"):
-        _own.compressor = ZstdCompressor(level=1)
-    packed: bytes = _own.compressor.compress(table)
-    return VERSION + packed
+    moves = _encoder.encode_lines(table[1:])
+    return VERSION + compressed(b"\n".join([*table.stays, moves]))
+
+
+def unpack_table(data: bytes | memoryview) -> Table:
+    """The table as it was packed."""
+    data = bytes(data)
+    if not data or data[:1] == COLUMNS:
+        return table_of(unpack(data))
+    *stays, cpu, mem_mb, status, threads, _end = _lines(data).split(b"\n")
+    return Table(stays, *map(msgspec.json.decode, (cpu, mem_mb, status, threads)))
+
+
+def _lines(data: bytes) -> bytes:
+    if data[:1] != VERSION:
+        raise ValueError(f"a process table of an unknown version: {data[:1]!r}")
+    return decompressed(data[1:])
+
+
+def pack(procs: Sequence[Proc]) -> bytes:
+    """The processes as bytes; none are no bytes."""
+    return pack_table(table_of(procs))
 
 
 def unpack(data: bytes | memoryview) -> list[Proc]:
-    """The table as it was packed, in its order."""
+    """The processes as they were packed, in their order."""
     data = bytes(data)
-    if not data:
-        return []
-    if data[:1] != VERSION:
-        raise ValueError(f"a process table of an unknown version: {data[:1]!r}")
+    if data[:1] == COLUMNS:
+        return list(map(Proc, *msgspec.json.decode(decompressed(data[1:]))))
+    return _procs(_decoder.decode_lines(_lines(data))) if data else []
+
+
+def compressed(data: bytes) -> bytes:
+    """By zstd, quickly."""
+    if not hasattr(_own, "compressor"):
+        _own.compressor = ZstdCompressor(level=1)
+    packed: bytes = _own.compressor.compress(data)
+    return packed
+
+
+def decompressed(data: bytes) -> bytes:
+    """What zstd packed."""
     if not hasattr(_own, "decompressor"):
         _own.decompressor = ZstdDecompressor()
-    return list(map(Proc, *msgspec.json.decode(_own.decompressor.decompress(data[1:]))))
+    whole: bytes = _own.decompressor.decompress(data)
+    return whole

@@ -27,6 +27,7 @@ class Part(NamedTuple):
     lane: Callable[[Server, datetime, datetime], dict[str, Any]]  # a lane of the timeline, from start to end
     # (newest, role): a last cell for each row of the process table, None where that role gets none
     row_end: Callable[[Newest | None, str], process_rows.End | None] = lambda _newest, _role: None
+    then: Callable[[Server, datetime], dict[str, Any]] = lambda _server, _moment: {}  # panels as of a past moment
 
 
 PARTS: list[Part] = []  # filled by the apps' AppConfigs
@@ -85,7 +86,7 @@ def context(server: Server, role: str, query: Mapping[str, str]) -> dict[str, An
         "labels": [f"{visible(str(name))}={visible(str(value))}" for name, value in server.labels.items()],
         "facts": facts(newest),
         "parts": {name.replace("-", "_"): html for name, html in fragments(server, newest, len(procs)).items()},
-        "columns": _columns(column, descending),
+        "columns": columns(column, descending),
         "whole_mb": f"{newest.mem_total_mb:.0f}" if newest and newest.mem_total_mb else "",
         "row_end": frame.end is not None,
         "process_rows": mark_safe(process_rows.rows(procs, frame)),  # noqa: S308  process_rows escapes
@@ -98,11 +99,20 @@ def context(server: Server, role: str, query: Mapping[str, str]) -> dict[str, An
 
 def timeline(server: Server, newest: Newest | None, query: Mapping[str, str]) -> dict[str, Any]:
     """What `_lanes.html` shows, the lanes of other apps with it."""
-    choice = readings.RANGES.get(query.get("range", ""), readings.DEFAULT)
-    made = readings.context(newest, server.pk, server.state == states.SILENT, choice)
+    values = readings.now_values(newest, server.state == states.SILENT)
+    return lanes(server, readings.context(newest, server.pk, values, range_of(query)))
+
+
+def lanes(server: Server, made: dict[str, Any]) -> dict[str, Any]:
+    """The readings' context, and the lanes of other apps with it."""
     for part in PARTS:
         made |= part.lane(server, made["axis"].start, made["axis"].end)
     return {"server": server, **made}
+
+
+def range_of(query: Mapping[str, str]) -> readings.Range:
+    """How much past an address asks for."""
+    return readings.RANGES.get(query.get("range", ""), readings.DEFAULT)
 
 
 def processes(newest: Newest | None) -> list[Proc]:
@@ -124,7 +134,8 @@ def order_of(wanted: str) -> tuple[Column, bool]:
     return column, column.first != wanted.startswith("-")
 
 
-def _columns(sorted_by: Column, descending: bool) -> list[dict[str, Any]]:
+def columns(sorted_by: Column, descending: bool) -> list[dict[str, Any]]:
+    """The heads of the process table, and what a click on each asks for."""
     other_way = f"-{sorted_by.name}" if descending == sorted_by.first else sorted_by.name
     return [
         {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from django.db import connection
@@ -19,6 +20,14 @@ FROM jsonb_to_recordset(%(events)s::jsonb) AS sent (name text, at timestamptz, k
 ON CONFLICT DO NOTHING
 """  # noqa: S608  a name of our own
 NEWEST = f"SELECT name, at, kind, facts FROM {history.EVENTS} WHERE server_id = %(server)s"  # noqa: S608
+
+
+BESIDE = f"""
+(SELECT DISTINCT ON (name) name, at, kind, facts FROM {history.EVENTS}
+    WHERE server_id = %(server)s AND at <= %(at)s ORDER BY name, at DESC, kind)
+UNION ALL (SELECT DISTINCT ON (name) name, at, kind, facts FROM {history.EVENTS}
+    WHERE server_id = %(server)s AND at > %(at)s ORDER BY name, at, kind)
+"""  # noqa: S608
 
 
 def record(server_id: int, events: Sequence[Event]) -> None:
@@ -50,4 +59,15 @@ def newest(
         query, values = f"{query} AND at >= %(since)s", {**values, "since": since}
     with connection.cursor() as cursor:
         cursor.execute(f"{query} ORDER BY at DESC, name, kind LIMIT %(limit)s", values)
-        return [Event(found, at, kind, msgspec.json.decode(facts)) for found, at, kind, facts in cursor.fetchall()]
+        return _events(cursor.fetchall())
+
+
+def beside(server_id: int, moment: datetime) -> list[Event]:
+    """Of each service its last event up to a moment and its first one after, and the boots around it; one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(BESIDE, {"server": server_id, "at": moment})
+        return _events(cursor.fetchall())
+
+
+def _events(rows: list[tuple[Any, ...]]) -> list[Event]:
+    return [Event(name, at, kind, msgspec.json.decode(facts)) for name, at, kind, facts in rows]

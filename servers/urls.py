@@ -13,6 +13,8 @@ urlpatterns = [
     path("add/", fleet_views.add_server, name="add"),
     path("servers/<str:agent_id>/", server_views.detail, name="detail"),
     path("servers/<str:agent_id>/readings/", server_views.readings, name="readings"),
+    path("servers/<str:agent_id>/then/", server_views.then, name="then"),
+    path("servers/<str:agent_id>/processes/<int:pid>-<int:ticks>/", server_views.process, name="process"),
     path("agent/install.sh", download.install_script, name="install-script"),
     path("agent/pmonitor-agent.pyz", download.agent_file, name="agent-file"),
 ]

@@ -8,6 +8,10 @@ const time = new Intl.DateTimeFormat(lang, {hour: '2-digit', minute: '2-digit', 
 const full = new Intl.DateTimeFormat(lang, {weekday: 'short', day: 'numeric', month: 'short', year: 'numeric',
   hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23', timeZoneName: 'short'});
 const minute = new Intl.DateTimeFormat(lang, {hour: '2-digit', minute: '2-digit', hourCycle: 'h23'});
+const day = new Intl.DateTimeFormat(lang, {weekday: 'short', day: 'numeric', month: 'short', year: 'numeric'});
+const short = new Intl.DateTimeFormat(lang, {day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23'});
+const date = new Intl.DateTimeFormat(lang, {day: 'numeric', month: 'short'});
+const FORMS = {time, full, day, short};
 const zone = full.formatToParts(Date.now()).find(part => part.type === 'timeZoneName').value;
 const number = new Intl.NumberFormat(lang);
 
@@ -42,14 +46,15 @@ function ages() {
 
 /* The hub writes absolute times in UTC, for pages without scripts. */
 function zones() {
-  for (const element of document.querySelectorAll('time[data-age], time[data-at], time[data-until]')) {
+  for (const element of document.querySelectorAll('time[data-age], time[data-at], time[data-until], time[data-then]')) {
     if (element.pmSaid === element.dateTime + element.title) continue;
     const when = Date.parse(element.dateTime);
     element.title = full.format(when);
-    if ('at' in element.dataset) write(element, (element.dataset.at === 'full' ? full : time).format(when));
+    if ('at' in element.dataset) write(element, (FORMS[element.dataset.at] || time).format(when));
     element.pmSaid = element.dateTime + element.title;
   }
   for (const mark of document.querySelectorAll('[data-clock]')) write(mark, minute.format(Date.parse(mark.dataset.clock)));
+  for (const mark of document.querySelectorAll('[data-day]')) write(mark, date.format(Date.parse(mark.dataset.day)));
   for (const name of document.querySelectorAll('[data-zone]')) write(name, zone);
   for (const field of document.querySelectorAll('[data-zone-name]')) field.value = full.resolvedOptions().timeZone;
 }

@@ -137,7 +137,7 @@ document.addEventListener('click', event => {
   if (event.target.closest('[data-act][aria-disabled=true]')) { event.preventDefault(); event.stopImmediatePropagation(); }
 }, true);
 
-if (state) {
+if (state && body.dataset.time !== 'past') {
   document.addEventListener('pm:swapped', tell);
   document.addEventListener('htmx:load', tell);
   addEventListener('online', tryNow);

@@ -31,6 +31,7 @@ function filter(box, body) {
     apply();
   });
   new MutationObserver(apply).observe(body, {childList: true, subtree: true, characterData: true});
+  document.addEventListener('pm:swapped', apply);   // a row that came unchanged came without its hidden
   only = choices.find(choice => choice.hasAttribute('aria-current'))?.dataset.only ?? '';
   apply();
 }

@@ -67,6 +67,8 @@ const KEYS = {
   j: () => step(1),
   k: () => step(-1),
   r: () => $('#reorder:not([hidden])')?.click(),
+  l: () => $('[data-key=l]')?.click(),
+  t: () => $('#moment')?.focus(),
   '?': () => open('keys'),
 };
 

@@ -2,7 +2,8 @@
    details, a selection and the scroll position survive. Nothing inside an open dialog is touched but a
    topic of the dialog's own.
    hx-swap-oob says where else: "delete" removes the element with that id; "beforeend:#list" (afterbegin, beforebegin,
-   afterend) puts an element that has an id, or the children of one that has none, there; one that is there is morphed. */
+   afterend) puts an element that has an id, or the children of one that has none, there; one that is there is morphed. What a parser would
+   tear out of its place beside other elements (a tbody) comes in a template. */
 const PLACES = new Set(['beforebegin', 'afterbegin', 'beforeend', 'afterend']);
 let moved = [];
 
@@ -10,7 +11,7 @@ export function swap(html) {
   const parsed = document.createElement('template');
   parsed.innerHTML = html;
   moved = [];
-  for (const next of [...parsed.content.children]) place(next);
+  for (const next of [...parsed.content.children]) for (const each of next.matches('template') ? [...next.content.children] : [next]) place(each);
   flash();
   document.dispatchEvent(new CustomEvent('pm:swapped'));
 }

@@ -39,7 +39,13 @@ surroundings()
 django.setup()  # the cast imports models
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick; its strength is not tested
 
-pytest_plugins = ["tests.cast", "tests.frame.toy_topic", "tests.groups", "tests.actions.lending"]
+pytest_plugins = [
+    "tests.cast",
+    "tests.frame.toy_topic",
+    "tests.groups",
+    "tests.actions.lending",
+    "tests.servers.gathered",
+]
 
 
 @pytest.fixture(scope="session")

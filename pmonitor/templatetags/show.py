@@ -179,6 +179,11 @@ def metric(
 
 def unit_words() -> dict[str, str]:
     """The short words of the units of time."""
+    return _unit_words(translation.get_language())
+
+
+@lru_cache(maxsize=8)
+def _unit_words(_language: str | None) -> dict[str, str]:
     return {
         "s": pgettext("unit of time", "s"),
         "min": pgettext("unit of time", "min"),
@@ -252,11 +257,12 @@ def countdown(when: datetime | None) -> SafeString:
 
 @register.filter
 def at(when: datetime | None, form: str = "time") -> SafeString:
-    """An absolute time, which the page's script turns into the reader's zone. form: "time" (12:06:32) or "full"."""
+    """An absolute time, which clock.js tells in the reader's zone; form: "time", "full", "day", "short" (with day)."""
     if when is None:
         return nothing()
     when = when.astimezone(UTC)
-    text = moment(when) if form == "full" else f"{when:%H:%M:%S}"
+    forms = {"full": moment(when), "day": moment(when).partition(",")[0], "short": f"{day(when)}, {when:%H:%M}"}
+    text = forms.get(form, f"{when:%H:%M:%S}")
     return _safe(
         f'<time datetime="{when:%Y-%m-%dT%H:%M:%S.%f}Z" data-at="{conditional_escape(form)}"'
         f' title="{conditional_escape(moment(when))}">{conditional_escape(text)}</time>'

@@ -206,7 +206,7 @@ def test_one_service_is_a_part_of_its_servers_topic(
     watching = Broadcast()
     for topic in (f"services:{part}", "services:99/1"):
         watching.watched[(topic, View("en", "viewer"))] = Watched()
-    assert watching._meant(f"services:{web1.pk}") == {f"services:{part}"}
+    assert watching._meant([f"services:{web1.pk}"]) == {f"services:{part}"}
 
 
 def test_what_changes_is_pushed_and_a_service_that_went_is_left_alone(nginx: Service, web1: Server) -> None:

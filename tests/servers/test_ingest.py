@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from servers import history, ingest, partitions, proctable, states
+from servers import history, ingest, partitions, past, proctable, states
 from servers.models import Newest, Server, Service
 from servers.wire import Report
 from tests.servers.announced import Announced, announced  # noqa: F401
@@ -104,13 +104,16 @@ def test_only_the_last_reports_are_remembered(web1: Server) -> None:
 
 def test_the_process_table_is_kept_as_it_was(web1: Server) -> None:
     store(web1, procs=[proc(1, ppid=0, threads=3, startTicks=77, user="root", cmdline="redis *:6379")], procsTotal=300)
-    (snapshot,) = history.process_tables([web1.pk], NOW, SECOND)
-    (kept,) = proctable.unpack(snapshot.procs)
-    assert (snapshot.total, snapshot.sampled_at) == (300, NOW)
+    snapshot = past.table(web1.pk, NOW)
+    assert snapshot is not None
+    (kept,) = snapshot.procs
+    assert (snapshot.procs_total, snapshot.sampled_at) == (300, NOW)
     assert (kept.pid, kept.ppid, kept.threads, kept.start_ticks, kept.user) == (1, 0, 3, 77, "root")
 
 
-def test_a_table_older_than_tables_live_is_not_stored(web1: Server) -> None:
+def test_a_table_older_than_tables_live_is_not_stored(web1: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    level = history.LEVELS[history.PROCESSES]
+    monkeypatch.setitem(history.LEVELS, history.PROCESSES, level._replace(kept=timedelta(hours=2)))
     store(web1, ts=0, sentAt=3 * 3600)
     assert len(raw(web1)) == 1
     assert raw(web1, history.PROCESSES, "ts") == []

@@ -161,7 +161,8 @@ def test_missing_readings_are_a_gap_and_not_a_line(web1: Server) -> None:
     now = timezone.now().replace(microsecond=0)
     for seconds in [*range(600, 400, -10), *range(200, 0, -10)]:
         store(web1, now - timedelta(seconds=seconds))
-    shown = readings.context(Newest.objects.get(server=web1), web1.pk, False, readings.RANGES["15m"])
+    newest = Newest.objects.get(server=web1)
+    shown = readings.context(newest, web1.pk, readings.now_values(newest, False), readings.RANGES["15m"])
     assert len(shown["gaps"]) == 1
     assert 15 < float(shown["gaps"][0]["width"]) < 30
     cpu = next(lane for lane in shown["lanes"] if lane.id == "cpu")

@@ -1,0 +1,156 @@
+"""Reads chunks: the times alone, one sample, a stretch of them, or one process's line."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeVar
+
+from zstandard import ZstdDecompressor
+
+from servers.chunks.samples import SECTIONS, VERSION, Sample, micros, moment_of
+from servers.columns import Column, Reader
+from servers.proctable import STAYS, Table, line_of
+from servers.wire import Proc
+
+T = TypeVar("T")
+HEAD = 1 + 4 * SECTIONS  # where the first section begins
+
+
+class Run(NamedTuple):
+    """Samples one after the other that a process is in: its row, the first, one past the last, the first's cell."""
+
+    row: int
+    first: int
+    last: int
+    cell: int
+
+
+class Chunk:
+    """A chunk's bytes, of which as much is decoded as is asked for; raises ValueError where they are no chunk."""
+
+    def __init__(self, data: bytes | memoryview) -> None:
+        self._data = bytes(data)
+        if self._data[:1] != VERSION:
+            raise ValueError(f"a chunk of an unknown version: {self._data[:1]!r}")
+        self._head = Reader(self._section(0))
+        self.count = self._head.number()
+        self._times = self._head.column(self.count).stretch(0, self.count)
+        self._ts = self._head.column(self.count).stretch(0, self.count)
+        self._totals = self._head.column(self.count).stretch(0, self.count)
+
+    @property
+    def times(self) -> list[datetime]:
+        """When each sample was taken, oldest first."""
+        return [moment_of(time) for time in self._times]
+
+    def before(self, moment: datetime) -> int | None:
+        """The number of the newest sample at or before a moment."""
+        number = bisect_right(self._times, micros(moment)) - 1
+        return number if number >= 0 else None
+
+    def at(self, number: int) -> list[Proc]:
+        """The processes of one sample."""
+        rows = self._rows
+        found = [(run.row, run.cell + number - run.first) for run in rows.runs if run.first <= number < run.last]
+        cells = [(rows.starts[row], cell) for row, cell in found]
+        moves = zip(*(column.at(cells) for column in self._moves), strict=True)
+        procs = []
+        for (row, _), (cpu, mem, status, threads) in zip(found, moves, strict=True):
+            name, pid, user, cmdline, ppid, ticks = rows.stays[row]
+            procs.append(Proc(name, pid, cpu, mem, status, user, cmdline, ppid, threads, ticks))
+        return self._in_order(number, procs)
+
+    def sampled(self, number: int) -> tuple[datetime, float, int]:
+        """Of one sample: when by the hub's clock and by the agent's, and of how many processes."""
+        return moment_of(self._times[number]), self._ts[number], self._totals[number]
+
+    def samples(self, first: int = 0, last: int | None = None) -> Iterator[Sample]:
+        """The samples from the first of these numbers to the one before the last."""
+        last = self.count if last is None else last
+        lines = [line_of(stays) for stays in self._rows.stays]
+        present: list[list[tuple[int, int]]] = [[] for _ in range(last - first)]
+        for run in self._rows.runs:
+            for number in range(max(run.first, first), min(run.last, last)):
+                present[number - first].append((run.row, run.cell + number - run.first))
+        moves = [self._values(column) for column in self._moves]
+        for number, by_pid in enumerate(present, first):
+            found = self._in_order(number, by_pid)
+            cells = [cell for _, cell in found]
+            table = Table([lines[row] for row, _ in found], *([values[cell] for cell in cells] for values in moves))
+            yield Sample(*self.sampled(number), table)
+
+    def line(self, pid: int, start_ticks: int | None) -> Iterator[tuple[datetime, float | None, float]]:
+        """One process's CPU and memory, sample by sample."""
+        rows = self._rows
+        wanted = {row for row, stays in enumerate(rows.stays) if (stays[1], stays[5]) == (pid, start_ticks)}
+        cpu, mem = self._moves[:2]
+        found: dict[int, tuple[float | None, float]] = {}
+        for row, first, last, cell in rows.runs:
+            if row in wanted:
+                start, stop = rows.starts[row], cell + last - first
+                values = zip(cpu.stretch(start, stop), mem.stretch(start, stop), strict=True)
+                found |= dict(zip(range(first, last), list(values)[cell - start :], strict=True))
+        for number in sorted(found):
+            yield moment_of(self._times[number]), *found[number]
+
+    def _in_order(self, number: int, by_pid: list[T]) -> list[T]:
+        """In the order the agent sent them."""
+        order = self._rows.orders.get(number)
+        return by_pid if order is None else [by_pid[place] for place in order]
+
+    def _section(self, number: int) -> bytes:
+        sizes = [int.from_bytes(self._data[at : at + 4], "little") for at in range(1, HEAD, 4)]
+        first = HEAD + sum(sizes[:number])
+        data: bytes = ZstdDecompressor().decompress(self._data[first : first + sizes[number]])
+        return data
+
+    @cached_property
+    def _rows(self) -> _Rows:
+        return _Rows(self._head)
+
+    @cached_property
+    def _moves(self) -> tuple[Column, Column, Column, Column]:
+        cells = self._rows.starts[-1]
+        cpu, mem, status, threads = (Reader(self._section(number)).column(cells) for number in range(1, SECTIONS))
+        return cpu, mem, status, threads
+
+    def _values(self, column: Column) -> list[Any]:
+        starts = self._rows.starts
+        values: list[Any] = []
+        for start, stop in pairwise(starts):
+            values += column.stretch(start, stop)
+        return values
+
+
+class _Rows:
+    """The processes of a chunk, what each was, where its cells begin, and when it was there."""
+
+    def __init__(self, head: Reader) -> None:
+        count = head.number()
+        self.stays: list[tuple[Any, ...]] = list(
+            zip(*(head.column(count).stretch(0, count) for _ in STAYS), strict=True)
+        )
+        of_each = head.ints(count)
+        gaps, lengths = head.ints(sum(of_each)), head.ints(sum(of_each))
+        self.starts: list[int] = []
+        runs, number, cell = [], 0, 0
+        for row, many in enumerate(of_each):
+            self.starts.append(cell)
+            last = 0
+            for gap, length in zip(gaps[number : number + many], lengths[number : number + many], strict=True):
+                first, last = last + gap, last + gap + length
+                runs.append(Run(row, first, last, cell))
+                cell += length
+            number += many
+        self.starts.append(cell)
+        self.runs = sorted(runs, key=lambda run: (self.stays[run.row][1], run.row))  # by pid, as agents send them
+        self.orders = self._orders(head)
+
+    def _orders(self, head: Reader) -> dict[int, Sequence[int]]:
+        """Of the samples that are not by pid: which place by pid each process in the agent's order has."""
+        numbers = head.ints(head.number())
+        return {number: head.ints(sum(run.first <= number < run.last for run in self.runs)) for number in numbers}

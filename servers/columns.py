@@ -1,0 +1,265 @@
+"""Columns of values as bytes, for process tables at rest: the small alphabet that docs/history-format.md describes.
+
+Whole numbers are zigzagged (0, -1, 1, -2 … become 0, 1, 2, 3 …) and stored as planes: first the lowest byte of each,
+then the second byte of each, and so on. Small numbers so leave planes of zeros, which zstd packs to nothing.
+A column of values is a kind, what the kind needs, and a code for each value, stored as differences.
+"""
+
+from __future__ import annotations
+
+import operator
+import struct
+import sys
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate, pairwise
+from typing import Any, Final, TypeVar
+
+WHOLE, DECIMAL, LISTED, WORDS = range(4)  # kinds of columns
+TYPECODES: Final = {1: "b", 2: "h", 4: "i", 8: "q"}  # by width in bytes
+EXPONENTS: Final = (0, 1, 2, 3, 6)  # decimals that are tried, the fewest first
+LARGEST: Final = 2**52  # up to here a double holds every whole number
+AROUND: Final = 2**64  # differences and sums are taken modulo this, so that they always fit in 8 bytes
+ZIGZAG: Final = bytes(2 * byte if byte < 128 else 511 - 2 * byte for byte in range(256))  # of one byte
+UNZIGZAG: Final = bytes(byte // 2 if byte % 2 == 0 else 255 - byte // 2 for byte in range(256))
+T = TypeVar("T")
+
+
+class Writer:
+    """Builds bytes out of numbers and columns."""
+
+    def __init__(self) -> None:
+        self.bytes = bytearray()
+
+    def number(self, value: int) -> None:
+        """A whole number of 0 and more: 7 bits a byte, the lowest first, the top bit set in all but the last."""
+        while value > 127:
+            self.bytes.append(value & 127 | 128)
+            value >>= 7
+        self.bytes.append(value)
+
+    def ints(self, values: Sequence[int]) -> None:
+        """Whole numbers of 64 bits; how many they are, the reader knows."""
+        self._planes(_narrowest(values))
+
+    def sparse(self, count: int, places: Sequence[int], values: Sequence[int]) -> None:
+        """As many whole numbers, all of them 0 but those at these places."""
+        few = _narrowest(values)
+        numbers = array(few.typecode, bytes(few.itemsize * count))
+        for place, value in zip(places, few, strict=True):
+            numbers[place] = value
+        self._planes(numbers)
+
+    def _planes(self, numbers: array[int]) -> None:
+        width = numbers.itemsize if any(numbers) else 0
+        self.bytes.append(width)
+        if width:
+            zigzagged = _zigzag(_little(numbers), width)
+            self.bytes += b"".join(zigzagged[plane::width] for plane in range(width))
+
+    def strings(self, texts: Sequence[str]) -> None:
+        """Any texts: their number, their lengths in bytes of UTF-8, and these bytes."""
+        encoded = [text.encode() for text in texts]
+        self.number(len(encoded))
+        self.ints(list(map(len, encoded)))
+        self.bytes += b"".join(encoded)
+
+    def whole(self, values: Sequence[int | None]) -> None:
+        """A column of whole numbers from 0 to 2**63-1 or None."""
+        self._differences(values, self.whole_codes(values))
+
+    def numbers(self, values: Sequence[float | None]) -> None:
+        """A column of doubles or None."""
+        self._differences(values, self.number_codes(values))
+
+    def words(self, values: Sequence[str]) -> None:
+        """A column of texts."""
+        self._differences(values, self.word_codes(values))
+
+    def whole_codes(self, values: Iterable[int | None]) -> dict[int | None, int]:
+        """Begin a column of whole numbers; the code of each."""
+        self.bytes.append(WHOLE)
+        return {value: 0 if value is None else value + 1 for value in values}
+
+    def number_codes(self, values: Sequence[float | None]) -> dict[float | None, int]:
+        """Begin a column of doubles, as decimals where all are such, else as a list; the code of each."""
+        for exponent in EXPONENTS:
+            codes = Decimals(10**exponent)
+            try:
+                deque(map(codes.__getitem__, values), 0)
+            except NotDecimal:
+                continue
+            self.bytes += bytes((DECIMAL, exponent))
+            return codes
+        listed = sorted({value for value in values if value is not None})
+        self.bytes.append(LISTED)
+        self.number(len(listed))
+        self.bytes += struct.pack(f"<{len(listed)}d", *listed)
+        return {value: code for code, value in enumerate([None, *listed])}
+
+    def word_codes(self, values: Iterable[str]) -> dict[str, int]:
+        """Begin a column of texts: those there are, in the order they first come in; the code of each."""
+        words = list(dict.fromkeys(values))
+        self.bytes.append(WORDS)
+        self.strings(words)
+        return {word: code for code, word in enumerate(words)}
+
+    def _differences(self, values: Sequence[T], code_of: dict[T, int]) -> None:
+        """Each value's code as the difference to the one before."""
+        codes = list(map(code_of.__getitem__, values))
+        differences = codes[:1] + list(map(operator.sub, codes[1:], codes))
+        if max(codes, default=0) >= AROUND // 4:
+            differences = [(value + AROUND // 2) % AROUND - AROUND // 2 for value in differences]
+        self.ints(differences)
+
+
+class NotDecimal(Exception):
+    """A value has more decimals than that."""
+
+
+class Decimals(dict["float | None", int]):
+    """The code of each number that is a whole number divided by the scale, as they are asked for."""
+
+    def __init__(self, scale: int) -> None:
+        super().__init__({None: 0})
+        self.scale = scale
+
+    def __missing__(self, value: float) -> int:
+        code = round(value * self.scale) + 1
+        if not (0 < code < LARGEST and (code - 1) / self.scale == value):
+            raise NotDecimal
+        self[value] = code
+        return code
+
+
+class Column:
+    """A column as read: the differences of its codes, and what values codes stand for."""
+
+    def __init__(self, differences: array[int], values_of: Callable[[Iterable[int]], list[Any]]) -> None:
+        self._differences, self._values_of = differences, values_of
+        self._bytes = differences.tobytes() if differences.itemsize == 1 else b""
+
+    def at(self, cells: Iterable[tuple[int, int]]) -> list[Any]:
+        """The values at these positions: pairs of where a stretch begins and the position in it."""
+        return self._values_of([self._code(start, position) for start, position in cells])
+
+    def stretch(self, start: int, stop: int) -> list[Any]:
+        """The values of a whole stretch from its start."""
+        codes: Iterable[int] = accumulate(self._differences[start:stop])
+        return self._values_of([code % AROUND for code in codes] if self._differences.itemsize == 8 else codes)
+
+    def _code(self, start: int, position: int) -> int:
+        if self._bytes and self._bytes.count(0, start + 1, position + 1) == position - start:
+            return self._differences[start]  # nothing changed since: the usual thing, and much faster to see
+        return sum(self._differences[start : position + 1]) % AROUND
+
+
+class Reader:
+    """Reads what a Writer wrote, in the same order; raises ValueError where the bytes end too early."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.position = data, 0
+
+    def take(self, size: int) -> bytes:
+        """So many bytes."""
+        taken = self.data[self.position : self.position + size]
+        if len(taken) != size:
+            raise ValueError(f"{size} bytes wanted at {self.position}, there are {len(taken)}")
+        self.position += size
+        return taken
+
+    def rest(self) -> bytes:
+        """All that was not read yet."""
+        return self.take(len(self.data) - self.position)
+
+    def number(self) -> int:
+        """As Writer.number wrote it."""
+        value = shift = 0
+        while (byte := self.take(1)[0]) > 127:
+            value |= (byte & 127) << shift
+            shift += 7
+        return value | byte << shift
+
+    def ints(self, count: int) -> array[int]:
+        """As Writer.ints wrote them."""
+        width = self.take(1)[0]
+        if width not in TYPECODES:
+            if width:
+                raise ValueError(f"numbers of {width} bytes")
+            return array("b", bytes(count))
+        planes = zigzagged = self.take(width * count)
+        if width > 1:
+            whole = bytearray(width * count)
+            for plane in range(width):
+                whole[plane::width] = planes[plane * count : (plane + 1) * count]
+            zigzagged = bytes(whole)
+        return _from_little(array(TYPECODES[width], _unzigzag(zigzagged, width)))
+
+    def strings(self) -> list[str]:
+        """As Writer.strings wrote them."""
+        ends = list(accumulate(self.ints(self.number())))
+        blob = self.take(ends[-1] if ends else 0)
+        return [blob[start:end].decode() for start, end in pairwise([0, *ends])]
+
+    def column(self, count: int) -> Column:
+        """A column of any kind."""
+        match self.take(1)[0]:
+            case 0:  # WHOLE
+                return Column(self.ints(count), lambda codes: [code - 1 if code else None for code in codes])
+            case 1:  # DECIMAL
+                scale = 10 ** self.take(1)[0]
+                return Column(self.ints(count), lambda codes: [(code - 1) / scale if code else None for code in codes])
+            case 2:  # LISTED
+                size = self.number()
+                listed: list[Any] = [None, *struct.unpack(f"<{size}d", self.take(8 * size))]
+            case 3:  # WORDS
+                listed = list(self.strings())
+            case kind:
+                raise ValueError(f"a column of an unknown kind: {kind}")
+        return Column(self.ints(count), lambda codes: list(map(listed.__getitem__, codes)))
+
+
+def _narrowest(values: Sequence[int]) -> array[int]:
+    """The numbers in as few bytes each as hold them all."""
+    for typecode in "bhi":
+        try:
+            return array(typecode, values)
+        except OverflowError:
+            pass
+    return array("q", values)
+
+
+def _zigzag(numbers: bytes, width: int) -> bytes:
+    """All numbers at once, as lanes of one very long integer: some thirty times as fast as one after the other."""
+    if width == 1:
+        return numbers.translate(ZIGZAG)
+    ones, lane = _lanes(len(numbers), width)
+    lanes = int.from_bytes(numbers, "little")
+    negative = lanes >> (8 * width - 1) & ones
+    doubled = (lanes & ones * (lane >> 1)) << 1
+    return (doubled ^ negative * lane).to_bytes(len(numbers), "little")
+
+
+def _unzigzag(numbers: bytes, width: int) -> bytes:
+    if width == 1:
+        return numbers.translate(UNZIGZAG)
+    ones, lane = _lanes(len(numbers), width)
+    lanes = int.from_bytes(numbers, "little")
+    halved = lanes >> 1 & ones * (lane >> 1)
+    return (halved ^ (lanes & ones) * lane).to_bytes(len(numbers), "little")
+
+
+def _lanes(size: int, width: int) -> tuple[int, int]:
+    """A 1 in each lane, and a lane full of ones."""
+    return int.from_bytes((b"\x01" + bytes(width - 1)) * (size // width), "little"), (1 << 8 * width) - 1
+
+
+def _little(numbers: array[int]) -> bytes:
+    return _from_little(array(numbers.typecode, numbers)).tobytes() if sys.byteorder == "big" else numbers.tobytes()
+
+
+def _from_little(numbers: array[int]) -> array[int]:
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers

@@ -1,0 +1,46 @@
+"""What both doors of the report call do alike: the DRF view, and the lane in front of Django's handler."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.utils import timezone
+
+from pmonitor.metrics import INGEST_SECONDS, REPORTS
+from pmonitor.problems import Problem
+from servers import agents
+from servers.api_shapes import Received
+from servers.ingest import Stored
+from servers.models import Server
+from servers.wire import Report
+
+
+@contextmanager
+def counted() -> Iterator[None]:
+    """Around a report's way from its body to its commit: how long it took, and whether it was refused."""
+    try:
+        with INGEST_SECONDS.time():
+            yield
+    except Problem:
+        REPORTS.labels("refused").inc()
+        raise
+
+
+def meant_for(server: Server, report: Report) -> Report:
+    """The report; raises Problem 400 when it says that it is another server's."""
+    if report.agent_id != server.agent_id:
+        wrong = f"expected {server.agent_id}, as in the path, got {report.agent_id}"
+        raise Problem(400, f"Wrong input: agentId: {wrong}", {"agentId": wrong})
+    return report
+
+
+def received(stored: Stored) -> Received:
+    """The answer to a report that was committed."""
+    REPORTS.labels(stored.outcome).inc()
+    return Received(timezone.now(), stored.interval_sec)
+
+
+def removed() -> Problem:
+    """The answer when the server went while its report came in."""
+    return agents.refused("This server was removed.")

@@ -1,0 +1,156 @@
+"""Reads process tables of the past as they were, of raw rows and chunks alike; past_readings.py: host readings.
+
+What is asked is always of one server (or a given list), by its id: who may see it, the caller has checked.
+Raw rows are read before chunks. So what is compacted in between is met twice, and never missed.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from msgspec import Struct
+
+from servers import history, rawtables
+from servers.chunks.read import Chunk
+from servers.chunks.samples import EPOCH, Sample
+from servers.history import HOUR
+from servers.past_readings import Point, Readings, Series, readings, recent
+from servers.proctable import procs_of
+from servers.wire import Proc
+
+__all__ = [
+    "WITHIN", "Point", "Readings", "Series", "Snapshot", "line", "neighbours", "readings", "recent", "table", "tables",
+    "tables_at",
+]  # fmt: skip
+WITHIN = timedelta(minutes=15)  # a table this old still tells how it was; an older one does not
+Value = tuple[datetime, float | None, float]
+
+RAW_AT = f"""SELECT server_id, sampled_at, ts, procs_total, procs FROM {history.PROCESSES}
+    WHERE server_id = ANY(%s) AND sampled_at >= %s AND sampled_at <= %s ORDER BY server_id, sampled_at, ts"""  # noqa: S608
+CHUNKS_AT = f"""SELECT DISTINCT ON (server_id) server_id, data FROM {history.CHUNKS}
+    WHERE server_id = ANY(%s) AND hour >= %s AND hour <= %s AND first_at <= %s AND last_at > %s
+    ORDER BY server_id, hour DESC"""  # noqa: S608
+CHUNK = f"SELECT data FROM {history.CHUNKS} WHERE server_id = %s AND hour = %s"  # noqa: S608
+HOURS = f"""SELECT hour FROM {history.CHUNKS} WHERE server_id = %(server)s AND hour >= %(first)s AND hour < %(end)s
+    UNION SELECT date_bin('1 hour', sampled_at, 'epoch') FROM {history.PROCESSES}
+    WHERE server_id = %(server)s AND sampled_at >= %(start)s AND sampled_at < %(end)s ORDER BY 1"""  # noqa: S608
+RAW_BESIDE = f"""SELECT
+    (SELECT max(sampled_at) FROM {history.PROCESSES} WHERE server_id = %(server)s AND sampled_at < %(at)s),
+    (SELECT min(sampled_at) FROM {history.PROCESSES} WHERE server_id = %(server)s AND sampled_at > %(at)s)"""  # noqa: S608
+CHUNKS_BESIDE = f"""(SELECT data FROM {history.CHUNKS}
+    WHERE server_id = %(server)s AND hour <= %(at)s AND first_at < %(at)s ORDER BY hour DESC LIMIT 1)
+    UNION ALL (SELECT data FROM {history.CHUNKS}
+    WHERE server_id = %(server)s AND hour >= %(hour)s AND last_at > %(at)s ORDER BY hour LIMIT 1)"""  # noqa: S608
+
+
+class Snapshot(Struct, gc=False):
+    """A server's process table: when it was sampled (hub's clock, agent's clock), of how many, which."""
+
+    sampled_at: datetime
+    ts: float
+    procs_total: int
+    procs: list[Proc]
+
+
+def table(server_id: int, moment: datetime, within: timedelta = WITHIN) -> Snapshot | None:
+    """The newest process table at or before a moment, and not older than within; None where there is none."""
+    return tables_at([server_id], moment, within).get(server_id)
+
+
+def tables_at(server_ids: Iterable[int], moment: datetime, within: timedelta = WITHIN) -> dict[int, Snapshot]:
+    """For each server that has one, its newest process table at or before a moment, not older than within."""
+    wanted, oldest = list(server_ids), moment - within
+    found = _raw_at(wanted, moment, oldest)
+    for server_id, data in _rows(CHUNKS_AT, [wanted, oldest - HOUR, moment, moment, oldest]):
+        chunk = Chunk(data)
+        number = chunk.before(moment)
+        if number is None:
+            continue
+        sampled_at, ts, total = chunk.sampled(number)
+        if sampled_at > oldest and (server_id not in found or sampled_at > found[server_id].sampled_at):
+            found[server_id] = Snapshot(sampled_at, ts, total, chunk.at(number))
+    return found
+
+
+def tables(server_id: int, start: datetime, end: datetime) -> Iterator[Snapshot]:
+    """All process tables sampled from start up to and without end, oldest first; read an hour at a time."""
+    for hour in _hours(server_id, start, end):
+        for sample in _samples(server_id, max(hour, start), min(hour + HOUR, end)):
+            yield _snapshot(sample)
+
+
+def neighbours(server_id: int, moment: datetime) -> tuple[datetime | None, datetime | None]:
+    """When the samples just before and just after a moment (and not at it) were taken; None where there is none."""
+    about = {"server": server_id, "at": moment, "hour": _hour(moment)}
+    ((before, after),) = _rows(RAW_BESIDE, about)
+    befores, afters = [before], [after]
+    for (data,) in _rows(CHUNKS_BESIDE, about):
+        times = Chunk(data).times
+        befores.append(times[number - 1] if (number := bisect_left(times, moment)) else None)
+        afters.append(times[number] if (number := bisect_right(times, moment)) < len(times) else None)
+    return max(filter(None, befores), default=None), min(filter(None, afters), default=None)
+
+
+def line(server_id: int, pid: int, start_ticks: int | None, start: datetime, end: datetime) -> list[Value]:
+    """One process's (when, CPU in percent of one core or None, memory in MB) from start up to and without end."""
+    values: dict[datetime, Value] = {}
+    for hour in _hours(server_id, start, end):
+        for sample in rawtables.samples(_raw(server_id, max(hour, start), min(hour + HOUR, end))):
+            for proc in procs_of(sample.table):
+                if (proc.pid, proc.start_ticks) == (pid, start_ticks):
+                    values[sample.sampled_at] = sample.sampled_at, proc.cpu, proc.mem_mb
+        for (data,) in _rows(CHUNK, [server_id, hour]):
+            values |= {value[0]: value for value in Chunk(data).line(pid, start_ticks)}
+    return [values[at] for at in sorted(values) if start <= at < end]
+
+
+def _raw_at(server_ids: Sequence[int], moment: datetime, oldest: datetime) -> dict[int, Snapshot]:
+    by_server: dict[int, list[rawtables.Row]] = {}
+    for server_id, at, ts, total, procs in _rows(RAW_AT, [server_ids, rawtables.chain_start(oldest), moment]):
+        by_server.setdefault(server_id, []).append(rawtables.Row(at, ts, total, bytes(procs)))
+    found = {}
+    for server_id, rows in by_server.items():
+        sample = rawtables.newest(rows)
+        if sample is not None and sample.sampled_at > oldest:
+            found[server_id] = _snapshot(sample)
+    return found
+
+
+def _samples(server_id: int, start: datetime, end: datetime) -> list[Sample]:
+    """The samples of a stretch within one hour."""
+    found = {
+        sample.key: sample for sample in rawtables.samples(_raw(server_id, start, end)) if sample.sampled_at >= start
+    }
+    for (data,) in _rows(CHUNK, [server_id, _hour(start)]):
+        chunk = Chunk(data)
+        first, last = (bisect_left(chunk.times, moment) for moment in (start, end))
+        found |= {sample.key: sample for sample in chunk.samples(first, last)}
+    return [found[key] for key in sorted(found)]
+
+
+def _raw(server_id: int, start: datetime, end: datetime) -> list[rawtables.Row]:
+    """The raw rows of a stretch, and those they may build on."""
+    return rawtables.rows(server_id, rawtables.chain_start(start), end)
+
+
+def _hours(server_id: int, start: datetime, end: datetime) -> list[datetime]:
+    about = {"server": server_id, "first": _hour(start), "start": start, "end": end}
+    return [hour for (hour,) in _rows(HOURS, about)]
+
+
+def _hour(moment: datetime) -> datetime:
+    return EPOCH + (moment - EPOCH) // HOUR * HOUR
+
+
+def _snapshot(sample: Sample) -> Snapshot:
+    return Snapshot(sample.sampled_at, sample.ts, sample.total, procs_of(sample.table))
+
+
+def _rows(query: str, parameters: Any) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters)
+        return list(cursor.fetchall())

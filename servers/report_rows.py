@@ -1,0 +1,167 @@
+"""The rows a report goes into: the statements that lock and write them, and the values out of a report.
+
+A report's own statement is prepared, and has its values beside it; those of many reports are sent in one go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import msgspec
+from django.db import connection
+from psycopg import Cursor
+
+from servers import changes, proctable, rawtables
+from servers.models import Newest, Server
+from servers.wire import Load, Proc, Report
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+LEAST = 1e-30  # smaller readings are none: a column of 4 bytes refuses them
+FACTS = (
+    "hostname", "os", "kernel", "cpu_count", "version", "boot_id", "boot_time", "ticks_per_sec", "run_id",
+    "managers", "time_zone", "allow", "features",
+)  # fmt: skip
+
+# Locks the servers' newest rows, so that the reports of each are stored one after the other; always in one order.
+# A row's process table is what the next one may be stored as a change of (rawtables.py): as long as a raw row has it.
+LOCK = """SELECT n.server_id, n.seq, n.sampled_at, n.recent_ts, n.services_at, n.facts->>'bootId',
+        s.hostname, s.token_hash, s.allowed_networks,
+        n.raw_ts, CASE WHEN n.raw_ts IS NOT NULL AND n.sampled_at >= %(chain)s THEN n.procs END
+    FROM servers_newest n JOIN servers_server s ON s.id = n.server_id
+    WHERE n.server_id = ANY(%(servers)s) ORDER BY n.server_id FOR UPDATE OF n"""
+READING = """reading AS (
+    INSERT INTO servers_hostreading VALUES (%(server)s::bigint, %(sampled)s, %(ts)s, %(total)s, %(cpu)s::float8,
+        %(mem_used_mb)s::float8, %(mem_total_mb)s::float8, %(swap_used_mb)s::float8, %(swap_total_mb)s::float8,
+        %(load1)s::float8, %(load5)s::float8, %(load15)s::float8, %(disk_read_bps)s::float8, %(disk_write_bps)s::float8,
+        %(net_rx_bps)s::float8, %(net_tx_bps)s::float8))"""
+SNAPSHOT = """snapshot AS (
+    INSERT INTO servers_processsnapshot VALUES (%(server)s::bigint, %(sampled)s, %(ts)s, %(total)s, %(raw)b))"""
+SEEN = "received_at = %(received)s, interval_sec = %(interval)s, seq = seq + 1, recent_ts = %(recent)s::jsonb"
+NEWER = """, sampled_at = %(sampled)s, cpu = %(cpu)s::float8, mem_used_mb = %(mem_used_mb)s::float8,
+    mem_total_mb = %(mem_total_mb)s::float8, load1 = %(load1)s::float8, uptime_sec = %(uptime)s::float8,
+    procs_total = %(total)s, top_name = %(top_name)s, top_cpu = %(top_cpu)s::float8, readings = %(readings)s::jsonb,
+    facts = facts || %(facts)s::jsonb, procs = %(procs)b,
+    raw_ts = %(raw_ts)s::float8"""
+WRITE = """WITH {raw}
+    UPDATE servers_newest SET {values} WHERE server_id = %(server)s"""
+# A statement of its own: what it finds must not be older than the locks.
+ALIVE = """UPDATE servers_server SET state = 'up', state_since = %(received)s
+    WHERE id = ANY(%(servers)s) AND state <> 'up' RETURNING id"""
+_VALUES = {True: SEEN, False: SEEN + NEWER}  # by whether it is late
+_RAW = {True: f"{READING}, {SNAPSHOT}", False: READING}  # by whether its process table is kept
+_WRITE = {(late, kept): WRITE.format(raw=_RAW[kept], values=_VALUES[late]) for late in _VALUES for kept in _RAW}
+
+_ON_THE_WIRE = dict(zip(Report.__struct_fields__, Report.__struct_encode_fields__, strict=True))
+Values = dict[str, Any]
+
+
+class Row(NamedTuple):
+    """A server's newest row as the next report finds it, and what of the server its caller was checked by."""
+
+    server_id: int
+    seq: int
+    sampled_at: datetime
+    recent_ts: list[float]
+    services_at: datetime | None
+    boot_id: str | None
+    hostname: str
+    token_hash: str
+    allowed_networks: list[str]
+    raw_ts: float | None  # of the raw row that holds this table; None: there is none to build on
+    procs: bytes | None
+
+    @property
+    def base(self) -> changes.Base | None:
+        """The raw row that the next may build on."""
+        return None if self.raw_ts is None else changes.Base(self.sampled_at, self.raw_ts)
+
+
+def locked(servers: Sequence[int], sampled_at: datetime) -> dict[int, Row]:
+    """The servers' newest rows, locked, for samples of then and later.
+
+    A first report makes the row; of two first ones the second waits here.
+    """
+    chain = rawtables.chain_start(sampled_at)
+    rows = _lock(servers, chain)
+    if missing := sorted(set(servers) - rows.keys()):
+        here = Server.objects.filter(pk__in=missing).order_by("pk").values_list("pk", flat=True)
+        empty = [Newest(server_id=pk, received_at=NEVER, sampled_at=NEVER) for pk in here]
+        Newest.objects.bulk_create(empty, ignore_conflicts=True)
+        rows |= _lock(missing, chain)
+    return rows
+
+
+def _lock(servers: Sequence[int], chain: datetime) -> dict[int, Row]:
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK, {"servers": list(servers), "chain": chain})
+        found = cursor.fetchall()
+    return {row[0]: _row(*row) for row in found}
+
+
+def _row(*columns: Any) -> Row:
+    row = Row._make(columns)
+    decode: Callable[[Any], Any] = msgspec.json.decode
+    return row._replace(recent_ts=decode(row.recent_ts), allowed_networks=decode(row.allowed_networks))
+
+
+def statement(*, late: bool, kept: bool) -> str:
+    """The one that writes a report; late: into the past only; kept: its process table, too."""
+    return _WRITE[late, kept]
+
+
+def write(reports: Sequence[tuple[str, Values]]) -> set[int]:
+    """Write the raw rows and the newest values in one go; returns the servers that this brought up."""
+    servers = [values["server"] for _statement, values in reports]
+    # Django's own cursor writes the values into the statement's text; this one sends them beside it, as bytes.
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        with connection.connection.pipeline():
+            for same, those in groupby(reports, itemgetter(0)):
+                cursor.executemany(same, [values for _statement, values in those])
+            cursor.execute(ALIVE, {"received": reports[0][1]["received"], "servers": servers})
+        return {server for (server,) in cursor.fetchall()}
+
+
+def values_of(report: Report, sampled_at: datetime, address: str) -> Values:
+    """What a statement writes of the report itself."""
+    top = _top(report.procs)
+    return _readings(report.load) | {
+        "sampled": sampled_at,
+        "ts": report.ts,
+        "uptime": report.uptime_sec,
+        "total": len(report.procs) if report.procs_total is None else report.procs_total,
+        "top_name": top.name if top else "",
+        "top_cpu": top.cpu if top else None,
+        "readings": msgspec.json.encode(report.load).decode(),
+        "facts": _facts(report, address),
+    }
+
+
+def tables_of(report: Report, sampled_at: datetime, row: Row | None, kept: bool) -> Values:
+    """The process table whole, and (kept) as the raw row has it: as a change of the row's, if that can be."""
+    table = proctable.table_of(report.procs)
+    whole = proctable.pack_table(table)
+    base, before = (row.base, row.procs) if row else (None, None)
+    raw = rawtables.packed(table, whole, sampled_at, base, before or b"") if kept else b""
+    return {"procs": whole, "raw": raw, "raw_ts": report.ts if kept else None}
+
+
+def _readings(load: Load) -> dict[str, float | None]:
+    given = msgspec.structs.asdict(load)
+    return {name: 0.0 if value is not None and value < LEAST else value for name, value in given.items()}
+
+
+def _top(procs: Sequence[Proc]) -> Proc | None:
+    """The process with the most CPU, the first of several."""
+    shares = [proc.cpu for proc in procs]
+    most = max(filter(None, shares), default=None)
+    return procs[0 if most is None else shares.index(most)] if procs else None
+
+
+def _facts(report: Report, address: str) -> str:
+    """What the report says of the server, as JSON; what it leaves out stays as it was."""
+    facts = {_ON_THE_WIRE[fact]: value for fact in FACTS if (value := getattr(report, fact)) is not None}
+    return msgspec.json.encode(facts | ({"address": address} if address else {})).decode()
