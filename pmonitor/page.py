@@ -29,6 +29,7 @@ class Place(NamedTuple):
 
 NAV = (
     Place("servers:fleet", pgettext_lazy("navigation", "Fleet"), "fleet", "g f"),
+    Place("servers:processes", _("Processes"), "process", "g p"),
     Place("rollouts:list", _("Rollouts"), "rollout", "g r"),
     Place("schedules:list", _("Schedules"), "clock", "g s"),
     Place("actions:audit", _("Audit"), "audit", "g u"),
@@ -59,6 +60,13 @@ def _entry(request: HttpRequest, place: Place) -> dict[str, Any]:
     match = request.resolver_match
     here = match.view_name if match else ""
     # What actions show of a server is below the fleet, too.
-    part = "servers" if match and match.route.startswith("servers/") else here.split(":")[0]
-    current = "page" if here == place.route else "true" if part == place.route.split(":")[0] else ""
+    part = "servers:fleet" if match and match.route.startswith("servers/") else _place_of(here)
+    current = "page" if here == place.route else "true" if part == _place_of(place.route) else ""
     return {**place._asdict(), "url": reverse(place.route), "current": current}
+
+
+def _place_of(route: str) -> str:
+    """The place a route is, or else the first one of its app."""
+    routes = [place.route for place in NAV]
+    app = route.split(":")[0]
+    return route if route in routes else next((one for one in routes if one.split(":")[0] == app), "")

@@ -201,6 +201,8 @@ RATE_LIMITS = {
     "register": (env.integer("LIMIT_REGISTER", 10, 1, 100_000), 60),
     "actions": (env.integer("LIMIT_ACTIONS", 60, 1, 100_000), 60),
     "reads": (env.integer("LIMIT_READS", 120, 1, 100_000), 60),
+    "searches": (env.integer("LIMIT_SEARCHES", 60, 1, 100_000), 60),
+    "search-parts": (10 * env.integer("LIMIT_SEARCHES", 60, 1, 100_000), 60),  # of a search of the past
 }
 
 # Language and time

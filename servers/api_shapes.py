@@ -81,7 +81,10 @@ class Found(Struct, rename=on_the_wire):
 
 
 class FoundProcesses(Struct, rename=on_the_wire):
-    """The processes that were looked for: total is how many match, procs holds the first of them."""
+    """The processes that were looked for: total is how many match, procs holds the first of them, by host name.
+
+    Counting ends, and with it the search, at the server with which 50,000 were found.
+    """
 
     at: datetime
     total: int

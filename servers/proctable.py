@@ -63,10 +63,7 @@ def line_of(stays: Sequence[Any]) -> bytes:
 
 def pack_table(table: Table) -> bytes:
     """The table as bytes; no processes are no bytes."""
-    if not table.stays:
-        return b""
-    moves = _encoder.encode_lines(table[1:])
-    return VERSION + compressed(b"\n".join([*table.stays, moves]))
+    return VERSION + compressed(_text(table)) if table.stays else b""
 
 
 def unpack_table(data: bytes | memoryview) -> Table:
@@ -76,6 +73,16 @@ def unpack_table(data: bytes | memoryview) -> Table:
         return table_of(unpack(data))
     *stays, cpu, mem_mb, status, threads, _end = _lines(data).split(b"\n")
     return Table(stays, *map(msgspec.json.decode, (cpu, mem_mb, status, threads)))
+
+
+def text_of(data: bytes | memoryview) -> bytes:
+    """A packed table's lines, each with its end: one a process with STAYS, then one for each of MOVES."""
+    data = bytes(data)
+    return _lines(data) if data[:1] == VERSION else _text(unpack_table(data))
+
+
+def _text(table: Table) -> bytes:
+    return b"\n".join([*table.stays, _encoder.encode_lines(table[1:])])
 
 
 def _lines(data: bytes) -> bytes:

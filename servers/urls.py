@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from servers import download, fleet_views, server_views
+from servers import download, fleet_views, process_search_views, server_views
 
 app_name = "servers"
 urlpatterns = [
     path("", fleet_views.fleet_page, name="fleet"),
     path("search/", fleet_views.search_page, name="search"),
+    path("processes/", process_search_views.processes_page, name="processes"),
+    path("processes/part/", process_search_views.processes_part, name="processes-part"),
     path("add/", fleet_views.add_server, name="add"),
     path("servers/<str:agent_id>/", server_views.detail, name="detail"),
     path("servers/<str:agent_id>/readings/", server_views.readings, name="readings"),

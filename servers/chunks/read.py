@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
@@ -83,17 +83,31 @@ class Chunk:
             table = Table([lines[row] for row, _ in found], *([values[cell] for cell in cells] for values in moves))
             yield Sample(*self.sampled(number), table)
 
+    @property
+    def text(self) -> bytes:
+        """Bytes that have every text of its processes in them, as it is, and more; to look before decoding."""
+        return self._head.data
+
+    @property
+    def rows(self) -> list[tuple[Any, ...]]:
+        """What stays the same of each process there was: the values of STAYS."""
+        return self._rows.stays
+
+    def stretches(self, wanted: Container[int]) -> Iterator[tuple[int, int, list[float | None], list[float]]]:
+        """Of the wanted rows: the row, the number of a first sample, and CPU and memory in it and those that follow."""
+        cpu, mem = self._moves[:2]
+        for row, first, last, cell in self._rows.runs:
+            if row in wanted:
+                start, stop = self._rows.starts[row], cell + last - first
+                skipped = cell - start
+                yield row, first, cpu.stretch(start, stop)[skipped:], mem.stretch(start, stop)[skipped:]
+
     def line(self, pid: int, start_ticks: int | None) -> Iterator[tuple[datetime, float | None, float]]:
         """One process's CPU and memory, sample by sample."""
-        rows = self._rows
-        wanted = {row for row, stays in enumerate(rows.stays) if (stays[1], stays[5]) == (pid, start_ticks)}
-        cpu, mem = self._moves[:2]
+        wanted = {row for row, stays in enumerate(self.rows) if (stays[1], stays[5]) == (pid, start_ticks)}
         found: dict[int, tuple[float | None, float]] = {}
-        for row, first, last, cell in rows.runs:
-            if row in wanted:
-                start, stop = rows.starts[row], cell + last - first
-                values = zip(cpu.stretch(start, stop), mem.stretch(start, stop), strict=True)
-                found |= dict(zip(range(first, last), list(values)[cell - start :], strict=True))
+        for _row, first, cpus, mems in self.stretches(wanted):
+            found |= dict(enumerate(zip(cpus, mems, strict=True), first))
         for number in sorted(found):
             yield moment_of(self._times[number]), *found[number]
 

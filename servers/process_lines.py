@@ -1,0 +1,64 @@
+"""A packed process table looked through as bytes: only the lines that may be meant are decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from servers.proctable import MOVES, text_of
+from servers.wire import Proc
+
+CPU, MEM = 0, 1  # places in MOVES
+_decoder: Final = msgspec.json.Decoder(list[Any])
+
+
+class Lines:
+    """The lines of one table; places are those of the processes in it."""
+
+    def __init__(self, data: bytes) -> None:
+        self._text = text_of(data) if data else b""
+        self._lower = self._text.lower()  # of ASCII, so that places stay the same
+        end = len(self._text)
+        for _ in range(len(MOVES) + 1):
+            end = self._text.rfind(b"\n", 0, max(end, 0))
+        self._end = max(end, 0)  # of the last process's line
+        self._columns: dict[int, list[Any]] = {}
+
+    def mention(self, anchors: Iterable[bytes]) -> bool:
+        """Whether one of these is somewhere, letters being in lower case."""
+        return any(anchor in self._lower for anchor in anchors)
+
+    def with_any(self, anchors: Iterable[bytes]) -> Iterator[tuple[int, list[Any]]]:
+        """The processes whose line has one of these in it: the place, and the values of STAYS."""
+        spans = {span for anchor in anchors for span in self._spans(anchor)}
+        place, last = 0, 0
+        for start, end in sorted(spans):
+            place += self._text.count(b"\n", last, start)
+            last = start
+            yield place, _decoder.decode(self._text[start:end])
+
+    def every(self) -> Iterator[tuple[int, list[Any]]]:
+        """All processes."""
+        yield from enumerate(_decoder.decode_lines(self._text[: self._end]))
+
+    def moves(self, place: int, which: int) -> Any:
+        """The value of one of MOVES of a process."""
+        if which not in self._columns:
+            line = self._text[self._end :].strip().split(b"\n")[which]
+            self._columns[which] = _decoder.decode(line)
+        return self._columns[which][place]
+
+    def proc(self, place: int, stays: list[Any]) -> Proc:
+        """A process, out of its STAYS."""
+        name, pid, user, cmdline, ppid, ticks = stays
+        cpu, mem, status, threads = (self.moves(place, which) for which in range(len(MOVES)))
+        return Proc(name, pid, cpu, mem, status, user, cmdline, ppid, threads, ticks)
+
+    def _spans(self, anchor: bytes) -> Iterator[tuple[int, int]]:
+        at = self._lower.find(anchor, 0, self._end)
+        while at >= 0:
+            end = self._text.find(b"\n", at)
+            yield self._text.rfind(b"\n", 0, at) + 1, end
+            at = self._lower.find(anchor, end, self._end)
