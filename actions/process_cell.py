@@ -24,7 +24,7 @@ def end(newest: Newest | None, role: str) -> End | None:
         if not processes.offered(facts, proc):
             return "<td></td>"
         label = words % {"pid": proc.pid}  # the row's head says its name
-        address = f"processes/{process_rows.key(proc)}/"  # relative: the page is the server's
+        address = f"processes/{process_rows.key(proc)}/act/"  # relative: the page is the server's
         return f'<td><a class="btn quiet icon small" href="{address}" aria-label="{label}">{icon}</a></td>'
 
     return End((facts.get("features"), facts.get("allow"), facts.get("bootId")), cell)

@@ -19,7 +19,7 @@ from tests.actions.making import CAN_SIGNAL, SLEEP, TERM, command, result, with_
 from tests.actions.pages import text
 
 pytestmark = pytest.mark.django_db
-PAGE = "/servers/srv-web-01/processes/4711-815/"
+PAGE = "/servers/srv-web-01/processes/4711-815/act/"
 GIVEN = {"do": "TERM", "reason": "It hangs", "within": "60", "name": "sleep", "boot_id": TERM["bootId"]}
 HTMX = {"HX-Request": "true"}
 
@@ -205,8 +205,8 @@ def test_viewers_and_other_scopes_get_nothing(
     with_processes(web1)
     assert as_outsider.get(PAGE).status_code == as_outsider.post(PAGE, GIVEN).status_code == 404
     assert as_viewer.get(PAGE).status_code == as_viewer.post(PAGE, GIVEN).status_code == 403
-    assert 'href="processes/4711-815/"' not in text(as_viewer.get("/servers/srv-web-01/"))
-    assert 'href="processes/4711-815/"' in text(as_operator.get("/servers/srv-web-01/"))
+    assert 'href="processes/4711-815/act/"' not in text(as_viewer.get("/servers/srv-web-01/"))
+    assert 'href="processes/4711-815/act/"' in text(as_operator.get("/servers/srv-web-01/"))
     assert not Command.objects.exists()
 
 
@@ -279,4 +279,4 @@ def test_the_entries_say_which_rows_have_a_link(as_operator: Client, web1: Serve
         msgspec.structs.replace(SLEEP, pid=pid, name=name) for pid, name in ((1, "sleep"), (50, "cat"), (51, "sleep"))
     ]
     with_processes(web1, *many, facts={**CAN_SIGNAL, "allow": ["signal:sleep"]})
-    assert re.findall(r'href="processes/(\d+)', text(as_operator.get("/servers/srv-web-01/"))) == ["51"]
+    assert re.findall(r'href="processes/(\d+)-\d+/act/"', text(as_operator.get("/servers/srv-web-01/"))) == ["51"]

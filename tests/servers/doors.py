@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import path, re_path
 
 from pmonitor.handler import Handler
-from pmonitor.plain_asgi import Receive, Scope, Send
+from pmonitor.plain_asgi import App, Receive, Scope, Send
 from servers.gathering import Gatherer
 from servers.report_lane import ReportLane
 from tests.cast import agent_with
@@ -52,9 +52,15 @@ def scope_of(environ: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def view(scope: Scope, receive: Receive, send: Send) -> None:
-    """The hub without the lane, made anew since it reads some of the test's settings only once."""
-    await Handler()(scope, receive, send)
+def view(share: Callable[[], None]) -> App:
+    """The hub without the lane, made anew for each call since it reads some of the test's settings only once."""
+
+    async def answered(scope: Scope, receive: Receive, send: Send) -> None:
+        handler = Handler()
+        handler.idle.append(ThreadPoolExecutor(1, initializer=share))
+        await handler(scope, receive, send)
+
+    return answered
 
 
 class LaneClient(Client):
@@ -103,7 +109,7 @@ def door(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, db: No
     monkeypatch.setattr(connections["default"], "close_if_unusable_or_obsolete", lambda: None)  # as between requests
     share = sharing_this_connection()
     gatherer = Gatherer(share)
-    lane = ReportLane(view, gatherer)
+    lane = ReportLane(view(share), gatherer)
     yield lambda token: LaneClient(lane, share, headers={"X-Agent-Token": token})
     gatherer.thread.shutdown()
     connections["default"].dec_thread_sharing()
