@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import logging
+from collections.abc import Iterator
 
 import pytest
 from django.http import HttpRequest, HttpResponse
@@ -83,6 +85,16 @@ def test_a_sane_request_id_is_kept_and_another_replaced(offered: str, kept: bool
     assert client.SANE_ID.fullmatch(response["X-Request-ID"])
 
 
+@pytest.fixture
+def logging_put_back() -> Iterator[None]:
+    """What configures logging within a test writes to a stream that ends with it."""
+    root = logging.getLogger()
+    before = root.handlers[:]
+    yield
+    root.handlers = before
+
+
+@pytest.mark.usefixtures("logging_put_back")
 def test_lines_of_a_request_carry_its_id_and_no_secrets(capsys: pytest.CaptureFixture[str]) -> None:
     def view(request: HttpRequest) -> HttpResponse:
         logs.get("somewhere").info("thing.happened")
