@@ -1,8 +1,9 @@
 """Many agents with 500 processes each that report every 10 s and wait for commands: what the hub's CPU does for it.
 
-    python bench/report_load.py [--agents 1000] [--seconds 30 | --minutes 10]
+    python bench/report_load.py [--agents 1000] [--seconds 30 | --minutes 10] [--webs 1] [--viewers 0]
 
-A real web process and PostgreSQL; the agents are another process (report_sender.py), which sends at a fixed rate and
+Real web processes and PostgreSQL, Redis between several; half of the viewers look at a server's page, half at a fleet
+of 40 rows; the agents are another process (report_sender.py), which sends at a fixed rate and
 counts latencies from the moment a report was due; its own CPU is told apart. Then the same reports go to the floor, a
 bare ASGI application that copies their bytes into a bare table (floor/gathered.py), on the same PostgreSQL. CPU is
 that of whole processes over the whole time, the long-polls' share included.
@@ -11,11 +12,14 @@ that of whole processes over the whole time, the long-polls' share included.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,11 +30,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import own_hub
 from bench.budgets import Budget, close
+from bench.pages_open import PagesOpen
 from bench.report_sender import EVERY_SEC, Outcome, Task
 
 own_hub.begin()
 
+from django.contrib.auth.models import User  # noqa: E402
 from django.db import connection  # noqa: E402
+from django.test import Client  # noqa: E402
 
 from pmonitor import secrets  # noqa: E402
 from servers import partitions  # noqa: E402
@@ -38,6 +45,7 @@ from servers.models import Server  # noqa: E402
 
 SENDER = Path(__file__).with_name("report_sender.py")
 TABLE = "bench_floor"
+ROWS = 40  # of a fleet's page that are on the screen
 
 
 class Spent(NamedTuple):
@@ -88,11 +96,11 @@ def machine_ms() -> float:
     return 1000 * (times.user + times.nice + times.system + times.irq + times.softirq)
 
 
-def load(web: own_hub.Process, postgres: Postgres, task: Task) -> Run:
+def load(webs: Sequence[own_hub.Process], postgres: Postgres, task: Task) -> Run:
     """Let the sender do its task, and see what that costs the others."""
 
     def spent() -> Spent:
-        return Spent(web.cpu_ms(), postgres.cpu_ms(), machine_ms(), 1000 * time.monotonic())
+        return Spent(sum(web.cpu_ms() for web in webs), postgres.cpu_ms(), machine_ms(), 1000 * time.monotonic())
 
     argv = [sys.executable, str(SENDER)]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as sender:
@@ -106,7 +114,7 @@ def load(web: own_hub.Process, postgres: Postgres, task: Task) -> Run:
         outcome = msgspec.json.decode(line, type=Outcome)
     cost = [after - before for before, after in zip(said["begin"], said["end"], strict=True)]
     reports = max(1, outcome.taken)
-    rss = psutil.Process(web.pid).memory_info().rss / 1e6
+    rss = sum(psutil.Process(web.pid).memory_info().rss for web in webs) / 1e6
     cores = os.cpu_count() or 1
     return Run(outcome, cost[0] / reports, cost[1] / reports, rss, cost[2] / cost[3] / cores)
 
@@ -119,6 +127,36 @@ def fleet(count: int) -> list[tuple[str, str]]:
         for name, (_token, prefix, hashed) in made.items()
     )
     return [(name, token) for name, (token, _prefix, _hashed) in made.items()]
+
+
+@contextmanager
+def hub(webs: int) -> Iterator[list[own_hub.Process]]:
+    """So many web processes; of several, each hears of what the others stored by Redis."""
+    with ExitStack() as stack:
+        if webs > 1:
+            port = own_hub.free_port()
+            redis = ["redis-server", "--port", str(port), "--save", "", "--bind", "127.0.0.1", "--loglevel", "warning"]
+            stack.enter_context(own_hub.running(redis, port))
+            os.environ["REDIS_URL"] = f"redis://127.0.0.1:{port}"
+        yield [stack.enter_context(own_hub.web()) for _ in range(webs)]
+
+
+@contextmanager
+def viewers(webs: Sequence[own_hub.Process], count: int) -> Iterator[None]:
+    """So many open pages, the hub's processes taking turns."""
+    browser = Client()
+    browser.force_login(User.objects.get_or_create(username="bench", is_superuser=True)[0])
+    cookie = f"sessionid={browser.cookies['sessionid'].value}"
+    servers = list(Server.objects.order_by("pk").values_list("pk", flat=True)[: max(ROWS, count)])
+    with ExitStack() as stack:
+        for turn, web in enumerate(webs):
+            numbers = range(turn, count, len(webs))
+            pages = stack.enter_context(PagesOpen(web.port, len(numbers), cookie))
+            for place, number in enumerate(numbers):
+                shown = [f"server:{servers[number]}"] if number % 2 else [f"row:{server}" for server in servers[:ROWS]]
+                pages.say(json.dumps({"watch": dict.fromkeys(shown, "")}), [place])
+            pages.answered(range(len(numbers)), 1)
+        yield
 
 
 def show(ours: Run, floor: Run, task: Task) -> None:
@@ -146,6 +184,8 @@ def main() -> None:
     arguments.add_argument("--agents", type=int, default=1000)
     arguments.add_argument("--seconds", type=float, default=30)
     arguments.add_argument("--minutes", type=float, help="instead of seconds")
+    arguments.add_argument("--webs", type=int, default=1, help="web processes; several need redis-server")
+    arguments.add_argument("--viewers", type=int, default=0)
     given = arguments.parse_args()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # the hub's web process inherits it
@@ -156,19 +196,21 @@ def main() -> None:
     os.environ["BENCH_TABLE"] = TABLE
     postgres, agents = Postgres(), fleet(given.agents)
     rounds = max(1, round((60 * given.minutes if given.minutes else given.seconds) / EVERY_SEC))
-    with own_hub.web() as hub:
-        task = Task(hub.port, agents, rounds, polls=True)
-        ours = load(hub, postgres, task)
+    with hub(given.webs) as webs:
+        task = Task([web.port for web in webs], agents, rounds, polls=True)
+        with viewers(webs, given.viewers):
+            ours = load(webs, postgres, task)
     port = own_hub.free_port()
     argv = [sys.executable, "-m", "daphne", "-v0", "-p", str(port), "bench.floor.gathered:application"]
     with own_hub.running(argv, port) as bare:
-        floor = load(bare, postgres, Task(port, agents, min(rounds, 3), polls=False))
+        floor = load([bare], postgres, Task([port], agents, min(rounds, 3), polls=False))
+    print(f"{given.webs} web processes, {given.viewers} viewers")
     show(ours, floor, task)
     close(
         Budget("hub CPU for a report of 500 processes", ours.both_ms, 2.0, "ms"),
         Budget("report due to answered after commit, p99", ours.outcome.p99, 500, "ms"),
         Budget("reports lost", ours.outcome.lost, 0, ""),
-        Budget("the web process's memory", ours.rss_mb, 1000, "MB"),
+        Budget("the web processes' memory", ours.rss_mb, 1000, "MB"),
     )
 
 

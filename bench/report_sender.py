@@ -34,9 +34,12 @@ POLLS_PER_SEC = 150  # so they begin, and later go on
 
 
 class Task(msgspec.Struct):
-    """What to send: agents are pairs of id and token; each reports so many times, and once before that."""
+    """What to send: agents are pairs of id and token; each reports so many times, and once before that.
 
-    port: int
+    They take turns at the ports, each at its own.
+    """
+
+    ports: list[int]
     agents: list[tuple[str, str]]
     rounds: int
     polls: bool
@@ -133,9 +136,10 @@ class Agents:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.bodies = Bodies(min(1 + task.rounds, MOST_STEPS))
-        self.reporters = [Caller(task.port) for _ in task.agents]
+        ports = [task.ports[number % len(task.ports)] for number in range(len(task.agents))]
+        self.reporters = [Caller(port) for port in ports]
         self.turns = [asyncio.Lock() for _ in task.agents]
-        self.pollers = [Caller(task.port) for _ in task.agents] if task.polls else []
+        self.pollers = [Caller(port) for port in ports] if task.polls else []
         self.latencies: deque[float] = deque()
         self.due = self.again = self.refused = self.polls = 0
 
