@@ -20,17 +20,17 @@ from pmonitor.sockets import PageConsumer  # noqa: E402
 from servers.report_lane import ReportLane  # noqa: E402
 
 handler = Handler()
+routes = URLRouter(
+    [
+        # The long-poll holds neither a thread nor a database connection, so it stands before Django's handler.
+        path("api/actions/queue/<str:agent>", QueueConsumer.as_asgi()),  # type: ignore[arg-type]
+        re_path(r"", handler),  # type: ignore[arg-type]
+    ]
+)
 application = ProtocolTypeRouter(
     {
-        "http": URLRouter(
-            [
-                # Most requests are reports; their lane answers as the view does, which answers what is no plain report.
-                path("api/agents/<str:agent>/metrics", ReportLane(handler)),  # type: ignore[arg-type]
-                # The long-poll holds neither a thread nor a database connection, so it stands before Django's handler.
-                path("api/actions/queue/<str:agent>", QueueConsumer.as_asgi()),  # type: ignore[arg-type]
-                re_path(r"", handler),  # type: ignore[arg-type]
-            ]
-        ),
+        # Most requests are reports; their lane answers as the view does, which answers what is no plain report.
+        "http": ReportLane(routes),
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([path("ws", PageConsumer.as_asgi())]))),
     }
 )

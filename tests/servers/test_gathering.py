@@ -57,7 +57,7 @@ def test_reports_of_one_server_are_stored_in_their_order(gatherer: Gatherer, web
     web1.refresh_from_db()
     assert web1.hostname == "c"
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT FROM {history.EVENTS} WHERE server_id = %s", [web1.pk])  # noqa: S608
+        cursor.execute(f"SELECT FROM {history.EVENTS} WHERE server_id = %s", [web1.pk])
         assert len(cursor.fetchall()) == 2
 
 
