@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import gc
-import sys
 import threading
 from typing import Any
 
@@ -10,8 +8,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from pmonitor import worker
 from pmonitor.asgi import application
 from pmonitor.web import Web
-
-SWITCH_SEC = 0.0005  # Python's 5 ms is how long a thread at work keeps the event loop from waking an agent
 
 
 class Command(BaseCommand):
@@ -28,9 +24,6 @@ class Command(BaseCommand):
         steps = threading.Thread(target=worker.run, args=[stop], name="worker", daemon=True)
         if not options["no_worker"]:
             steps.start()
-        sys.setswitchinterval(SWITCH_SEC)
-        gc.collect()
-        gc.freeze()  # what the start leaves stays for life: looking through it held up all threads for 60 ms each time
         web.run()
         stop.set()
         if steps.is_alive():
