@@ -3,7 +3,7 @@
     python bench/live_update.py [--sockets 50] [--reports 30]
 
 A real web process; pages that watch one server of 500 processes, then dashboards of 40 rows each; real reports
-posted. The floor is a bare daphne and Channels application that sends the very same messages to as many sockets; each
+posted. The floor is a bare Channels application that sends the very same messages to as many sockets; each
 of its turns follows one of ours. Times run from before the report is posted to the last byte of its last message.
 """
 
@@ -174,7 +174,7 @@ def main() -> None:
     given = arguments.parse_args()
     partitions.keep()
     port = own_hub.free_port()
-    bare = [sys.executable, "-m", "daphne", "-v0", "-p", str(port), "bench.floor.echo:application"]
+    bare = own_hub.bare("bench.floor.echo:application", port)
     runs = []
     with own_hub.web() as hub, own_hub.running(bare, port) as floor:
         for name, change, word in (

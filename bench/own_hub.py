@@ -68,6 +68,13 @@ def web() -> Iterator[Process]:
         yield process
 
 
+def bare(application: str, port: int) -> list[str]:
+    """How a bare ASGI application is served: by the hub's own server, asked for nothing else."""
+    quiet = ["--no-access-log", "--log-level", "warning", "--no-server-header", "--no-date-header"]
+    plain = ["--lifespan", "off", "--loop", "asyncio", "--ws", "websockets-sansio", "--timeout-keep-alive", "75"]
+    return [sys.executable, "-m", "uvicorn", "--port", str(port), *quiet, *plain, application]
+
+
 @contextmanager
 def running(argv: list[str], port: int) -> Iterator[Process]:
     """A process that listens on the port; ended afterwards."""

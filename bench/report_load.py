@@ -201,8 +201,7 @@ def main() -> None:
         with viewers(webs, given.viewers):
             ours = load(webs, postgres, task)
     port = own_hub.free_port()
-    argv = [sys.executable, "-m", "daphne", "-v0", "-p", str(port), "bench.floor.gathered:application"]
-    with own_hub.running(argv, port) as bare:
+    with own_hub.running(own_hub.bare("bench.floor.gathered:application", port), port) as bare:
         floor = load([bare], postgres, Task([port], agents, min(rounds, 3), polls=False))
     print(f"{given.webs} web processes, {given.viewers} viewers")
     show(ours, floor, task)

@@ -40,7 +40,7 @@ def configure(form: str, level: str) -> None:
             "formatters": {"lines": formatter},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
             "root": {"handlers": ["stderr"], "level": level},
-            "loggers": {name: {"level": "WARNING"} for name in ("daphne", "asyncio", "axes", "django.request")},
+            "loggers": {name: {"level": "WARNING"} for name in ("uvicorn", "asyncio", "axes", "django.request")},
         }
     )
     structlog.configure(

@@ -1,101 +1,141 @@
-"""The web server: daphne, with an end that answers what is under way before it closes."""
+"""The web server: uvicorn, bounded in what it takes, with an end that answers what is under way before it closes."""
 
 from __future__ import annotations
 
-import asyncio
 import gc
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from daphne import http_protocol, server
-from daphne.server import Server
-from daphne.ws_protocol import WebSocketProtocol
-from twisted.internet.defer import Deferred
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pmonitor import logs, stopping
+from pmonitor.plain_asgi import App, Receive, Scope, Send
 
 log = logs.get(__name__)
 
 BACKLOG = 2048  # agents that reconnect together after a restart
-GRACE_SEC = 4.0
+GRACE_SEC = 4
+KEPT_SEC = 75  # an idle connection: agents report each 10 s, and seldom more than a minute apart
+HEAD_BYTES = 64_000
 BODY_BYTES = 4_000_000  # above every limit of the views, which name theirs
-TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+MESSAGE_BYTES = 1_000_000  # of a browser's socket
+TOO_LARGE = {
+    "type": "http.response.start",
+    "status": 413,
+    "headers": [(b"content-length", b"0"), (b"connection", b"close")],
+}
 
 
-class BoundedRequest(http_protocol.WebRequest):
-    """A request whose body is cut off past BODY_BYTES: daphne would hold all of it in memory before it asks a view."""
+class BoundedHead(HttpToolsProtocol):
+    """Connections on which a request's lines before its body end within HEAD_BYTES: uvicorn would wait for ever."""
 
-    came = 0
+    head: int | None = None  # bytes that came of lines that have not ended
 
-    def __init__(self, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self._parsePOSTFormSubmission = False  # Django parses forms; a look at each Content-Type takes 0.1 ms
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.head is not None:
+            self.head += len(data)
+            if self.head > HEAD_BYTES:
+                self.send_400_response("The request's head is too large.")
 
-    def handleContentChunk(self, data: bytes) -> None:
-        self.came += len(data)
-        if self.came <= BODY_BYTES:
-            super().handleContentChunk(data)
-        elif self.came - len(data) <= BODY_BYTES:
-            self.channel.transport.write(TOO_LARGE)
-            self.channel.loseConnection()
+    def on_message_begin(self) -> None:
+        self.head = 0
+        super().on_message_begin()
 
-
-class QuietFactory(http_protocol.HTTPFactory):
-    """Writes no access log: client.py does. Twisted would format each line, and then throw it away."""
-
-    def log(self, request: Any) -> None:
-        pass
+    def on_headers_complete(self) -> None:
+        self.head = None
+        super().on_headers_complete()
 
 
-http_protocol.WebRequest = BoundedRequest  # daphne has no other way to say it
-server.HTTPFactory = QuietFactory
+class BoundedBody:
+    """An ASGI application that answers 413 past BODY_BYTES; Django would write all of such a body to the disk."""
+
+    def __init__(self, hub: App) -> None:
+        self.hub = hub
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.hub(scope, receive, send)
+            return
+        came = 0
+
+        async def bounded() -> dict[str, Any]:
+            nonlocal came
+            message = await receive()
+            came += len(message.get("body", b""))
+            if came <= BODY_BYTES:
+                return message
+            await send(TOO_LARGE)
+            await send({"type": "http.response.body"})
+            return {"type": "http.disconnect"}
+
+        async def unless_refused(message: dict[str, Any]) -> None:
+            if came <= BODY_BYTES:
+                await send(message)
+
+        await self.hub(scope, bounded, unless_refused)
 
 
-class Web(Server):
+class Web(uvicorn.Server):
     """Serves an ASGI application on one address until SIGTERM or SIGINT."""
 
     def __init__(self, application: Any, host: str, port: int) -> None:
         self.problem = ""  # why it could not listen
-        whole = BODY_BYTES + 1  # a body reaches the application in one piece
-        address = [endpoint(host, port)]
-        super().__init__(application, address, request_buffer_size=whole, verbosity=0, server_name="")
+        self.address = host.strip("[]"), port
+        super().__init__(
+            uvicorn.Config(
+                BoundedBody(application),
+                http=BoundedHead,
+                ws="websockets-sansio",
+                ws_max_size=MESSAGE_BYTES,
+                ws_per_message_deflate=False,  # each page's messages would be packed for it alone
+                lifespan="off",
+                loop="asyncio",
+                log_config=None,
+                access_log=False,  # client.py writes one
+                proxy_headers=False,  # client.py reads them
+                server_header=False,
+                date_header=False,
+                timeout_keep_alive=KEPT_SEC,
+                timeout_graceful_shutdown=GRACE_SEC,
+            )
+        )
 
-    def run(self) -> None:
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until stopped.
 
         What the start leaves stays for life: looking through it held up all threads for 60 ms each time.
         """
+        try:
+            listening = sockets or [self._listening()]
+        except OSError as error:
+            self.problem = f"It cannot listen on {self.address[0]}, port {self.address[1]}: {error.strerror or error}."
+            return
         gc.collect()
         gc.freeze()
-        super().run()
+        super().run(listening)
 
-    def listen_error(self, failure: Any) -> None:
-        self.problem = failure.getErrorMessage()
-        self.stop()
+    def _listening(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
+        return socket.create_server(self.address, family=family, backlog=BACKLOG)
 
-    def kill_all_applications(self) -> Deferred[None]:
-        """Daphne's hook before the reactor ends: close the door, let requests end, then cancel what is left."""
-        for listener in self.listeners:
-            listener.addCallback(lambda port: port and port.stopListening())
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """While serving they end it; uvicorn would raise them again at its end, and `serve` has more to do."""
+        before = {one: signal.signal(one, self.handle_exit) for one in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the door, let requests end, then cancel what is left."""
         stopping.begin()
-        return Deferred.fromFuture(asyncio.ensure_future(self._finish()))
-
-    async def _finish(self) -> None:
-        requests: set[asyncio.Future[None]] = set()
-        sockets: set[asyncio.Future[None]] = set()
-        for protocol, details in self.connections.items():
-            if running := details.get("application_instance"):
-                (sockets if isinstance(protocol, WebSocketProtocol) else requests).add(running)
-        for socket in sockets:
-            socket.cancel()  # the browser sees a lost connection, and comes back by itself
-        late = (await asyncio.wait(requests, timeout=GRACE_SEC))[1] if requests else set()
-        for request in late:
-            request.cancel()
-        if late or sockets:
-            await asyncio.wait(late | sockets, timeout=1)
-        log.info("web.stopped", requests=len(requests), cut=len(late), sockets=len(sockets))
-
-
-def endpoint(host: str, port: int) -> str:
-    """The address in Twisted's words."""
-    interface = host.strip("[]").replace(":", r"\:")
-    return f"tcp:port={port}:interface={interface}:backlog={BACKLOG}"
+        under_way = len(self.server_state.tasks)
+        await super().shutdown(sockets)
+        log.info("web.stopped", requests=under_way, cut=len(self.server_state.tasks))

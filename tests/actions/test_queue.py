@@ -1,4 +1,4 @@
-"""The long-poll on a real daphne: woken by NOTIFY, ended in time, and holding next to nothing."""
+"""The long-poll on a real web process: woken by NOTIFY, ended in time, and holding next to nothing."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_waiting_agent_gets_a_command_at_once(web: WebProcess, web1: Server, a
     assert time.monotonic() - queued_at < 20  # below the 25 s of the wait and the 30 s of the look at the table
     assert answer.status_code == 200
     assert [given["id"] for given in answer.json()["commands"]] == [str(one.uuid)]
-    hub_time = datetime.fromisoformat(answer.json()["serverTime"])  # daphne sends no Date
+    hub_time = datetime.fromisoformat(answer.json()["serverTime"])  # the hub sends no Date
     assert abs((timezone.now() - hub_time).total_seconds()) < 30
     one.refresh_from_db()
     assert (one.state, one.deliveries) == (states.DELIVERED, 1)

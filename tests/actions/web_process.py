@@ -1,4 +1,4 @@
-"""A real web process (daphne) on the test's own database, and polls of it."""
+"""A real web process on the test's own database, and polls of it."""
 
 from __future__ import annotations
 

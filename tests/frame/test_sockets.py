@@ -92,7 +92,7 @@ def test_a_socket_that_is_cut_is_forgotten(toy: Toy, viewer: User) -> None:
         page = await Page(viewer).__aenter__()
         await page.watch(a=toy.version)
         assert live.broadcast.sockets() == 1
-        page.socket.future.cancel()  # as daphne does to one that takes too long to end
+        page.socket.future.cancel()  # as the server does to one that takes too long to end
         await asyncio.wait([page.socket.future])
         assert live.broadcast.sockets() == 0
 
