@@ -113,7 +113,8 @@ class Web(uvicorn.Server):
         try:
             listening = sockets or [self._listening()]
         except OSError as error:
-            self.problem = f"It cannot listen on {self.address[0]}, port {self.address[1]}: {error.strerror or error}."
+            why = (error.strerror or str(error)).partition(" (while")[0]
+            self.problem = f"It cannot listen on {self.address[0]}, port {self.address[1]}: {why}."
             return
         gc.collect()
         gc.freeze()
