@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
@@ -54,7 +54,7 @@ def read(
 ) -> Read:
     """The stretch from start up to and without end, and the one from begin to start; boots: when, oldest first."""
     found = Read(Stretch(), Stretch(), {})
-    runs = _runs(found, begin, start, end, boots)
+    runs = runs_of(found, begin, start, end, boots)
     raw: list[rawtables.Row] = []
     about = {
         "server": server_id,
@@ -67,11 +67,11 @@ def read(
         cursor.execute(ROWS, about, binary=True)  # type: ignore[call-overload]
         for kind, at, ts, total, data in cursor:
             if kind:
-                _of_chunk(Chunk(data), metric, runs, found.whats)
+                of_chunk(Chunk(data), metric, runs, found.whats)
             else:
                 raw.append(rawtables.Row(at, ts, total, bytes(data)))
     samples = rawtables.samples(raw)
-    _of_raw((sample for sample in samples if sample.sampled_at >= begin), metric, runs, found.whats)
+    of_raw((sample for sample in samples if sample.sampled_at >= begin), metric, runs, found.whats)
     return found
 
 
@@ -80,8 +80,8 @@ def _cursor() -> Cursor[Any]:
     return Cursor(connection.connection)  # Django's own would bring the bytes as text, twice their size
 
 
-def _runs(found: Read, begin: datetime, start: datetime, end: datetime, boots: Sequence[datetime]) -> list[Run]:
-    """The sample taken at a boot's moment is the first one after it."""
+def runs_of(found: Read, begin: datetime, start: datetime, end: datetime, boots: Sequence[datetime]) -> list[Run]:
+    """Both stretches cut at the boots; the sample taken at a boot's moment is the first one after it."""
     cuts = sorted({begin, start, end, *(boot for boot in boots if begin < boot < end)})
     return [
         Run(first, last, found.before if first < start else found.now, bisect_right(boots, first))
@@ -89,7 +89,8 @@ def _runs(found: Read, begin: datetime, start: datetime, end: datetime, boots: S
     ]
 
 
-def _of_chunk(chunk: Chunk, metric: str, runs: Sequence[Run], whats: dict[Key, What]) -> None:
+def of_chunk(chunk: Chunk, metric: str, runs: Sequence[Run], whats: dict[Key, What]) -> None:
+    """Add what a chunk tells to the runs' stretches."""
     times = chunk.times
     spans = [(bisect_left(times, run.start), bisect_left(times, run.end), run) for run in runs]
     first, last = spans[0][0], spans[-1][1]
@@ -148,7 +149,8 @@ class _Sums:
             yield _lines.decode(line), use
 
 
-def _of_raw(samples: Iterator[Sample], metric: str, runs: Sequence[Run], whats: dict[Key, What]) -> None:
+def of_raw(samples: Iterable[Sample], metric: str, runs: Sequence[Run], whats: dict[Key, What]) -> None:
+    """Add what raw tables tell, oldest first."""
     sums = [_Sums() for _ in runs]
     starts = [run.start for run in runs]
     for sample in samples:

@@ -18,10 +18,10 @@ UNEVEN = 0.8  # so much of what one stretch knows the other should know, too
 
 
 def sentence(found: Found) -> str:
-    """The one plain sentence; empty where nothing is known of the stretch."""
+    """The one plain sentence."""
     explained = found.explained
     if not explained.now.samples:
-        return ""
+        return _("No process table was reported in this stretch.")
     if not explained.before.samples:
         return _nothing_before(explained)
     if not explained.rose:
