@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, npgettext
 
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
@@ -164,9 +164,9 @@ def _came(newest: Newest | None, part: Part) -> SafeString:
 def _came_and_went(group: Group) -> str:
     said = []
     if group.new:
-        said.append(ngettext("%(n)s new", "%(n)s new", group.new) % {"n": show.plain(group.new)})
+        said.append(npgettext("processes", "%(n)s new", "%(n)s new", group.new) % {"n": show.plain(group.new)})
     if group.gone:
-        said.append(ngettext("%(n)s gone", "%(n)s gone", group.gone) % {"n": show.plain(group.gone)})
+        said.append(npgettext("processes", "%(n)s gone", "%(n)s gone", group.gone) % {"n": show.plain(group.gone)})
     return " · ".join(said)
 
 
