@@ -43,8 +43,8 @@ from servers.wire import Load, Proc, Report  # noqa: E402
 
 STEP, HOURS, TIMES = timedelta(seconds=10), 2, 3
 COPY = f"""INSERT INTO {CHUNKS} (server_id, hour, first_at, last_at, written_at, samples, process_samples, data)
-    SELECT server_id, hour - %s, first_at - %s, last_at - %s, written_at, samples, process_samples, data
-    FROM {CHUNKS} WHERE hour >= %s"""  # noqa: S608
+    SELECT server_id, hour - %s::interval, first_at - %s::interval, last_at - %s::interval, written_at, samples, process_samples, data
+    FROM {CHUNKS} WHERE hour >= %s::timestamptz"""  # noqa: S608
 
 
 class Cost(NamedTuple):
@@ -114,7 +114,8 @@ def a_day(server: Server, start: datetime) -> Cost:
     """A day against the day before, of the same two hours again and again."""
     with connection.cursor() as cursor:
         for shift in range(2, 48, 2):
-            cursor.execute(COPY, [timedelta(hours=shift)] * 3 + [start])
+            by = f"{shift} hours"
+            cursor.execute(COPY, [by, by, by, start.isoformat()])
     end = start + 2 * HOUR
     run = partial(explain, server, end - 24 * HOUR, end)
     took = cost(run, 48 * 360)

@@ -64,7 +64,7 @@ def read(
         "end": end,
     }
     with _cursor() as cursor:
-        cursor.execute(ROWS, about, binary=True)  # type: ignore[call-overload]
+        cursor.execute(ROWS, about, binary=True)
         for kind, at, ts, total, data in cursor:
             if kind:
                 of_chunk(Chunk(data), metric, runs, found.whats)
