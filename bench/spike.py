@@ -43,8 +43,8 @@ from servers.wire import Load, Proc, Report  # noqa: E402
 
 STEP, HOURS, TIMES = timedelta(seconds=10), 2, 3
 COPY = f"""INSERT INTO {CHUNKS} (server_id, hour, first_at, last_at, written_at, samples, process_samples, data)
-    SELECT server_id, hour - %s::interval, first_at - %s::interval, last_at - %s::interval, written_at, samples, process_samples, data
-    FROM {CHUNKS} WHERE hour >= %s::timestamptz"""  # noqa: S608
+    SELECT server_id, hour - %s::interval, first_at - %s::interval, last_at - %s::interval, written_at,
+    samples, process_samples, data FROM {CHUNKS} WHERE hour >= %s::timestamptz"""  # noqa: S608
 
 
 class Cost(NamedTuple):
