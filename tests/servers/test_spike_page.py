@@ -18,7 +18,7 @@ from servers.history import HOUR
 from servers.models import Server
 from servers.service_events import Event
 from tests.actions.making import command
-from tests.servers.samples import proc
+from tests.servers.samples import proc, store
 from tests.servers.spiking import API, LENGTH, PAGE, STEP, spike
 from tests.servers.travelling import MINUTE, SECOND, compact, tell, this_hour
 
@@ -128,6 +128,15 @@ def test_what_was_seen_too_briefly_is_said(as_viewer: Client, web1: Server) -> N
     assert "2 processes were seen too briefly for their values to be known." in said
     assert "It rose, but no process in the samples used more than before." in said
     assert "its processes explain 0% of that" in said
+
+
+def test_a_server_that_tells_no_cores_is_explained_by_its_processes(as_viewer: Client, web1: Server) -> None:
+    at = an_hour_ago()
+    for number in range(4):
+        store(web1, at + number * STEP, [proc(1, cpu=10.0 if number < 2 else 60.0)])
+    said = shown(as_viewer, at + 2 * STEP, 2 * STEP)
+    assert "nginx accounts for 100% of the rise: 10% → 60% of one core." in said
+    assert "The server's own reading is not known here: shares are of what its processes added." in said
 
 
 def test_a_gap_makes_it_uneven_and_that_is_said(as_viewer: Client, web1: Server) -> None:
