@@ -40,7 +40,9 @@ def register() -> None:
     probe.register()
     service_log.register()
     service_page.PARTS.append(happened_part.of_service)
-    server_page.PARTS.append(server_page.Part(server_part.panels, server_part.lane, process_cell.end, server_part.then))
+    server_page.PARTS.append(
+        server_page.Part(server_part.panels, server_part.lane, process_cell.end, server_part.then, server_part.between)
+    )
     fleet.TOTALS.append(in_flight.total)
     fleet.PANELS.append(lent_panel.panel)
     ingest.LISTENERS.append(leases.hear)

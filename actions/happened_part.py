@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import blake2s
 from typing import Any
 
@@ -20,6 +21,7 @@ from pmonitor.visible import visible
 from servers import server_live, service_history
 from servers import service_events as kinds
 from servers.models import Server, Service
+from servers.server_page import Fell
 
 RECENT = 8  # events in a list
 MOST_MARKS = 200  # in the lane
@@ -54,6 +56,17 @@ def lane(server: Server, start: datetime, end: datetime) -> dict[str, Any]:
     return {"lane_happened": marks}
 
 
+def between(server: Server, start: datetime, end: datetime, commands: set[int]) -> list[Fell]:
+    """The events in a stretch that none of these commands did."""
+    told = happened.newest(server.pk, MOST_MARKS, since=start, before=end)
+    return [_fell(one) for one in told if one.command is None or one.command.pk not in commands]
+
+
+def _fell(told: Told) -> Fell:
+    event, ref = told.event, str(told.command.uuid) if told.command else ""
+    return Fell(event.at, "event", event.name, event.kind, GLYPHS[event.kind], ref, partial(_row, told, clock=True))
+
+
 def update(key: str, _view: View) -> tuple[str, dict[str, str]]:
     """The list of a server ("12") or of one service ("12/nginx.service"), whole: each event moves all below it."""
     server_id, slash, name = key.partition("/")
@@ -83,9 +96,13 @@ def _version(told: list[Told]) -> str:
 def _list(told: list[Told]) -> SafeString:
     if not told:
         return format_html('<p class="empty" id="happened">{}</p>', _("Nothing has happened here yet."))
-    template = get_template("_happened_row.html")
-    rows = "".join(template.render({"one": one, "glyph_of": GLYPHS[one.event.kind], "by": _by(one)}) for one in told)
+    rows = "".join(map(_row, told))
     return mark_safe(f'<ol class="rows" id="happened">{rows}</ol>')  # noqa: S308  rendered templates
+
+
+def _row(told: Told, clock: bool = False) -> str:
+    words = {"one": told, "clock": clock, "glyph_of": GLYPHS[told.event.kind], "by": _by(told)}
+    return get_template("_happened_row.html").render(words)
 
 
 def _by(told: Told) -> str:

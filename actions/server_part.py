@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from hashlib import blake2s
 from typing import Any
 
+from django.db.models import Q
 from django.template.loader import get_template
 from django.urls import reverse
 from django.utils.html import format_html
@@ -20,6 +22,7 @@ from actions.service_rows import Row
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
 from servers.models import Server
+from servers.server_page import Fell
 
 RECENT = 8  # commands on the server page
 MOST_MARKS = 200  # in the commands' lane
@@ -96,11 +99,12 @@ def commands_list(commands: list[Command]) -> SafeString:
     return mark_safe(f'<ol class="rows" id="commands">{made}</ol>')  # noqa: S308  rendered templates
 
 
-def command_row(command: Command) -> str:
-    """One command as a row, `#cmd-NUMBER`."""
+def command_row(command: Command, clock: bool = False) -> str:
+    """One command as a row, `#cmd-NUMBER`; clock: says when it was asked, not how long ago."""
     return get_template("_recent_command.html").render(
         {
             "command": command,
+            "clock": clock,
             "title": verbs.titled(command.cmd, visible(command.target), command.args),
             "pill": pill(command),
             "took": took(command),
@@ -114,6 +118,19 @@ def lane(server: Server, start: datetime, end: datetime) -> dict[str, Any]:
     found = Command.objects.filter(server=server, created_at__range=(start, end))[:MOST_MARKS]
     marks = [_mark(command, start, end) for command in reversed(found)]
     return {"lane_commands": marks, **happened_part.lane(server, start, end)}
+
+
+def between(server: Server, start: datetime, end: datetime) -> list[Fell]:
+    """Commands that were asked or carried out in a stretch, and what happened to services in it without one of them."""
+    stretch = (start, end)
+    meanwhile = Q(created_at__range=stretch) | Q(started_at__range=stretch) | Q(ended_at__range=stretch)
+    found = list(Command.objects.filter(meanwhile, server=server)[:MOST_MARKS])
+    return [_fell(command) for command in found] + happened_part.between(server, start, end, {one.pk for one in found})
+
+
+def _fell(command: Command) -> Fell:
+    row = partial(command_row, command, clock=True)
+    return Fell(command.created_at, "command", command.target, command.cmd, command.state, str(command.uuid), row)
 
 
 def _mark(command: Command, start: datetime, end: datetime) -> dict[str, Any]:

@@ -38,6 +38,7 @@ BENCHES = {
     "live": Bench("live_update.py", "from a report to 50 open pages that show it"),
     "history": Bench("history_size.py", "what the past of processes costs on disk, and to compact and read"),
     "search": Bench("process_search.py", "finding a process on 2,000 servers, now and in a past day"),
+    "spike": Bench("spike.py", "explaining an hour of 500 busy processes against the hour before"),
     "pages": Bench("pages.py", "the pages of a fleet of 2,000 servers"),
 }
 

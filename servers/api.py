@@ -46,7 +46,8 @@ def _in_scope(request: Request) -> ServerQuerySet:
     return servers.defer("newest__procs")
 
 
-def _one(request: Request, agent: str) -> Server:
+def one(request: Request, agent: str) -> Server:
+    """The server of that id in the caller's scope, with its group and newest values; else the 404."""
     server: Server | None = _in_scope(request).filter(agent_id=agent.replace("\0", "")).first()
     if server is None:
         raise problems.Problem(404, NO_SERVER)
@@ -82,7 +83,7 @@ class OneServer(ViewerApi):
         responses={200: api_examples.shown(api_shapes.Detail), **refusals(s404=NO_SERVER)},
     )
     def get(self, request: Request, agent: str) -> HttpResponse:
-        server = _one(request, agent)
+        server = one(request, agent)
         return api_shapes.answer(api_shapes.detail(server, past.recent([server.pk])[server.pk]))
 
 
@@ -101,7 +102,7 @@ class Processes(ViewerApi):
     def get(self, request: Request, agent: str) -> HttpResponse:
         at = _moment(query := Query(request))
         query.check()
-        server = _one(request, agent)
+        server = one(request, agent)
         found = _table(server.pk, at)
         if not found:
             raise problems.Problem(404, f"There is no process table of {server.agent_id} at that moment.")
@@ -135,7 +136,7 @@ class History(ViewerApi):
         if start >= end:
             query.wrong.setdefault("from", "expected a time before `to`")
         query.check()
-        found = past.readings(_one(request, agent).pk, start, end, count, [metric])
+        found = past.readings(one(request, agent).pk, start, end, count, [metric])
         return api_shapes.answer(api_shapes.History(metric, found.step, found.series[metric]))
 
 

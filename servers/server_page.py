@@ -20,6 +20,18 @@ from servers.process_rows import Frame
 from servers.wire import Proc
 
 
+class Fell(NamedTuple):
+    """Something that fell into a stretch of time: what it was and to what, the row that tells it; ref: of a command."""
+
+    at: datetime
+    kind: str  # "command", "event"
+    target: str
+    what: str  # a verb, a kind of event
+    state: str
+    ref: str
+    html: Callable[[], str]
+
+
 class Part(NamedTuple):
     """What another app adds to the server page."""
 
@@ -28,6 +40,7 @@ class Part(NamedTuple):
     # (newest, role): a last cell for each row of the process table, None where that role gets none
     row_end: Callable[[Newest | None, str], process_rows.End | None] = lambda _newest, _role: None
     then: Callable[[Server, datetime], dict[str, Any]] = lambda _server, _moment: {}  # panels as of a past moment
+    between: Callable[[Server, datetime, datetime], list[Fell]] = lambda _server, _start, _end: []
 
 
 PARTS: list[Part] = []  # filled by the apps' AppConfigs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from servers import download, fleet_views, process_search_views, server_views
+from servers import download, fleet_views, process_search_views, server_views, spike_views
 
 app_name = "servers"
 urlpatterns = [
@@ -16,6 +16,7 @@ urlpatterns = [
     path("servers/<str:agent_id>/", server_views.detail, name="detail"),
     path("servers/<str:agent_id>/readings/", server_views.readings, name="readings"),
     path("servers/<str:agent_id>/then/", server_views.then, name="then"),
+    path("servers/<str:agent_id>/explain/", spike_views.explain, name="explain"),
     path("servers/<str:agent_id>/processes/<int:pid>-<int:ticks>/", server_views.process, name="process"),
     path("agent/install.sh", download.install_script, name="install-script"),
     path("agent/pmonitor-agent.pyz", download.agent_file, name="agent-file"),

@@ -102,6 +102,15 @@ class Chunk:
                 skipped = cell - start
                 yield row, first, cpu.stretch(start, stop)[skipped:], mem.stretch(start, stop)[skipped:]
 
+    def lines(self, cpu: bool, first: int, last: int) -> Iterator[tuple[int, int, list[Any]]]:
+        """Of samples from first to the one before last: a row, the number of its first there, its CPU or memory."""
+        column = self._moves[0 if cpu else 1]
+        for row, begin, end, cell in self._rows.runs:
+            at, until = max(begin, first), min(end, last)
+            if at < until:
+                start = self._rows.starts[row]
+                yield row, at, column.stretch(start, cell + until - begin)[cell + at - begin - start :]
+
     def line(self, pid: int, start_ticks: int | None) -> Iterator[tuple[datetime, float | None, float]]:
         """One process's CPU and memory, sample by sample."""
         wanted = {row for row, stays in enumerate(self.rows) if (stays[1], stays[5]) == (pid, start_ticks)}
