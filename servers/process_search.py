@@ -112,7 +112,7 @@ def services(server_ids: Iterable[int], wanted: Wanted) -> Served:
             running = Service.objects.filter(server__in=server_ids, name__icontains=term.value, main_pid__gt=0)
             for server_id, pid in running.values_list("server_id", "main_pid"):
                 pids = found.setdefault(server_id, {})
-                pids[term] = pids.get(term, frozenset()) | {pid}
+                pids[term] = pids.get(term, frozenset()) | {pid or 0}
     return found
 
 
