@@ -126,7 +126,7 @@ def search_now(ids: list[int], words: str) -> process_search.Gathered:
 def unpack_now(ids: list[int]) -> None:
     """The least one can do who looks at all tables: fetch them, unpack them."""
     for first in range(0, len(ids), process_search.AT_ONCE):
-        for _at, _mem, data in process_search._packed(ids[first : first + process_search.AT_ONCE]).values():
+        for _at, data in process_search._packed(ids[first : first + process_search.AT_ONCE]).values():
             proctable.decompressed(data[1:])
 
 

@@ -51,8 +51,8 @@ def fleet(web1: Server, web2: Server, db1: Server) -> None:
 
 def rows(answer: Any) -> list[tuple[str, int]]:
     """The server and the pid of each row, in the page's order."""
-    pattern = r'<th scope="row"><a class="clip" href="[^"]*#proc-(\d+)-\d+" title="([^"]*)"'
-    return [(name, int(pid)) for pid, name in re.findall(pattern, answer.content.decode())]
+    pattern = r'<th scope="row" title="([^"]*)"><a class="clip" href="[^"]*#proc-(\d+)-\d+"'
+    return [(name, int(pid)) for name, pid in re.findall(pattern, answer.content.decode())]
 
 
 def pids(client: Client, q: str, **more: str) -> set[int]:
