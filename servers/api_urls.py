@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from servers import agent_api, api
+from servers import agent_api, api, process_search_api
 
 app_name = "servers_api"
 urlpatterns = [
@@ -14,5 +14,6 @@ urlpatterns = [
     path("servers/<str:agent>", api.OneServer.as_view(), name="server"),
     path("servers/<str:agent>/processes", api.Processes.as_view(), name="server-processes"),
     path("servers/<str:agent>/history", api.History.as_view(), name="history"),
-    path("processes", api.AllProcesses.as_view(), name="processes"),
+    path("processes", process_search_api.AllProcesses.as_view(), name="processes"),
+    path("processes/seen", process_search_api.SeenProcesses.as_view(), name="processes-seen"),
 ]
