@@ -83,7 +83,7 @@ OF: dict[type[Struct], dict[str, Any]] = {
                 "memAt": "2026-01-31T03:12:50Z",
             }
         ],
-    },  # fmt: skip
+    },
     api_shapes.History: {
         "metric": "cpu",
         "step": 12,

@@ -156,8 +156,7 @@ class Column:
 
     def __init__(self, differences: array[int] | Planes, values_of: Callable[[Iterable[int]], list[Any]]) -> None:
         self._differences, self._values_of = differences, values_of
-        whole = isinstance(differences, array)
-        self._bytes = differences.tobytes() if whole and differences.itemsize == 1 else b""
+        self._bytes = differences.tobytes() if isinstance(differences, array) and differences.itemsize == 1 else b""
 
     def at(self, cells: Iterable[tuple[int, int]]) -> list[Any]:
         """The values at these positions: pairs of where a stretch begins and the position in it."""
@@ -183,7 +182,9 @@ class Column:
 
     def _code(self, start: int, position: int) -> int:
         if self._bytes and self._bytes.count(0, start + 1, position + 1) == position - start:
-            return self._differences[start]  # nothing changed since: the usual thing, and much faster to see
+            return sum(
+                self._differences[start : start + 1]
+            )  # nothing changed since: the usual thing, and much faster to see
         return sum(self._differences[start : position + 1]) % AROUND
 
 

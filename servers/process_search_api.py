@@ -84,7 +84,7 @@ class SeenProcesses(ViewerApi):
         " null. Who stops asking has nothing more done for them.",
         parameters=[
             *WORDS,
-            OpenApiParameter("from", datetime, required=True, description="ISO 8601 with its zone"),
+            OpenApiParameter("from", datetime, description="ISO 8601 with its zone; an hour before `to` when left out"),
             OpenApiParameter("to", datetime, description="ISO 8601 with its zone; now when left out"),
             OpenApiParameter("after", int, description="`next` of the answer before"),
         ],
@@ -130,10 +130,8 @@ def _stretch(query: Query) -> tuple[datetime, datetime]:
     """From and to, checked as the page checks them."""
     now = timezone.now()
     end = query.moment("to", now)
-    start = query.moment("from", end)
-    if not query.given.get("from"):
-        query.wrong["from"] = "expected a time; a search of the past needs one to begin with"
-    elif start >= end:
+    start = query.moment("from", end - timedelta(hours=1))
+    if start >= end:
         query.wrong.setdefault("from", "expected a time before `to`")
     elif end - start > LONGEST:
         query.wrong.setdefault("from", f"expected at most {LONGEST.days} days before `to`")

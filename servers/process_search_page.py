@@ -17,6 +17,7 @@ from servers.process_asked import AT, BETWEEN, NOW, RANKS, Asked
 from servers.process_parts import SHOWN, So
 from servers.process_search import Gathered
 from servers.process_search_rows import Place
+from servers.twins import twin_of
 
 WORDS = {
     NOW: pgettext_lazy("moment", "Now"),
@@ -88,14 +89,13 @@ def at(user: Any, asked: Asked, so: So) -> dict[str, Any]:
 
 
 def _now(user: Any, asked: Asked) -> dict[str, Any]:
-    servers = _servers(user, asked).order_by("hostname", "pk")
-    listed = list(servers.values_list("pk", "state", "agent_id", "hostname", "twin"))
-    reporting = [pk for pk, state, *_place in listed if state == states.UP]
+    listed = _listed(user, asked)
+    reporting = [pk for pk, state, _place in listed if state == states.UP]
     gathered = Gathered(RANKS[asked.sort], SHOWN)
     with process_parts.place():
         served = process_search.services(reporting, asked.wanted)
         process_search.now(reporting, asked.wanted, served, gathered)
-    places = {pk: Place(*place) for pk, _state, *place in listed}
+    places = {pk: place for pk, _state, place in listed}
     hits = gathered.hits
     without = [places[pk] for pk in reporting if pk not in gathered.on]
     return {
@@ -105,7 +105,7 @@ def _now(user: Any, asked: Asked) -> dict[str, Any]:
         "without_count": len(without),
         "full": gathered.full,
         "of": len(listed),
-        "silent": sum(state == states.SILENT for _pk, state, *_place in listed),
+        "silent": sum(state == states.SILENT for _pk, state, _place in listed),
         "users": [visible(name) for name, _many in gathered.users.most_common(MOST_USERS) if name],
         "more_users": len(gathered.users) > MOST_USERS,
         "cores": gathered.cpu / 100,
@@ -119,14 +119,16 @@ def _then(user: Any, asked: Asked, so: So) -> dict[str, Any]:
     return {**part._asdict(), "ended": part.ended, "cursor": _cursor(part.so)}
 
 
-def _servers(user: Any, asked: Asked) -> models.QuerySet[Server]:
-    servers = Server.objects.visible_to(user).with_twin().annotate(label_text=Cast("labels", models.TextField()))
-    return fleet.matching(servers, fleet.Asked(q=asked.where))
+def _listed(user: Any, asked: Asked) -> list[tuple[int, str, Place]]:
+    """The servers that are searched, by host name: id, state, and how rows name it."""
+    servers: Any = Server.objects.visible_to(user).annotate(label_text=Cast("labels", models.TextField()))
+    servers = fleet.matching(servers, fleet.Asked(q=asked.where)).annotate(twin=twin_of(Server))
+    found = servers.order_by("hostname", "pk").values_list("pk", "state", "agent_id", "hostname", "twin")
+    return [(pk, state, Place(*place)) for pk, state, *place in found]
 
 
 def _places(user: Any, asked: Asked) -> Mapping[int, Place]:
-    listed = _servers(user, asked).values_list("pk", "agent_id", "hostname", "twin")
-    return {pk: Place(*place) for pk, *place in listed}
+    return {pk: place for pk, _state, place in _listed(user, asked)}
 
 
 def _cursor(so: So) -> str:

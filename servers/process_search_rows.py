@@ -20,6 +20,7 @@ from servers.models import Newest
 from servers.process_lives import Life
 from servers.process_rows import QUIET, STATUS_WORDS, Frame, Then
 from servers.process_search import Hit
+from servers.twins import told_apart
 
 
 class Place(NamedTuple):
@@ -32,8 +33,7 @@ class Place(NamedTuple):
     @property
     def words(self) -> str:
         """The host name's first label, and the agent id where only that tells it from another."""
-        host = show.first_label(visible(self.hostname))
-        return f"{host} ({visible(self.agent_id)})" if self.twin else host
+        return told_apart(self.hostname, self.agent_id, self.twin)
 
 
 def of_hits(hits: Sequence[Hit], places: Mapping[int, Place], then: datetime | None = None) -> SafeString:
@@ -50,7 +50,7 @@ def of_lives(lives: Iterable[Life], place: Place, days: bool) -> SafeString:
 
 def _frames(server_ids: Iterable[int], then: datetime | None) -> Mapping[int, Frame]:
     """Each server's size and clock; of a boot before the one the server is in now, its clock is not known."""
-    frames = defaultdict(lambda: process_rows.frame({}, None))
+    frames: dict[int, Frame] = defaultdict(lambda: process_rows.frame({}, None))
     known = Newest.objects.filter(server__in=server_ids).values_list("server_id", "facts", "mem_total_mb")
     for server_id, facts, mem_total in known:
         frame = process_rows.frame(facts, mem_total)

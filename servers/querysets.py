@@ -27,15 +27,6 @@ class ServerQuerySet(models.QuerySet["Server"]):
         in_groups = models.Q(group__in=groups.objects.filter(scopes__user=user))
         return self.filter(in_groups | models.Exists(scopes.objects.filter(user=user, everything=True)))
 
-    def with_twin(self) -> ServerQuerySet:
-        """With `twin`: whether another server has the same host name, so that only the agent id tells them apart."""
-        return self.annotate(twin=twin_of(self.model, models.OuterRef("hostname"), models.OuterRef("pk")))
-
-
-def twin_of(servers: Any, hostname: models.OuterRef, pk: models.OuterRef) -> models.Exists:
-    """Whether there is another server of that host name; no matter who sees it, as what is shown is pushed to many."""
-    return models.Exists(servers.objects.filter(hostname=hostname).exclude(pk=pk))
-
 
 class ServiceQuerySet(models.QuerySet["Service"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> ServiceQuerySet:
