@@ -93,25 +93,25 @@ def _raw(server_id: int, wanted: Wanted, start: datetime, end: datetime) -> Iter
 
 def _chunks(server_id: int, wanted: Wanted, start: datetime, end: datetime) -> Iterator[tuple[Chunk, set[int]]]:
     """The chunks that have some of it, and its rows there."""
-    held: dict[tuple[Any, ...], bool] = {}  # of what hour after hour has, too
+    held: dict[tuple[Any, ...], bool] = {}
     for hour, data in _read(HEADS, [server_id, start - HOUR, end, end, start]):
         head = Chunk(data)
-        if not wanted.may_be_in(head.text) or not _rows(head, wanted, held):
+        if not wanted.may_be_in(head.text):
             continue
-        for (whole,) in _read(CHUNK, [server_id, hour]):  # it may have been written anew in between
+        held = _held(head, wanted, held)
+        if not any(held.values()):
+            continue
+        for (whole,) in _read(CHUNK, [server_id, hour]):
             chunk = head.completed(whole)
-            yield chunk, _rows(chunk, wanted, held)
+            if chunk is not head:  # it was written anew in between
+                held = _held(chunk, wanted, held)
+            yield chunk, {row for row, stays in enumerate(chunk.rows) if held[stays[:4]]}
 
 
-def _rows(chunk: Chunk, wanted: Wanted, held: dict[tuple[Any, ...], bool]) -> set[int]:
-    found = set()
-    for row, (name, pid, user, cmdline, _ppid, _ticks) in enumerate(chunk.rows):
-        key = name, pid, user, cmdline
-        if (holds := held.get(key)) is None:
-            holds = held[key] = wanted.holds(*key)
-        if holds:
-            found.add(row)
-    return found
+def _held(chunk: Chunk, wanted: Wanted, before: dict[tuple[Any, ...], bool]) -> dict[tuple[Any, ...], bool]:
+    """Whether each of an hour's processes is wanted; of most it is known of the hour before."""
+    processes = {stays[:4] for stays in chunk.rows}
+    return {one: before[one] if one in before else wanted.holds(*one) for one in processes}
 
 
 def _read(query: str, parameters: list[Any]) -> list[tuple[Any, ...]]:

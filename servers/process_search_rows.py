@@ -81,7 +81,8 @@ def _life(life: Life, place: Place, form: str) -> str:
     cpu = show.nothing() if life.cpu is None else show.plain(life.cpu, 1)
     first, last = show.at(life.first, form), show.at(life.last, form)
     one = One(life.name, life.pid, life.start_ticks, life.last)
-    when = f'<div class="fold">{first} – {last}</div>'
+    apart = '</div><div class="fold">' if form == "short" else ""  # with their days they are too long for one line
+    when = f'<div class="fold">{first} – {apart}{last}</div>'
     return (
         f'<tr>{_server(place, one, when)}{_name(place, one)}<td class="num p3">{life.pid}</td>{_user(life.user, "p4")}'
         f'<td class="p2">{first}</td><td class="p2">{last}</td>'
