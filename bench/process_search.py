@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import statistics
 import sys
-import threading
 import time
+import tracemalloc
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -45,6 +45,7 @@ from servers.process_query import parse  # noqa: E402
 
 KINDS = 40  # of tables and of hours; servers take them in turns
 TIMES = 11
+FEW = 5  # servers; one after the other is looked through, so that more take no more memory
 STEP = timedelta(seconds=10)
 NOW_WORDS = ("no-such-process", "kafka-17", "pid:4000", "redis-server", "name:sshd cmd:pts/7")
 PAST_WORDS = ("no-such-process", "module_17", "project-9", "redis-server")
@@ -59,31 +60,6 @@ class Cost(NamedTuple):
     wall: float
     p95: float
     cpu: float
-
-
-class Memory(threading.Thread):
-    """While this holds, the most memory that this process has more than at its beginning, in MB."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.most, self._over = 0.0, threading.Event()
-        self._before = self._now()
-
-    def __enter__(self) -> Memory:
-        self.start()
-        return self
-
-    def __exit__(self, *_of_what: object) -> None:
-        self._over.set()
-        self.join()
-
-    def run(self) -> None:
-        """Look each 5 ms."""
-        while not self._over.wait(0.005):
-            self.most = max(self.most, self._now() - self._before)
-
-    def _now(self) -> float:
-        return float(psutil.Process().memory_info().rss) / 2**20
 
 
 def servers_of(count: int) -> list[Server]:
@@ -143,6 +119,15 @@ def cost(run: Callable[[], object], times: int = TIMES) -> Cost:
     return Cost(statistics.median(walls), sorted(walls)[int(0.95 * len(walls))], min(cpus))
 
 
+def most_memory(run: Callable[[], object]) -> float:
+    """The most that Python's objects take while it runs, beyond those there were, in MB."""
+    tracemalloc.start()
+    run()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most / 2**20
+
+
 def search_now(ids: list[int], words: str) -> process_search.Gathered:
     """As the page does."""
     gathered, wanted = process_search.Gathered(process_search.by_cpu, 500), parse(words)
@@ -196,11 +181,10 @@ def main() -> None:
     print(f"\n{hours} h of {past_count} servers, {size / 1000:.0f} kB an hour")
     past_floor, past_costs = cost(partial(unpack_past, ids), 2), {}
     line("fetch all, unpack heads", 0, past_floor, past_floor)
-    with Memory() as memory:
-        for words in PAST_WORDS:
-            past_costs[words] = cost(partial(search_past, ids, words, start, end), 1)
-            line(words, search_past(ids, words, start, end), past_costs[words], past_floor)
-    print(f"memory while searching the past: {memory.most:.0f} MB more")
+    for words in PAST_WORDS:
+        past_costs[words] = cost(partial(search_past, ids, words, start, end), 1)
+        line(words, search_past(ids, words, start, end), past_costs[words], past_floor)
+    print(f"memory for that at most: {most_memory(partial(search_past, ids[:FEW], PAST_WORDS[-1], start, end)):.1f} MB")
     rare = max(costs[words].cpu for words in NOW_WORDS[:3])
     close(
         Budget(f"a rare process among {500 * count:,}, CPU", rare, 300, "ms"),

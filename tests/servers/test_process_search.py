@@ -171,6 +171,15 @@ def first_version(procs: list[Proc]) -> bytes:
     return proctable.COLUMNS + proctable.compressed(msgspec.json.encode(columns))
 
 
+@pytest.mark.parametrize("headers", [HTMX, {}])
+def test_the_palette_leads_to_a_search(as_viewer: Client, headers: dict[str, str]) -> None:
+    page = as_viewer.get("/search/", {"q": ' cmd:"a b/c" '}, headers=headers).content.decode()
+    assert "Nothing is called" in page
+    (link,) = re.findall(r'href="(/processes/\?[^"]*)"', page)
+    assert link == "/processes/?q=cmd%3A%22a%20b%2Fc%22"
+    assert "/processes/?" not in as_viewer.get("/search/", {"q": " "}, headers=headers).content.decode()
+
+
 @pytest.mark.usefixtures("fleet")
 class TestWhatIsWrong:
     """Nobody is left with an empty page and no reason."""
