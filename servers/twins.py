@@ -10,7 +10,7 @@ from pmonitor.templatetags import show
 from pmonitor.visible import visible
 
 
-def twin_of(servers: Any, path: str = "") -> ExpressionWrapper:
+def twin_of(servers: Any, path: str = "") -> ExpressionWrapper[Any]:
     """Whether another of the servers (their model) has the host name of the one at the end of a path ("server__").
 
     No matter who sees the other one: what is shown of a server is pushed to many. The shared names are found once for
