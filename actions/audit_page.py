@@ -15,6 +15,8 @@ from actions.command_page import spent
 from actions.models import AuditEntry
 from actions.schedules import words as schedule_words
 from pmonitor.visible import visible
+from servers.models import Server
+from servers.twins import twin_of
 
 PAGE = 50
 MOST_COUNTED = 10_000  # counting on is not worth the database's time
@@ -126,6 +128,7 @@ def _took(entry: AuditEntry) -> str:
 
 def _page(entries: Any, query: QueryDict) -> tuple[list[AuditEntry], bool, bool]:
     """The page's records, whether there are newer ones, whether older ones."""
+    entries = entries.annotate(twin=twin_of(Server, "server__"))
     before, after = _number(query.get("before", "")), _number(query.get("after", ""))
     if after:
         found = list(entries.filter(pk__gt=after).order_by("id")[: PAGE + 1])

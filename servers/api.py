@@ -11,33 +11,16 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
-from pmonitor import limits, problems
+from pmonitor import problems
 from pmonitor.access import ViewerApi
-from servers import (
-    api_examples,
-    api_shapes,
-    history,
-    past,
-    process_parts,
-    process_query,
-    process_search,
-    proctable,
-)
+from servers import api_examples, api_shapes, history, past, proctable
 from servers.api_shapes import refusals
 from servers.models import Newest, Server
 from servers.past import Snapshot
-from servers.process_query import Wanted
 from servers.query import Query
 from servers.querysets import ServerQuerySet
 
-MOST_FOUND = 1000
-AT_ONCE = 50  # servers whose process tables are held in memory
 AT = OpenApiParameter("at", datetime, description="A past moment, ISO 8601 with its zone; now when left out.")
-Q = (
-    "words that must all be found, in upper or lower case: in the name, the command line, the user or the name of the"
-    " service whose main process it is, or the pid itself. `name:` `cmd:` `user:` `pid:` `service:` before a word say"
-    " where; quotes hold words together. `service:` also finds the service's child processes, and only now."
-)
 NO_SERVER = "No such server in your scope."
 
 
@@ -54,7 +37,7 @@ def one(request: Request, agent: str) -> Server:
     return server
 
 
-def _within() -> timedelta:
+def within() -> timedelta:
     """How old a process table may be to still count as that of a moment."""
     return timedelta(seconds=max(60, settings.SILENT_AFTER_REPORTS * settings.REPORT_INTERVAL_SEC))
 
@@ -100,7 +83,7 @@ class Processes(ViewerApi):
         },
     )
     def get(self, request: Request, agent: str) -> HttpResponse:
-        at = _moment(query := Query(request))
+        at = moment(query := Query(request))
         query.check()
         server = one(request, agent)
         found = _table(server.pk, at)
@@ -140,68 +123,7 @@ class History(ViewerApi):
         return api_shapes.answer(api_shapes.History(metric, found.step, found.series[metric]))
 
 
-class AllProcesses(ViewerApi):
-    """Processes over all servers."""
-
-    @extend_schema(
-        operation_id="find_processes",
-        summary="Processes on all servers in your scope, now or at a past moment",
-        parameters=[
-            OpenApiParameter("q", str, description=Q),
-            OpenApiParameter("name", str, description="a part of the name, in upper or lower case"),
-            OpenApiParameter("user", str, description="the user's whole name, in upper or lower case"),
-            AT,
-        ],
-        responses={
-            200: api_examples.shown(api_shapes.FoundProcesses),
-            **refusals(
-                s400="A parameter is wrong; it is named.", s429="Too many searches; Retry-After says how long.",
-                s503="The hub is busy with other searches; try again.",
-            ),
-        },
-    )  # fmt: skip
-    def get(self, request: Request) -> HttpResponse:
-        query = Query(request)
-        wanted, at = _wanted(query), _moment(query)
-        query.check()
-        limits.hit("searches", f"user-{request.user.pk}")
-        servers = Server.objects.visible_to(request.user).order_by("hostname").only("pk", "agent_id", "hostname")
-        by_id = {server.pk: server for server in servers}
-        gathered = process_search.Gathered(process_search.as_found, MOST_FOUND)
-        try:
-            with process_parts.place():
-                _gather(list(by_id), wanted, at, gathered)
-        except process_parts.Busy:
-            raise problems.Problem(503, "The hub is busy with other searches.", headers={"Retry-After": "3"}) from None
-        found = [
-            api_shapes.Found(by_id[hit.server_id].agent_id, by_id[hit.server_id].hostname, hit.sampled_at, hit.proc)
-            for hit in gathered.hits
-        ]
-        return api_shapes.answer(api_shapes.FoundProcesses(at or timezone.now(), gathered.total, found))
-
-
-def _wanted(query: Query) -> Wanted:
-    wanted = Wanted()
-    try:
-        wanted = process_query.parse(query.text("q"))
-        if wanted.of_services and query.given.get("at"):
-            query.wrong["q"] = "service: is about now; it cannot be used with `at`"
-    except process_query.Wrong as wrong:
-        query.wrong.setdefault("q", str(wrong))
-    return process_query.both(wanted, query.text("name"), query.text("user"))
-
-
-def _gather(server_ids: list[int], wanted: Wanted, at: datetime | None, gathered: process_search.Gathered) -> None:
-    if at is None:
-        process_search.now(server_ids, wanted, process_search.services(server_ids, wanted), gathered)
-        return
-    for first in range(0, len(server_ids), AT_ONCE):
-        process_search.at(server_ids[first : first + AT_ONCE], at, _within(), wanted, gathered)
-        if gathered.full:
-            return
-
-
-def _moment(query: Query) -> datetime | None:
+def moment(query: Query) -> datetime | None:
     now = timezone.now()
     at = query.moment("at", now)
     if at > now + timedelta(seconds=5):
@@ -212,6 +134,6 @@ def _moment(query: Query) -> datetime | None:
 def _table(server_id: int, at: datetime | None) -> Snapshot | None:
     """The server's newest process table, or that of a past moment."""
     if at is not None:
-        return past.table(server_id, at, _within())
+        return past.table(server_id, at, within())
     newest = Newest.objects.filter(server=server_id).only("sampled_at", "procs_total", "procs").first()
     return Snapshot(newest.sampled_at, 0.0, newest.procs_total, proctable.unpack(newest.procs)) if newest else None

@@ -60,6 +60,30 @@ OF: dict[type[Struct], dict[str, Any]] = {
         "total": 1,
         "procs": [{"agentId": "srv-redis-01", "hostname": "redis-01", "sampledAt": AT, "process": PROCESS}],
     },
+    api_shapes.SeenProcesses: {
+        "from": "2026-01-31T00:00:00Z",
+        "to": AT,
+        "done": 40,
+        "of": 50,
+        "next": 117,
+        "procs": [
+            {
+                "agentId": "srv-redis-01",
+                "hostname": "redis-01",
+                "name": "redis-server",
+                "pid": 123,
+                "startTicks": 4711,
+                "user": "redis",
+                "cmdline": "/usr/bin/redis-server 127.0.0.1:6379",
+                "firstSeen": "2026-01-31T00:00:05Z",
+                "lastSeen": "2026-01-31T11:59:55Z",
+                "cpu": 97.3,
+                "cpuAt": "2026-01-31T03:12:40Z",
+                "memMB": 911.2,
+                "memAt": "2026-01-31T03:12:50Z",
+            }
+        ],
+    },
     api_shapes.History: {
         "metric": "cpu",
         "step": 12,

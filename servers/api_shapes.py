@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from servers.models import Newest, Server
 from servers.past import Point, Series
+from servers.process_lives import Life
 from servers.wire import Proc, Service, on_the_wire
 
 
@@ -91,6 +92,41 @@ class FoundProcesses(Struct, rename=on_the_wire):
     procs: list[Found]
 
 
+class Seen(Struct, rename=on_the_wire):
+    """A process that was on a server: when it was first and last seen, and the most CPU and memory it took, and when.
+
+    CPU in percent of one core, null where none was told. What is outside of the stretch does not count.
+    """
+
+    agent_id: str
+    hostname: str
+    name: str
+    pid: int
+    start_ticks: int | None
+    user: str
+    cmdline: str
+    first_seen: datetime
+    last_seen: datetime
+    cpu: float | None
+    cpu_at: datetime
+    mem_mb: float
+    mem_at: datetime
+
+
+class SeenProcesses(Struct, rename=on_the_wire):
+    """Those of the servers that were looked through for this answer; done: of how many servers in all answers so far.
+
+    next: what to give as `after` for the following servers, null when all are done.
+    """
+
+    from_: datetime
+    to: datetime
+    done: int
+    of: int
+    next: int | None
+    procs: list[Seen]
+
+
 class History(Struct, rename=on_the_wire):
     """A metric over time; step in seconds, gaps left out."""
 
@@ -133,6 +169,14 @@ def refusals(**sentences: str) -> dict[int, OpenApiResponse]:
     """What else an operation answers, for OpenAPI: refusals(s404="There is no such server.")."""
     shape = {"type": "object", "properties": {"error": {"type": "string"}, "fields": {"type": "object"}}}
     return {int(code[1:]): OpenApiResponse(shape, description=text) for code, text in sentences.items()}
+
+
+def seen(server: Server, life: Life) -> Seen:
+    """A process of a server's past."""
+    return Seen(
+        server.agent_id, server.hostname, life.name, life.pid, life.start_ticks, life.user, life.cmdline,
+        life.first, life.last, life.cpu, life.cpu_at, life.mem_mb, life.mem_at,
+    )  # fmt: skip
 
 
 def _inside(node: Any, parts: dict[str, Any]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from servers import agent_api, api, spike_api
+from servers import agent_api, api, process_search_api, spike_api
 
 app_name = "servers_api"
 urlpatterns = [
@@ -15,5 +15,6 @@ urlpatterns = [
     path("servers/<str:agent>/processes", api.Processes.as_view(), name="server-processes"),
     path("servers/<str:agent>/history", api.History.as_view(), name="history"),
     path("servers/<str:agent>/explain", spike_api.Explain.as_view(), name="explain"),
-    path("processes", api.AllProcesses.as_view(), name="processes"),
+    path("processes", process_search_api.AllProcesses.as_view(), name="processes"),
+    path("processes/seen", process_search_api.SeenProcesses.as_view(), name="processes-seen"),
 ]

@@ -133,12 +133,30 @@ class Decimals(dict["float | None", int]):
         return code
 
 
+class Planes:
+    """Whole numbers as Writer.ints wrote them: count, of width bytes each; decoded as far as they are asked for."""
+
+    def __init__(self, planes: bytes, width: int, count: int) -> None:
+        self._planes, self._width, self._count = planes, width, count
+
+    def __getitem__(self, wanted: slice) -> array[int]:
+        start, stop, _step = wanted.indices(self._count)
+        width, size = self._width, max(0, stop - start)
+        if not width:
+            return array("b", bytes(size))
+        whole = bytearray(width * size)
+        for plane in range(width):
+            first = plane * self._count + start
+            whole[plane::width] = self._planes[first : first + size]
+        return _from_little(array(TYPECODES[width], _unzigzag(bytes(whole), width)))
+
+
 class Column:
     """A column as read: the differences of its codes, and what values codes stand for."""
 
-    def __init__(self, differences: array[int], values_of: Callable[[Iterable[int]], list[Any]]) -> None:
+    def __init__(self, differences: array[int] | Planes, values_of: Callable[[Iterable[int]], list[Any]]) -> None:
         self._differences, self._values_of = differences, values_of
-        self._bytes = differences.tobytes() if differences.itemsize == 1 else b""
+        self._bytes = differences.tobytes() if isinstance(differences, array) and differences.itemsize == 1 else b""
 
     def at(self, cells: Iterable[tuple[int, int]]) -> list[Any]:
         """The values at these positions: pairs of where a stretch begins and the position in it."""
@@ -146,12 +164,27 @@ class Column:
 
     def stretch(self, start: int, stop: int) -> list[Any]:
         """The values of a whole stretch from its start."""
-        codes: Iterable[int] = accumulate(self._differences[start:stop])
-        return self._values_of([code % AROUND for code in codes] if self._differences.itemsize == 8 else codes)
+        return self._values_of(self._codes(start, stop))
+
+    def peak(self, start: int, first: int, stop: int) -> tuple[Any, int]:
+        """The largest value of a column of numbers from first on up to stop, in a stretch from start; how far on it is.
+
+        The codes of numbers rise with them, None being the least: so only one of them is turned into its value.
+        """
+        codes = list(self._codes(start, stop))[first - start :]
+        most = max(codes)
+        return self._values_of([most])[0], codes.index(most)
+
+    def _codes(self, start: int, stop: int) -> Iterable[int]:
+        differences = self._differences[start:stop]
+        codes: Iterable[int] = accumulate(differences)
+        return [code % AROUND for code in codes] if differences.itemsize == 8 else codes
 
     def _code(self, start: int, position: int) -> int:
         if self._bytes and self._bytes.count(0, start + 1, position + 1) == position - start:
-            return self._differences[start]  # nothing changed since: the usual thing, and much faster to see
+            return sum(
+                self._differences[start : start + 1]
+            )  # nothing changed since: the usual thing, and much faster to see
         return sum(self._differences[start : position + 1]) % AROUND
 
 
@@ -183,18 +216,14 @@ class Reader:
 
     def ints(self, count: int) -> array[int]:
         """As Writer.ints wrote them."""
+        return self.planes(count)[:count]
+
+    def planes(self, count: int) -> Planes:
+        """The same, where only some of them may be asked for."""
         width = self.take(1)[0]
-        if width not in TYPECODES:
-            if width:
-                raise ValueError(f"numbers of {width} bytes")
-            return array("b", bytes(count))
-        planes = zigzagged = self.take(width * count)
-        if width > 1:
-            whole = bytearray(width * count)
-            for plane in range(width):
-                whole[plane::width] = planes[plane * count : (plane + 1) * count]
-            zigzagged = bytes(whole)
-        return _from_little(array(TYPECODES[width], _unzigzag(zigzagged, width)))
+        if width and width not in TYPECODES:
+            raise ValueError(f"numbers of {width} bytes")
+        return Planes(self.take(width * count), width, count)
 
     def strings(self) -> list[str]:
         """As Writer.strings wrote them."""
@@ -202,14 +231,15 @@ class Reader:
         blob = self.take(ends[-1] if ends else 0)
         return [blob[start:end].decode() for start, end in pairwise([0, *ends])]
 
-    def column(self, count: int) -> Column:
-        """A column of any kind."""
+    def column(self, count: int, some: bool = False) -> Column:
+        """A column of any kind; some: only a few stretches of it are going to be asked for."""
+        ints = self.planes if some else self.ints
         match self.take(1)[0]:
             case 0:  # WHOLE
-                return Column(self.ints(count), lambda codes: [code - 1 if code else None for code in codes])
+                return Column(ints(count), lambda codes: [code - 1 if code else None for code in codes])
             case 1:  # DECIMAL
                 scale = 10 ** self.take(1)[0]
-                return Column(self.ints(count), lambda codes: [(code - 1) / scale if code else None for code in codes])
+                return Column(ints(count), lambda codes: [(code - 1) / scale if code else None for code in codes])
             case 2:  # LISTED
                 size = self.number()
                 listed: list[Any] = [None, *struct.unpack(f"<{size}d", self.take(8 * size))]
@@ -217,7 +247,7 @@ class Reader:
                 listed = list(self.strings())
             case kind:
                 raise ValueError(f"a column of an unknown kind: {kind}")
-        return Column(self.ints(count), lambda codes: list(map(listed.__getitem__, codes)))
+        return Column(ints(count), lambda codes: list(map(listed.__getitem__, codes)))
 
 
 def _narrowest(values: Sequence[int]) -> array[int]:

@@ -16,6 +16,7 @@ from pmonitor import access
 from pmonitor.visible import visible
 from servers import past, states
 from servers.models import Newest, Scope, Server
+from servers.twins import twin_of
 
 PAGE = 40  # rows a screen loads at once
 MOST_LABELS = 200  # offered by the label filter
@@ -221,10 +222,14 @@ def rows(servers: models.QuerySet[Server], wanted: Asked, start: int = 0) -> tup
 
 
 def _light(servers: models.QuerySet[Server]) -> models.QuerySet[Server]:
-    return servers.select_related("group", "newest").only(
-        *("agent_id", "hostname", "labels", "state", "state_since", "group__name"),
-        *(f"newest__{name}" for name in ("received_at", "seq", "cpu", "mem_used_mb", "mem_total_mb", "load1")),
-        *(f"newest__{name}" for name in ("uptime_sec", "top_name", "top_cpu")),
+    return (
+        servers.annotate(twin=twin_of(Server))
+        .select_related("group", "newest")
+        .only(
+            *("agent_id", "hostname", "labels", "state", "state_since", "group__name"),
+            *(f"newest__{name}" for name in ("received_at", "seq", "cpu", "mem_used_mb", "mem_total_mb", "load1")),
+            *(f"newest__{name}" for name in ("uptime_sec", "top_name", "top_cpu")),
+        )
     )
 
 

@@ -48,7 +48,7 @@ class Asked(NamedTuple):
     @property
     def days(self) -> bool:
         """Whether times of the stretch need their day."""
-        return bool(self.stretch and self.stretch[1] - self.stretch[0] > timedelta(days=1))
+        return bool(self.stretch and self.stretch[1] - self.stretch[0] > timedelta(hours=12))
 
     @property
     def query(self) -> str:

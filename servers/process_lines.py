@@ -19,7 +19,8 @@ class Lines:
 
     def __init__(self, data: bytes) -> None:
         self._text = text_of(data) if data else b""
-        self._lower = self._text.lower()  # of ASCII, so that places stay the same
+        self._ascii = self._text.isascii()
+        self._folded = self._text.lower() if self._ascii else self._text.decode().casefold().encode()
         end = len(self._text)
         for _ in range(len(MOVES) + 1):
             end = self._text.rfind(b"\n", 0, max(end, 0))
@@ -27,11 +28,14 @@ class Lines:
         self._columns: dict[int, list[Any]] = {}
 
     def mention(self, anchors: Iterable[bytes]) -> bool:
-        """Whether one of these is somewhere, letters being in lower case."""
-        return any(anchor in self._lower for anchor in anchors)
+        """Whether one of these is somewhere, letters being casefolded."""
+        return any(anchor in self._folded for anchor in anchors)
 
     def with_any(self, anchors: Iterable[bytes]) -> Iterator[tuple[int, list[Any]]]:
-        """The processes whose line has one of these in it: the place, and the values of STAYS."""
+        """At least the processes whose line has one of these in it: the place, and the values of STAYS."""
+        if not self._ascii:  # what is folded may be longer, so that places are other ones
+            yield from self.every()
+            return
         spans = {span for anchor in anchors for span in self._spans(anchor)}
         place, last = 0, 0
         for start, end in sorted(spans):
@@ -57,8 +61,8 @@ class Lines:
         return Proc(name, pid, cpu, mem, status, user, cmdline, ppid, threads, ticks)
 
     def _spans(self, anchor: bytes) -> Iterator[tuple[int, int]]:
-        at = self._lower.find(anchor, 0, self._end)
+        at = self._folded.find(anchor, 0, self._end)
         while at >= 0:
             end = self._text.find(b"\n", at)
             yield self._text.rfind(b"\n", 0, at) + 1, end
-            at = self._lower.find(anchor, end, self._end)
+            at = self._folded.find(anchor, end, self._end)

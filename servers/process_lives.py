@@ -5,6 +5,7 @@ Of a chunk the identities are read first, which are a tenth of it; the rest only
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
@@ -43,75 +44,78 @@ class Life(Struct):
     mem_mb: float
     mem_at: datetime
 
-    def see(self, at: datetime, cpu: float | None, mem: float) -> None:
-        """One sample of it; the same one again changes nothing."""
-        self.first, self.last = min(self.first, at), max(self.last, at)
-        if cpu is not None and (self.cpu is None or cpu > self.cpu):
-            self.cpu, self.cpu_at = cpu, at
-        if mem > self.mem_mb:
-            self.mem_mb, self.mem_at = mem, at
+    def add(self, more: Life) -> None:
+        """What else was seen of it; the same once more changes nothing."""
+        self.first, self.last = min(self.first, more.first), max(self.last, more.last)
+        if more.cpu is not None and (self.cpu is None or more.cpu > self.cpu):
+            self.cpu, self.cpu_at = more.cpu, more.cpu_at
+        if more.mem_mb > self.mem_mb:
+            self.mem_mb, self.mem_at = more.mem_mb, more.mem_at
 
 
 def lives(server_id: int, wanted: Wanted, start: datetime, end: datetime) -> list[Life]:
     """Those that hold to what is wanted, from start up to and without end, the one with the highest CPU first."""
     found: dict[Key, Life] = {}
-    for at, stays, cpu, mem in _raw(server_id, wanted, start, end):  # before chunks: what moves on is met twice
-        _see(found, stays, at, cpu, mem)
+    for seen in _raw(server_id, wanted, start, end):  # before chunks: what moves on is met twice
+        _note(found, seen)
     for chunk, rows in _chunks(server_id, wanted, start, end):
         times, identities = chunk.times, chunk.rows
-        for row, first, cpus, mems in chunk.stretches(rows):
-            for at, cpu, mem in zip(times[first : first + len(mems)], cpus, mems, strict=True):
-                if start <= at < end:
-                    _see(found, identities[row], at, cpu, mem)
+        for peak in chunk.peaks(rows, bisect_left(times, start), bisect_left(times, end)):
+            name, pid, user, cmdline, _ppid, ticks = identities[peak.row]
+            first, last, cpu_at, mem_at = (times[n] for n in (peak.first, peak.last - 1, peak.cpu_at, peak.mem_at))
+            _note(found, Life(pid, ticks, name, user, cmdline, first, last, peak.cpu, cpu_at, peak.mem_mb, mem_at))
     return sorted(found.values(), key=lambda life: (life.cpu is None, -(life.cpu or 0), life.pid))
 
 
-def _see(found: dict[Key, Life], stays: Any, at: datetime, cpu: float | None, mem: float) -> None:
-    name, pid, user, cmdline, _ppid, ticks = stays
-    life = found.get((pid, ticks))
-    if life is None:
-        found[pid, ticks] = Life(pid, ticks, name, user, cmdline, at, at, cpu, at, mem, at)
-    else:
-        life.see(at, cpu, mem)
+def _note(found: dict[Key, Life], seen: Life) -> None:
+    life = found.setdefault((seen.pid, seen.start_ticks), seen)
+    if life is not seen:
+        life.add(seen)
 
 
-def _raw(
-    server_id: int, wanted: Wanted, start: datetime, end: datetime
-) -> Iterator[tuple[datetime, Any, float | None, float]]:
+def _raw(server_id: int, wanted: Wanted, start: datetime, end: datetime) -> Iterator[Life]:
+    """Each wanted process as it was in each raw row."""
     known: dict[bytes, Any] = {}  # what a line says, None where it is not wanted
     rows = rawtables.rows(server_id, rawtables.chain_start(start), end)
     for sample in rawtables.samples(rows):
         if sample.sampled_at < start:
             continue
-        table = sample.table
+        at, table = sample.sampled_at, sample.table
         for place, line in enumerate(table.stays):
             if line not in known:
                 stays = msgspec.json.decode(line)
                 known[line] = stays if wanted.holds(*stays[:4]) else None
-            if known[line] is not None:
-                yield sample.sampled_at, known[line], table.cpu[place], table.mem_mb[place]
+            if (stays := known[line]) is not None:
+                name, pid, user, cmdline, _ppid, ticks = stays
+                cpu, mem = table.cpu[place], table.mem_mb[place]
+                yield Life(pid, ticks, name, user, cmdline, at, at, cpu, at, mem, at)
 
 
 def _chunks(server_id: int, wanted: Wanted, start: datetime, end: datetime) -> Iterator[tuple[Chunk, set[int]]]:
     """The chunks that have some of it, and its rows there."""
-    needles = [term.in_text for term in wanted.terms]
+    held: dict[tuple[Any, ...], bool] = {}
     for hour, data in _read(HEADS, [server_id, start - HOUR, end, end, start]):
         head = Chunk(data)
-        text = head.text.lower()
-        if all(needle in text for needle in needles):
-            rows = {row for row, stays in enumerate(head.rows) if wanted.holds(*stays[:4])}
-            if rows:
-                for (whole,) in _read(CHUNK, [server_id, hour]):
-                    chunk = Chunk(whole)
-                    same = whole.startswith(data)  # it may have been written anew in between
-                    yield (
-                        chunk,
-                        rows if same else {row for row, stays in enumerate(chunk.rows) if wanted.holds(*stays[:4])},
-                    )
+        if not wanted.may_be_in(head.text):
+            continue
+        held = _held(head, wanted, held)
+        if not any(held.values()):
+            continue
+        for (whole,) in _read(CHUNK, [server_id, hour]):
+            chunk = head.completed(whole)
+            if chunk is not head:  # it was written anew in between
+                held = _held(chunk, wanted, held)
+            yield chunk, {row for row, stays in enumerate(chunk.rows) if held[stays[:4]]}
+
+
+def _held(chunk: Chunk, wanted: Wanted, before: dict[tuple[Any, ...], bool]) -> dict[tuple[Any, ...], bool]:
+    """Whether each of an hour's processes is wanted; of most it is known of the hour before."""
+    processes = {stays[:4] for stays in chunk.rows}
+    return {one: before[one] if one in before else wanted.holds(*one) for one in processes}
 
 
 def _read(query: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
     connection.ensure_connection()
     with Cursor(connection.connection) as cursor:  # Django's own would bring the bytes as text, twice their size
-        cursor.execute(query, parameters, binary=True)  # type: ignore[call-overload]
+        cursor.execute(query, parameters, binary=True)
         return cursor.fetchall()

@@ -93,8 +93,8 @@ def _looked_through(asked: Asked, so: So, ids: list[int], places: Mapping[int, P
         gathered = Gathered(RANKS[asked.sort], left)
         told = process_search.at(ids, asked.at, WITHIN, asked.wanted, gathered)
         hits, untold = gathered.hits, so.untold + len(ids) - len(told)
-        after = So(ids[-1], so.found + gathered.total, so.servers + gathered.servers, so.shown + len(hits), untold)
-        return process_search_rows.of_hits(hits, places, past=True), after
+        after = So(ids[-1], so.found + gathered.total, so.servers + len(gathered.on), so.shown + len(hits), untold)
+        return process_search_rows.of_hits(hits, places, asked.at), after
     if asked.stretch is None:
         raise ValueError("a search of now has no parts")
     (server_id,) = ids

@@ -1,7 +1,8 @@
 """What somebody looks for among processes: words, all of which must hold, read out of one line of text.
 
 A plain word is in the name, the command line, the user or the service, or is the pid. With one of FIELDS and a colon
-before it, it is looked for there alone; in quotes it is taken as it stands. Upper and lower case are the same.
+before it, it is looked for there alone; in quotes it is taken as it stands. Upper and lower case are the same, in
+any script: both sides are casefolded, which looks at each character alone, so that a part of a text folds as there.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Wrong(ValueError):
 
 
 class Term(NamedTuple):
-    """One word, in lower case, and the field it must be in, or ANYWHERE."""
+    """One word, casefolded, and the field it must be in, or ANYWHERE."""
 
     field: str
     value: str
@@ -41,20 +42,19 @@ class Term(NamedTuple):
 
     @property
     def in_json(self) -> bytes:
-        """What a table's JSON in lower case has where a process holds to this but by its service; may be empty."""
+        """What a table's casefolded JSON has where a process holds to this but by its service; may be empty."""
         if self.field == "pid":
             return f",{self.value},".encode()
-        if self.field == USER_IS:
-            return msgspec.json.encode(self.value).lower() if self.value.isascii() else b""
-        return msgspec.json.encode(self.value)[1:-1].lower() if self.value.isascii() else b""
+        said = msgspec.json.encode(self.value)
+        return said if self.field == USER_IS else said[1:-1]
 
     @property
-    def in_text(self) -> bytes:
+    def in_text(self) -> str:
         """The same where texts stand as they are, and pids apart from them."""
-        return self.value.encode() if self.value.isascii() and not self.value.isdigit() else b""
+        return "" if self.value.isdigit() else self.value
 
     def holds(self, name: str, pid: int, user: str, cmdline: str) -> bool:
-        """Whether a process holds to it; the texts in lower case."""
+        """Whether a process holds to it; the texts casefolded."""
         value = self.value
         match self.field:
             case "name":
@@ -82,9 +82,14 @@ class Wanted(NamedTuple):
         """The terms that are only about services."""
         return tuple(term for term in self.terms if term.field == "service")
 
+    def may_be_in(self, text: bytes) -> bool:
+        """Whether a process that holds to this may be among those whose texts are in these bytes, between others."""
+        folded = text.decode(errors="replace").casefold()  # no text is lost: each begins with a byte that begins one
+        return all(term.in_text in folded for term in self.terms)
+
     def holds(self, name: str, pid: int, user: str, cmdline: str, served: Pids = NO_PIDS) -> bool:
         """Whether a process holds to every term; served: the pids that hold to a term by their service."""
-        name, user, cmdline = name.lower(), user.lower(), cmdline.lower()
+        name, user, cmdline = name.casefold(), user.casefold(), cmdline.casefold()
         return all(
             term.holds(name, pid, user, cmdline) or (term in served and pid in served[term]) for term in self.terms
         )
@@ -102,13 +107,13 @@ def parse(text: str) -> Wanted:
 
 def both(wanted: Wanted, name: str, user: str) -> Wanted:
     """The same, and a part of the name and the whole user, where they are not empty."""
-    more = [Term(field, value.lower()) for field, value in (("name", name), (USER_IS, user)) if value]
+    more = [Term(field, value.casefold()) for field, value in (("name", name), (USER_IS, user)) if value]
     return Wanted((*wanted.terms, *more))
 
 
 def _term(found: re.Match[str]) -> Term:
     field = (found["field"] or ANYWHERE).lower()
-    value = (found["quoted"] if found["quoted"] is not None else found["plain"] or "").lower()
+    value = (found["quoted"] if found["quoted"] is not None else found["plain"] or "").casefold()
     known = ", ".join(f"{name}:" for name in FIELDS)
     if field and field not in FIELDS:
         said = {"field": f"{field}:", "known": known, "word": f'"{found.group()}"'}

@@ -131,7 +131,7 @@ def row(proc: Proc, frame: Frame, now: float) -> str:
         f'<td class="num"><div class="metric s2">{mem_bar}{mem_span(name, shown.mem)}'
         f'</div></td><td class="p4">{status_span(name, proc.status)}</td>'
         f'<td class="num p5">{none if proc.threads is None else proc.threads}</td>'
-        f'<td class="num p3">{_started(proc, frame, now)}</td>'
+        f'<td class="num p3">{started(proc, frame, now)}</td>'
         f'<td class="p2 mono muted" title="{cmdline}"><bdi>{cmdline}</bdi></td>{last}</tr>'
     )
 
@@ -142,8 +142,8 @@ def rows(procs: Iterable[Proc], frame: Frame) -> str:
     return "".join(row(proc, frame, now) for proc in procs)
 
 
-def _started(proc: Proc, frame: Frame, now: float) -> str:
-    """As show.age, without the title, which the page's clock writes; as it was then where rows are of the past."""
+def started(proc: Proc, frame: Frame, now: float) -> str:
+    """When it began, as show.age, without the title, which the page's clock writes; as it was then in the past."""
     if proc.start_ticks is None or frame.boot_time is None or not frame.ticks_per_sec:
         return _nothing(get_language())
     at = frame.boot_time + proc.start_ticks / frame.ticks_per_sec

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,17 +20,16 @@ from servers.wire import Proc
 
 AT_ONCE: Final = 100  # servers whose packed tables are held in memory
 MOST_COUNTED: Final = 50_000  # processes; who finds more has not said what is looked for
-NEWEST: Final = "SELECT server_id, sampled_at, mem_total_mb, procs FROM servers_newest WHERE server_id = ANY(%s)"
+NEWEST: Final = "SELECT server_id, sampled_at, procs FROM servers_newest WHERE server_id = ANY(%s)"
 Served = dict[int, dict[Term, frozenset[int]]]  # by server
 Rank = Callable[[float | None, float], float]  # out of CPU and memory; the highest come first
 
 
 class Hit(NamedTuple):
-    """A process that was found, on which server, when its table was sampled, and the server's memory if it is known."""
+    """A process that was found, on which server, and when its table was sampled."""
 
     server_id: int
     sampled_at: datetime
-    mem_total_mb: float | None
     proc: Proc
 
 
@@ -53,7 +53,9 @@ class Gathered:
 
     def __init__(self, rank: Rank, most: int) -> None:
         self.rank, self.most = rank, most
-        self.total = self.servers = 0
+        self.total = 0
+        self.on: set[int] = set()  # the servers
+        self.users: Counter[str] = Counter()
         self.cpu = self.mem_mb = 0.0  # percent of one core, MB
         self._first: list[tuple[float, int, Hit]] = []
 
@@ -67,9 +69,11 @@ class Gathered:
         """The first ones in their order."""
         return [hit for _rank, _number, hit in sorted(self._first, reverse=True)]
 
-    def add(self, cpu: float | None, mem: float, make: Callable[[], Hit]) -> None:
+    def add(self, server_id: int, user: str, cpu: float | None, mem: float, make: Callable[[], Hit]) -> None:
         """Count a process, and keep it, made, when it is one of the first."""
         self.total, self.cpu, self.mem_mb = self.total + 1, self.cpu + (cpu or 0.0), self.mem_mb + mem
+        self.on.add(server_id)
+        self.users[user] += 1
         rank, number = self.rank(cpu, mem), -self.total  # of two alike the one found before comes first
         if len(self._first) < self.most:
             heapq.heappush(self._first, (rank, number, make()))
@@ -83,9 +87,7 @@ def now(server_ids: Sequence[int], wanted: Wanted, served: Served, gathered: Gat
         ids = server_ids[first : first + AT_ONCE]
         rows = _packed(ids)
         for server_id in filter(rows.__contains__, ids):
-            before = gathered.total
             _look_through(server_id, *rows[server_id], wanted, served.get(server_id, NO_PIDS), gathered)
-            gathered.servers += gathered.total > before
             if gathered.full:
                 return
 
@@ -96,11 +98,11 @@ def at(
     """Gather from these servers' tables of a moment; when each was sampled, of servers that have one."""
     tables = past.tables_at(server_ids, moment, within)
     for server_id in filter(tables.__contains__, server_ids):
-        table, before = tables[server_id], gathered.total
+        table = tables[server_id]
         for proc in table.procs:
             if wanted.holds(proc.name, proc.pid, proc.user, proc.cmdline):
-                gathered.add(proc.cpu, proc.mem_mb, partial(Hit, server_id, table.sampled_at, None, proc))
-        gathered.servers += gathered.total > before
+                make = partial(Hit, server_id, table.sampled_at, proc)
+                gathered.add(server_id, proc.user, proc.cpu, proc.mem_mb, make)
     return {server_id: table.sampled_at for server_id, table in tables.items()}
 
 
@@ -112,20 +114,18 @@ def services(server_ids: Iterable[int], wanted: Wanted) -> Served:
             running = Service.objects.filter(server__in=server_ids, name__icontains=term.value, main_pid__gt=0)
             for server_id, pid in running.values_list("server_id", "main_pid"):
                 pids = found.setdefault(server_id, {})
-                pids[term] = pids.get(term, frozenset()) | {pid}
+                pids[term] = pids.get(term, frozenset()) | {pid or 0}
     return found
 
 
-def _packed(server_ids: Sequence[int]) -> dict[int, tuple[datetime, float | None, bytes]]:
+def _packed(server_ids: Sequence[int]) -> dict[int, tuple[datetime, bytes]]:
     connection.ensure_connection()
     with Cursor(connection.connection) as cursor:  # Django's own would bring the tables as text, twice their size
         cursor.execute(NEWEST, [list(server_ids)], binary=True)
-        return {server_id: (at, mem, procs) for server_id, at, mem, procs in cursor.fetchall()}
+        return {server_id: (at, procs) for server_id, at, procs in cursor.fetchall()}
 
 
-def _look_through(
-    server_id: int, at: datetime, mem_total: float | None, data: bytes, wanted: Wanted, pids: Pids, gathered: Gathered
-) -> None:
+def _look_through(server_id: int, at: datetime, data: bytes, wanted: Wanted, pids: Pids, gathered: Gathered) -> None:
     lines = Lines(data)
     anchors = [_anchors(term, pids) for term in wanted.terms]
     if not all(map(lines.mention, anchors)):
@@ -141,12 +141,12 @@ def _look_through(
     for place, stays in found:
         name, pid, user, cmdline, _ppid, _ticks = stays
         if wanted.holds(name, pid, user, cmdline, pids):
-            make = partial(_hit, server_id, at, mem_total, lines, place, stays)
-            gathered.add(lines.moves(place, CPU), lines.moves(place, MEM), make)
+            make = partial(_hit, server_id, at, lines, place, stays)
+            gathered.add(server_id, user, lines.moves(place, CPU), lines.moves(place, MEM), make)
 
 
-def _hit(server_id: int, at: datetime, mem_total: float | None, lines: Lines, place: int, stays: list[object]) -> Hit:
-    return Hit(server_id, at, mem_total, lines.proc(place, stays))
+def _hit(server_id: int, at: datetime, lines: Lines, place: int, stays: list[object]) -> Hit:
+    return Hit(server_id, at, lines.proc(place, stays))
 
 
 def _anchors(term: Term, pids: Pids) -> list[bytes]:

@@ -10,12 +10,14 @@ from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from pmonitor.visible import visible
 from servers import fleet, process_parts, process_search, process_search_rows, states
 from servers.models import Server
 from servers.process_asked import AT, BETWEEN, NOW, RANKS, Asked
 from servers.process_parts import SHOWN, So
 from servers.process_search import Gathered
 from servers.process_search_rows import Place
+from servers.twins import twin_of
 
 WORDS = {
     NOW: pgettext_lazy("moment", "Now"),
@@ -24,6 +26,8 @@ WORDS = {
     AT: _("At a moment"),
     BETWEEN: pgettext_lazy("moments", "Between"),
 }
+NAMED = 5  # servers without such a process that are told by name
+MOST_USERS = 3
 EXAMPLES = (
     ("redis", _("in the name, the command line, the user or the service; or a PID")),
     ("name:python user:www-data", _("both of them, each in its place")),
@@ -34,21 +38,24 @@ EXAMPLES = (
 
 
 class Column(NamedTuple):
-    """A column of what was found: its head, its classes, and what it sorts by, if it does."""
+    """A column of what was found: its head, its classes, what it sorts by, if it does, and its unit, if it has one."""
 
     head: Any
     css: str
     sort: str = ""
+    unit: str = ""
 
 
 LEFT = (Column(_("Server"), "w7"), Column(_("Name"), "w5 p3"), Column(_("PID"), "w2 num p3"))
 FOUND = (
-    *LEFT, Column(_("User"), "w3 p3"), Column(_("CPU %"), "w4 num", "cpu"), Column(_("Memory MB"), "w4 num", "mem"),
-    Column(_("Status"), "w3 p4"), Column(_("Command line"), "p2"),
+    *LEFT, Column(_("User"), "w3 p3"),
+    Column(_("CPU"), "w4 num", "cpu", "%"), Column(_("Memory"), "w4 num", "mem", "MB"), Column(_("Status"), "w3 p4"),
+    Column(_("Threads"), "w2 num p5"), Column(_("Started"), "w2 num p4"),
+    Column(_("Command line"), "p2"),
 )  # fmt: skip
 LIVES = (
     *LEFT, Column(_("User"), "w3 p4"), Column(_("First seen"), "w3 p2"), Column(_("Last seen"), "w3 p2"),
-    Column(_("Most CPU %"), "w3 num", "cpu"), Column(_("Most memory MB"), "w4 num", "mem"),
+    Column(_("Most CPU"), "w3 num", "cpu", "%"), Column(_("Most memory"), "w4 num", "mem", "MB"),
     Column(_("Command line"), "p3"),
 )  # fmt: skip
 
@@ -82,21 +89,25 @@ def at(user: Any, asked: Asked, so: So) -> dict[str, Any]:
 
 
 def _now(user: Any, asked: Asked) -> dict[str, Any]:
-    servers = _servers(user, asked)
-    listed = list(servers.order_by("hostname", "pk").values_list("pk", "agent_id", "hostname", "state"))
-    reporting = [pk for pk, _agent, _name, state in listed if state == states.UP]
+    listed = _listed(user, asked)
+    reporting = [pk for pk, state, _place in listed if state == states.UP]
     gathered = Gathered(RANKS[asked.sort], SHOWN)
     with process_parts.place():
         served = process_search.services(reporting, asked.wanted)
         process_search.now(reporting, asked.wanted, served, gathered)
-    places = {pk: Place(agent, name) for pk, agent, name, _state in listed}
+    places = {pk: place for pk, _state, place in listed}
     hits = gathered.hits
+    without = [places[pk] for pk in reporting if pk not in gathered.on]
     return {
-        "rows": process_search_rows.of_hits(hits, places, past=False),
-        "so": So(0, gathered.total, gathered.servers, len(hits)),
+        "rows": process_search_rows.of_hits(hits, places),
+        "so": So(0, gathered.total, len(gathered.on), len(hits)),
+        "without": without[:NAMED] if asked.where and gathered.on and not gathered.full else (),
+        "without_count": len(without),
         "full": gathered.full,
         "of": len(listed),
-        "silent": sum(state == states.SILENT for *_rest, state in listed),
+        "silent": sum(state == states.SILENT for _pk, state, _place in listed),
+        "users": [visible(name) for name, _many in gathered.users.most_common(MOST_USERS) if name],
+        "more_users": len(gathered.users) > MOST_USERS,
         "cores": gathered.cpu / 100,
         "memory_gb": gathered.mem_mb / 1024,
     }
@@ -108,15 +119,16 @@ def _then(user: Any, asked: Asked, so: So) -> dict[str, Any]:
     return {**part._asdict(), "ended": part.ended, "cursor": _cursor(part.so)}
 
 
-def _servers(user: Any, asked: Asked) -> models.QuerySet[Server]:
-    servers = Server.objects.visible_to(user).annotate(label_text=Cast("labels", models.TextField()))
-    return fleet.matching(servers, fleet.Asked(q=asked.where))
+def _listed(user: Any, asked: Asked) -> list[tuple[int, str, Place]]:
+    """The servers that are searched, by host name: id, state, and how rows name it."""
+    servers: Any = Server.objects.visible_to(user).annotate(label_text=Cast("labels", models.TextField()))
+    servers = fleet.matching(servers, fleet.Asked(q=asked.where)).annotate(twin=twin_of(Server))
+    found = servers.order_by("hostname", "pk").values_list("pk", "state", "agent_id", "hostname", "twin")
+    return [(pk, state, Place(*place)) for pk, state, *place in found]
 
 
 def _places(user: Any, asked: Asked) -> Mapping[int, Place]:
-    return {
-        pk: Place(agent, name) for pk, agent, name in _servers(user, asked).values_list("pk", "agent_id", "hostname")
-    }
+    return {pk: place for pk, _state, place in _listed(user, asked)}
 
 
 def _cursor(so: So) -> str:
@@ -124,7 +136,7 @@ def _cursor(so: So) -> str:
 
 
 def _columns(asked: Asked) -> list[dict[str, Any]]:
-    wide = {"w3 p2": "w7 p2"} if asked.days else {}
+    wide = {"w3 p2": "w5 p2"} if asked.days else {}
     return [
         {**column._asdict(), "css": wide.get(column.css, column.css)}
         for column in (LIVES if asked.in_past and asked.when != AT else FOUND)

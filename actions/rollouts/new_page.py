@@ -17,6 +17,7 @@ from pmonitor.templatetags import show
 from pmonitor.visible import visible
 from servers.models import Server, Service
 from servers.states import SILENT
+from servers.twins import told_apart
 
 MOST_NAMED = 5
 
@@ -58,7 +59,7 @@ def planned(form: RolloutForm, made: Plan) -> dict[str, Any]:
         "title": words.titled(wanted.cmd, wanted.target),
         "cells": [[_cell(one) for one in batch] for batch in made.batches],
         "in_words": ", ".join(in_words),
-        "then": _("then hold %(n)s s") % {"n": show.plain(wanted.pause)} if wanted.pause else _("then the next"),
+        "between": _("then hold %(n)s s") % {"n": show.plain(wanted.pause)} if wanted.pause else _("then the next"),
         "warnings": warnings(made, wanted.silent == "skip"),
         "without": [visible(agent) for agent in wanted.selection.without],
         "protected": protection.sentence(kind) if kind else "",
@@ -97,5 +98,5 @@ def _names(servers: list[Server]) -> str:
 def _cell(service: Service) -> Planned:
     server = service.server
     state = "silent" if server.state == SILENT else GLYPHS.get(service.active_state, "running")
-    name = show.first_label(visible(server.hostname))
+    name = told_apart(server.hostname, server.agent_id, getattr(service, "twin", False))
     return Planned(server.agent_id, visible(server.hostname), name, state, visible(service_word(service.active_state)))

@@ -18,6 +18,8 @@ from actions.rollouts.models import Rollout, RolloutStep
 from pmonitor import access
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
+from servers.models import Server
+from servers.twins import twin_of
 
 
 class Cell(NamedTuple):
@@ -31,8 +33,9 @@ class Cell(NamedTuple):
 
 
 def steps_of(rollout: Rollout) -> list[RolloutStep]:
-    """All steps in their order, with servers and commands; one query."""
-    return list(RolloutStep.objects.filter(rollout=rollout).select_related("server", "command").order_by("place"))
+    """All steps in their order, with servers and commands, and whether a server has a twin; one query."""
+    steps = RolloutStep.objects.filter(rollout=rollout).annotate(twin=twin_of(Server, "server__"))
+    return list(steps.select_related("server", "command").order_by("place"))
 
 
 def context(rollout: Rollout, role: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from django.db.models import Q, QuerySet
 
 from servers.models import Server, Service
+from servers.twins import twin_of
 
 STATES = ("active", "inactive", "failed")  # of the service, to choose by
 
@@ -53,7 +54,7 @@ def find(user: Any, cmd: str, target: str, selection: Selection) -> Found:
     """The services of that name on the selected servers in the user's scope."""
     mine = Server.objects.visible_to(user)
     listed = Service.objects.filter(server__in=_selected(mine, target, selection), name=target.replace("\0", ""))
-    services = list(listed.select_related("server").order_by("server__hostname", "server_id"))
+    services = list(_with_servers(listed))
     named = set(selection.servers) - set(selection.without) - {service.server.agent_id for service in services}
     lacking = list(mine.filter(agent_id__in=named))
     return Found(
@@ -66,8 +67,14 @@ def find(user: Any, cmd: str, target: str, selection: Selection) -> Found:
 
 def having(user: Any, target: str) -> list[Service]:
     """The services of that name the user sees, by host name: what can be ticked."""
-    found = Service.objects.visible_to(user).filter(name=target.replace("\0", "")).select_related("server")
-    return list(found.order_by("server__hostname", "server_id"))
+    found = Service.objects.visible_to(user).filter(name=target.replace("\0", ""))
+    return list(_with_servers(found))
+
+
+def _with_servers(services: QuerySet[Service]) -> QuerySet[Service]:
+    """By host name, with their servers, and whether those have a twin."""
+    found = services.select_related("server").annotate(twin=twin_of(Server, "server__"))
+    return found.order_by("server__hostname", "server_id")
 
 
 def _selected(mine: QuerySet[Server], target: str, selection: Selection) -> QuerySet[Server]:

@@ -17,6 +17,7 @@ from actions.rollouts.models import Rollout, RolloutStep
 from actions.verdicts import service_word
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
+from servers.twins import told_apart
 
 START, STOP, RESTART, RELOAD = states.VERBS
 STATE_WORDS: dict[str, Promise] = {
@@ -83,7 +84,7 @@ def titled(cmd: str, target: str) -> str:
 
 def host(step: RolloutStep) -> str:
     """The short name of a step's server."""
-    return show.first_label(visible(step.server.hostname))
+    return told_apart(step.server.hostname, step.server.agent_id, getattr(step, "twin", False))
 
 
 def why(rollout: Rollout, step: RolloutStep) -> str:

@@ -21,6 +21,7 @@ from pmonitor import access
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
 from servers.models import Server
+from servers.twins import twin_of
 
 PAGE = 100
 RECORDS = 50
@@ -28,7 +29,7 @@ RECORDS = 50
 
 def listed(user: Any, query: Mapping[str, str]) -> dict[str, Any]:
     """The list, the next to run first; query: q, server, from."""
-    found = Schedule.objects.visible_to(user).select_related("server")
+    found = Schedule.objects.visible_to(user).select_related("server").annotate(twin=twin_of(Server, "server__"))
     for word in query.get("q", "").replace("\0", "")[:200].split():
         columns = ("target", "cmd", "reason", "made_by_name", "server__hostname", "server__agent_id")
         found = found.filter(Q(*((f"{column}__icontains", word) for column in columns), _connector=Q.OR))

@@ -29,6 +29,18 @@ class Run(NamedTuple):
     cell: int
 
 
+class Peak(NamedTuple):
+    """What a row's process took at most in some samples: numbers of samples; percent of one core, MB."""
+
+    row: int
+    first: int
+    last: int  # one past it
+    cpu: float | None
+    cpu_at: int
+    mem_mb: float
+    mem_at: int
+
+
 class Chunk:
     """A chunk's bytes, of which as much is decoded as is asked for; raises ValueError where they are no chunk."""
 
@@ -93,14 +105,23 @@ class Chunk:
         """What stays the same of each process there was: the values of STAYS."""
         return self._rows.stays
 
-    def stretches(self, wanted: Container[int]) -> Iterator[tuple[int, int, list[float | None], list[float]]]:
-        """Of the wanted rows: the row, the number of a first sample, and CPU and memory in it and those that follow."""
-        cpu, mem = self._moves[:2]
-        for row, first, last, cell in self._rows.runs:
-            if row in wanted:
-                start, stop = self._rows.starts[row], cell + last - first
-                skipped = cell - start
-                yield row, first, cpu.stretch(start, stop)[skipped:], mem.stretch(start, stop)[skipped:]
+    def completed(self, data: bytes) -> Chunk:
+        """The same chunk out of all its bytes, when it was made of their beginning; else the chunk that they are."""
+        if not data.startswith(self._data):
+            return Chunk(data)
+        self._data = data
+        return self
+
+    def peaks(self, wanted: Container[int], first: int, last: int) -> Iterator[Peak]:
+        """What the wanted rows took at most, in the samples from the first of these numbers to one before the last."""
+        cpu, mem = self._usage
+        for run in self._rows.runs:
+            begin, end = max(run.first, first), min(run.last, last)
+            if run.row in wanted and begin < end:
+                start = self._rows.starts[run.row]
+                cells = start, run.cell + begin - run.first, run.cell + end - run.first
+                (most, at), (mem_mb, mem_at) = cpu.peak(*cells), mem.peak(*cells)
+                yield Peak(run.row, begin, end, most, begin + at, mem_mb, begin + mem_at)
 
     def lines(self, cpu: bool, first: int, last: int) -> Iterator[tuple[int, int, list[Any]]]:
         """Of samples from first to the one before last: a row, the number of its first there, its CPU or memory."""
@@ -115,8 +136,11 @@ class Chunk:
         """One process's CPU and memory, sample by sample."""
         wanted = {row for row, stays in enumerate(self.rows) if (stays[1], stays[5]) == (pid, start_ticks)}
         found: dict[int, tuple[float | None, float]] = {}
-        for _row, first, cpus, mems in self.stretches(wanted):
-            found |= dict(enumerate(zip(cpus, mems, strict=True), first))
+        for row, first, last, cell in self._rows.runs:
+            if row in wanted:
+                start, stop = self._rows.starts[row], cell + last - first
+                cpus, mems = (column.stretch(start, stop)[cell - start :] for column in self._usage)
+                found |= dict(enumerate(zip(cpus, mems, strict=True), first))
         for number in sorted(found):
             yield moment_of(self._times[number]), *found[number]
 
@@ -140,6 +164,13 @@ class Chunk:
         cells = self._rows.starts[-1]
         cpu, mem, status, threads = (Reader(self._section(number)).column(cells) for number in range(1, SECTIONS))
         return cpu, mem, status, threads
+
+    @cached_property
+    def _usage(self) -> tuple[Column, Column]:
+        """CPU and memory, to read a few processes of."""
+        cells = self._rows.starts[-1]
+        cpu, mem = (Reader(self._section(number)).column(cells, some=True) for number in (1, 2))
+        return cpu, mem
 
     def _values(self, column: Column) -> list[Any]:
         starts = self._rows.starts

@@ -72,7 +72,12 @@ def test_from_the_keyboard_to_the_process(page_as: PageAs, agent: Agent) -> None
     assert page.title() != "hit"
     page.get_by_role("link", name="Memory MB").click()
     expect(rows.locator("td:nth-child(3)")).to_have_text(["4711", "4712"])
-    rows.first.get_by_role("link").click()
+    page.locator("h1").click()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(rows.nth(1).locator("th a")).to_be_focused()
+    page.keyboard.press("k")
+    page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(rf"/servers/{agent.id}/#proc-4711-7$"))
 
 

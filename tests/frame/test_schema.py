@@ -23,6 +23,7 @@ CALLS = {
     ("get", "/api/servers/{agent}/history"),
     ("get", "/api/servers/{agent}/explain"),
     ("get", "/api/processes"),
+    ("get", "/api/processes/seen"),
     ("post", "/api/actions/{agent}"),
     ("get", "/api/actions/queue/{agent}"),
     ("post", "/api/actions/queue/{agent}/{command}/ack"),

@@ -38,6 +38,46 @@ def test_a_part_is_that_part(tables: list[list[Proc]], data: st.DataObject) -> N
     assert list(Chunk(encode(samples)).samples(first, last)) == samples[first:last]
 
 
+@settings(max_examples=60, deadline=None)
+@given(histories(), st.data())
+def test_peaks_are_those_of_the_samples(tables: list[list[Proc]], data: st.DataObject) -> None:
+    first = data.draw(st.integers(0, len(tables)))
+    last = data.draw(st.integers(first, len(tables)))
+    chunk = Chunk(encode(sampled(tables)))
+    told = [(chunk.rows[peak.row], peak) for peak in chunk.peaks(range(len(chunk.rows)), first, last)]
+    for stays in set(chunk.rows):
+        there = [(number, one) for number, table in enumerate(tables) for one in table if stays_of(one) == stays]
+        there = [(number, one) for number, one in there if first <= number < last]
+        peaks = [peak for of, peak in told if of == stays]
+        assert bool(there) == bool(peaks)
+        if there:
+            numbers = {number for number, _one in there}
+            assert {number for peak in peaks for number in range(peak.first, peak.last)} == numbers
+            assert max((-1 if peak.cpu is None else peak.cpu) for peak in peaks) == max(map(cpu_of, there))
+            assert max(peak.mem_mb for peak in peaks) == max(one.mem_mb for _number, one in there)
+        for peak in peaks:
+            assert (peak.cpu_at, peak.cpu) in [(number, one.cpu) for number, one in there]
+            assert (peak.mem_at, peak.mem_mb) in [(number, one.mem_mb) for number, one in there]
+
+
+def stays_of(one: Proc) -> tuple[object, ...]:
+    return tuple(getattr(one, name) for name in proctable.STAYS)
+
+
+def cpu_of(found: tuple[int, Proc]) -> float:
+    return -1 if found[1].cpu is None else found[1].cpu
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), st.lists(st.integers(-(2**63), 2**63 - 1), max_size=30))
+def test_some_of_the_numbers_are_those(data: st.DataObject, numbers: list[int]) -> None:
+    writer = Writer()
+    writer.ints(numbers)
+    start = data.draw(st.integers(0, len(numbers)))
+    stop = data.draw(st.integers(start, len(numbers)))
+    assert list(Reader(bytes(writer.bytes)).planes(len(numbers))[start:stop]) == numbers[start:stop]
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=30))
 def test_whole_numbers_of_any_size(numbers: list[int]) -> None:

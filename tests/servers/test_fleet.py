@@ -184,8 +184,9 @@ def test_the_palette_finds_only_in_scope(as_viewer: Client, as_outsider: Client,
         page: Any = client.get("/search/?q=web", headers={"HX-Request": "true"}).content.decode()
         return re.findall(r'data-href="([^"]*)"', page)
 
-    assert found(as_viewer) == ["/servers/srv-web-01/"]
-    assert found(as_outsider) == []
+    processes = "/processes/?q=web"  # where anybody may look for them, in their own scope
+    assert found(as_viewer) == ["/servers/srv-web-01/", processes]
+    assert found(as_outsider) == [processes]
     assert "srv-web-01" in as_viewer.get("/search/?q=web").content.decode()  # without scripts a page
 
 

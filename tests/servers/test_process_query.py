@@ -15,7 +15,7 @@ from servers.wire import Proc
 from tests.servers.samples import proc, sampled
 
 REDIS = proc(4711, name="Redis-Server", user="redis", cmdline='/usr/bin/redis-server *:6379 "[cluster]" a\\b')
-TEXTS = st.text(st.sampled_from('aA"\\.*[\n\x1b/ é7'), max_size=6)
+TEXTS = st.text(st.sampled_from('aA"\\.*[\n\x1b/ éÉ7sSkßſ\u212aİςΣșȘ'), max_size=6)  # \u212a: the Kelvin sign
 
 
 def holds(text: str, one: Proc = REDIS) -> bool:
@@ -59,6 +59,23 @@ def test_what_is_wrong_is_told(text: str, told: str) -> None:
     assert told in str(wrong.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("SERVICIU-ÎNTREG", "serviciu-întreg"), ("știri", "ȘTIRI"), ("οδοσ", "ΟΔΟΣ"), ("ΟΔΟΣ", "οδος"),
+        ("straße", "STRASSE"), ("STRASSE", "straße"), ("kelvin", "\u212aelvin"), ("файл", "ФАЙЛ.PY"), ("name:é", "É"),
+    ],
+)  # fmt: skip
+def test_upper_and_lower_case_are_the_same_in_any_script(text: str, name: str) -> None:
+    one = proc(name=name, cmdline="x")
+    assert holds(text, one)
+    (term,) = parse(text).terms
+    packed = proctable.pack([proc(2, name="other"), one])
+    assert Lines(packed).mention([term.in_json])
+    assert [stays[0] for _place, stays in Lines(packed).with_any([term.in_json])][-1] == name
+    assert parse(text).may_be_in(Chunk(write.encode(sampled([[one]]))).text)
+
+
 def test_an_address_is_no_prefix() -> None:
     assert parse("http://127.0.0.1:80 kworker/0:1 127.0.0.1:6379").terms == (
         Term("", "http://127.0.0.1:80"), Term("", "kworker/0:1"), Term("", "127.0.0.1:6379"),
@@ -72,7 +89,7 @@ def test_looking_before_decoding_misses_nothing(procs: list[Proc], value: str) -
     lines = Lines(packed)
     assert [lines.proc(place, stays) for place, stays in lines.every()] == procs
     for field in ("", "name", "cmd", "user", "user="):
-        term = Term(field, value.lower())
+        term = Term(field, value.casefold())
         wanted = process_query.Wanted((term,))
         places = [place for place, one in enumerate(procs) if wanted.holds(one.name, one.pid, one.user, one.cmdline)]
         found = dict(lines.with_any([term.in_json]) if term.in_json else lines.every())
@@ -80,7 +97,7 @@ def test_looking_before_decoding_misses_nothing(procs: list[Proc], value: str) -
         assert all(lines.proc(place, stays) == procs[place] for place, stays in found.items())
         if places:
             assert lines.mention([term.in_json])
-            assert term.in_text in Chunk(write.encode(sampled([procs]))).text.lower()
+            assert wanted.may_be_in(Chunk(write.encode(sampled([procs]))).text)
 
 
 def test_no_processes_are_no_lines() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +19,7 @@ from django.utils import timezone
 
 from servers import process_parts, process_search, proctable, states
 from servers.history import HOUR
-from servers.models import Server, Service
+from servers.models import Newest, Server, Service
 from servers.wire import Proc
 from tests.cast import program_of, signed_in
 from tests.servers.samples import proc, store
@@ -51,8 +53,8 @@ def fleet(web1: Server, web2: Server, db1: Server) -> None:
 
 def rows(answer: Any) -> list[tuple[str, int]]:
     """The server and the pid of each row, in the page's order."""
-    pattern = r'<th scope="row"><a class="clip" href="[^"]*#proc-(\d+)-\d+" title="([^"]*)"'
-    return [(name, int(pid)) for pid, name in re.findall(pattern, answer.content.decode())]
+    pattern = r'<th scope="row" title="([^"]*)"><a class="clip" href="[^"]*#proc-(\d+)-\d+"'
+    return [(name, int(pid)) for name, pid in re.findall(pattern, answer.content.decode())]
 
 
 def pids(client: Client, q: str, **more: str) -> set[int]:
@@ -76,7 +78,9 @@ class TestNow:
             ("nginx", {10, 11, 20}), ("NGINX worker", {11}), ("user:www", {11, 14}), ("12", {12}), ("pid:12", {12}),
             ("name:redis", {12}), ("cmd:6379", {12}), ("[a.*b]", {11}), ("a.b", set()), ("*", {11, 12}), ("%", set()),
             ("web.service", {10}), ("service:web", {10, 11, 14}), ("service:web user:www", {11, 14}),
-            ("postgres", set()), ("service:nothing", set()), ("onerror", {13}), ('cmd:"nginx: w"', {11}),
+            ("postgres", set()), ("service:nothing", set()), ("onerror", {13}),
+            ("service:%", set()), ("service:w_b", set()), ("_", set()), ("pid:0012", {12}), ("pid:1", set()),
+            ('cmd:"nginx: w"', {11}),
         ],
     )  # fmt: skip
     def test_finds(self, as_viewer: Client, q: str, expected: set[int]) -> None:
@@ -109,6 +113,31 @@ class TestNow:
         assert "3 processes on 2 servers" in page
         assert 'href="/servers/srv-web-01/#proc-11-99"' in page
 
+    def test_a_name_leads_to_the_process(self, as_viewer: Client) -> None:
+        page = as_viewer.get(PAGE, {"q": "pid:11"}).content.decode()
+        (link,) = re.findall(r'<a href="(/servers/[^"]*/processes/[^"]*)"', page)
+        assert link == "/servers/srv-web-01/processes/11-99/"
+        assert "nginx: worker" in as_viewer.get(link).content.decode()
+
+    def test_tells_users_threads_and_when_it_started(self, as_viewer: Client, web1: Server) -> None:
+        boot = NOW.timestamp() - 7200
+        Newest.objects.filter(server=web1).update(facts={"bootTime": boot, "ticksPerSec": 100})
+        page = as_viewer.get(PAGE, {"q": "pid:11"}).content.decode()
+        assert "<dt>Users</dt><dd><bdi>www-data</bdi></dd>" in page
+        assert '<td class="num p5">4</td>' in page
+        assert f'<time datetime="{time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(boot + 0.99))}" data-age="">' in page
+
+    def test_tells_which_of_the_chosen_servers_lack_it(self, as_viewer: Client, web2: Server) -> None:
+        told = "1 server that matches srv-web does not run it:"
+        page = as_viewer.get(PAGE, {"q": "redis-server", "where": "srv-web"}).content.decode()
+        assert told in page
+        assert '<a href="/servers/srv-web-02/">srv-web-02</a>' in page
+        for query in ({"q": "redis-server"}, {"q": "nginx", "where": "srv-web"}, {"q": "nowhere", "where": "srv-web"}):
+            assert "not run it" not in as_viewer.get(PAGE, query).content.decode()
+        Server.objects.filter(pk=web2.pk).update(state=states.SILENT)  # how it is there now is not known
+        page = as_viewer.get(PAGE, {"q": "redis-server", "where": "srv-web"}).content.decode()
+        assert "not run it" not in page
+
     def test_only_so_many_are_shown(self, as_viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("servers.process_search_page.SHOWN", 2)
         answer = as_viewer.get(PAGE, {"q": "n"})
@@ -140,6 +169,15 @@ def first_version(procs: list[Proc]) -> bytes:
     """As tables were packed at first: a list for each field."""
     columns = [[getattr(one, field) for one in procs] for field in proctable.FIELDS]
     return proctable.COLUMNS + proctable.compressed(msgspec.json.encode(columns))
+
+
+@pytest.mark.parametrize("headers", [HTMX, {}])
+def test_the_palette_leads_to_a_search(as_viewer: Client, headers: dict[str, str]) -> None:
+    page = as_viewer.get("/search/", {"q": ' cmd:"a b/c" '}, headers=headers).content.decode()
+    assert "Nothing is called" in page
+    (link,) = re.findall(r'href="(/processes/\?[^"]*)"', page)
+    assert link == "/processes/?q=cmd%3A%22a%20b%2Fc%22"
+    assert "/processes/?" not in as_viewer.get("/search/", {"q": " "}, headers=headers).content.decode()
 
 
 @pytest.mark.usefixtures("fleet")
@@ -197,6 +235,20 @@ class TestWhatIsWrong:
         assert (page.status_code, "Too many requests" in page.content.decode()) == (429, True)
         answer = program_of(viewer).get(API, {"q": "x"})
         assert (answer.status_code, "Retry-After" in answer) == (429, True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_searches_at_once_each_find_their_own_and_none_is_turned_away(fleet: None, admin: User, outsider: User) -> None:
+    def search(number: int) -> tuple[int, set[int]]:
+        try:
+            answer = signed_in((admin, outsider)[number % 2]).get(PAGE, {"q": ("nginx", "postgres")[number // 2 % 2]})
+            return answer.status_code, {pid for _, pid in rows(answer)}
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(process_parts.SEARCHES * 2) as pool:
+        found = list(pool.map(search, range(8)))
+    assert found == [(200, {10, 11, 20, 31}), (200, {31}), (200, {30}), (200, {30})] * 2
 
 
 class TestAccess:

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from servers import compaction, history, partitions, process_lives, process_parts
+from servers import compaction, history, partitions, process_lives, process_parts, process_search_api
 from servers.history import HOUR
 from servers.models import Server
 from servers.process_query import parse
@@ -19,6 +19,7 @@ from tests.servers.samples import proc, store
 from tests.servers.test_process_search import API, HTMX, MINUTE, PAGE, PART, PAST, THIS, rows
 
 pytestmark = pytest.mark.django_db
+SEEN = "/api/processes/seen"
 
 
 @pytest.fixture
@@ -99,8 +100,86 @@ class TestStretch:
         assert (rows(first), rows(last)) == ([("srv-web-01", 11)], [])
         assert "1 process on 1 server" in last.content.decode()
         assert f"?at={written(PAST + HOUR)}#proc-11-99" in first.content.decode()
+        assert f'href="/servers/srv-web-01/processes/11-99/?at={written(PAST + HOUR)}"' in first.content.decode()
         assert "2 servers were looked through." in last.content.decode()
         assert rows(as_viewer.get(PAGE, query | {"from": (THIS - 30 * MINUTE).isoformat()})) == []
+
+
+@pytest.mark.usefixtures("past")
+def test_what_comes_late_is_found_before_and_after_it_is_compacted(web1: Server) -> None:
+    late = [proc(77, name="late-job", cpu=55.0), proc(11, name="nginx", cpu=88.0, mem_mb=500.0)]
+    assert store(web1, PAST + 30 * MINUTE, late, THIS) == "late"
+    for _compacted in (False, True):
+        (job,) = process_lives.lives(web1.pk, parse("late-job"), PAST, THIS)
+        assert (job.pid, job.first, job.cpu) == (77, PAST + 30 * MINUTE, 55.0)
+        (nginx,) = process_lives.lives(web1.pk, parse("name:nginx"), PAST, THIS)
+        assert (nginx.first, nginx.last) == (PAST, PAST + HOUR)
+        assert (nginx.cpu, nginx.cpu_at) == (88.0, PAST + 30 * MINUTE)
+        assert (nginx.mem_mb, nginx.mem_at) == (500.0, PAST + 30 * MINUTE)
+        compaction.compact_hour(web1.pk, PAST, THIS)
+
+
+@pytest.mark.usefixtures("past")
+def test_a_chunk_that_is_written_anew_in_between_is_read_as_it_is_then(
+    web1: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = process_lives._read
+
+    def meanwhile(query: str, parameters: list[Any]) -> Any:
+        if query == process_lives.CHUNK:  # its rows get other numbers
+            store(web1, PAST + MINUTE / 2, [proc(5, name="early"), proc(11, name="nginx")], THIS)
+            assert compaction.compact_hour(web1.pk, PAST, THIS) == 1
+        return read(query, parameters)
+
+    monkeypatch.setattr(process_lives, "_read", meanwhile)
+    (life,) = process_lives.lives(web1.pk, parse("backup"), PAST, THIS)
+    assert (life.name, life.pid, life.first, life.cpu) == ("backup-job", 100, PAST + 5 * MINUTE, 99.0)
+
+
+@pytest.mark.usefixtures("past")
+class TestApi:
+    """GET /api/processes/seen."""
+
+    def test_answers_go_on_until_all_servers_are_done(self, as_admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(process_search_api, "PART_SEC", -1)
+        query = {"q": "backup", "from": PAST.isoformat(), "to": THIS.isoformat()}
+        answers = [as_admin.get(SEEN, query).json()]
+        while answers[-1]["next"] is not None:
+            answers.append(as_admin.get(SEEN, query | {"after": answers[-1]["next"]}).json())
+        assert [(answer["done"], answer["of"]) for answer in answers] == [(1, 3), (2, 3), (3, 3)]
+        found = [one for answer in answers for one in answer["procs"]]
+        assert [one["agentId"] for one in found] == ["srv-web-01", "srv-db-01"]
+        assert found[0] == {
+            "agentId": "srv-web-01", "hostname": "srv-web-01", "name": "backup-job", "pid": 100, "startTicks": 99,
+            "user": "www", "cmdline": "backup --full", "firstSeen": written(PAST + 5 * MINUTE),
+            "lastSeen": written(PAST + 7 * MINUTE), "cpu": 99.0, "cpuAt": written(PAST + 5 * MINUTE),
+            "memMB": 12.5, "memAt": written(PAST + 5 * MINUTE),
+        }  # fmt: skip
+
+    def test_each_sees_their_own_servers(self, as_outsider: Client) -> None:
+        found = as_outsider.get(SEEN, {"name": "backup", "from": PAST.isoformat()}).json()
+        assert (found["of"], found["next"], [one["agentId"] for one in found["procs"]]) == (1, None, ["srv-db-01"])
+        assert as_outsider.get(SEEN, {"name": "backup", "user": "root", "from": PAST.isoformat()}).json()["procs"] == []
+
+    @pytest.mark.parametrize(
+        ("query", "wrong"),
+        [
+            ({"from": "soon", "to": "later", "after": "x"}, {"from", "to", "after"}),
+            ({"from": THIS.isoformat(), "to": PAST.isoformat()}, {"from"}),
+            ({"from": (THIS - 8 * 24 * HOUR).isoformat()}, {"from"}),
+            ({"from": "2001-01-01T00:00:00Z", "to": "2001-01-02T00:00:00Z"}, {"from"}),
+            ({"to": "2999-01-01T00:00:00Z"}, {"to"}), ({"q": "service:x"}, {"q"}), ({"q": "nmae:x"}, {"q"}),
+        ],
+    )  # fmt: skip
+    def test_what_is_wrong_is_named(self, as_viewer: Client, query: dict[str, str], wrong: set[str]) -> None:
+        answer = as_viewer.get(SEEN, query)
+        assert (answer.status_code, set(answer.json()["fields"])) == (400, wrong)
+
+    def test_a_busy_hub_says_so(self, as_viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(process_parts, "WAIT_SEC", 0)
+        with process_parts.place(), process_parts.place():
+            answer = as_viewer.get(SEEN, {"q": "x"})
+        assert (answer.status_code, answer["Retry-After"]) == (503, "3")
 
 
 def follow(client: Client, query: dict[str, str]) -> list[Any]:
@@ -158,6 +237,20 @@ class TestParts:
         assert 'hx-trigger="load' not in stopped
         (on,) = re.findall(r'id="search-on"[^>]* hx-get="([^"]+)"', stopped)
         assert "2 of 3 servers" in as_admin.get(html.unescape(on), headers=HTMX).content.decode()
+
+    def test_no_server_is_looked_through_after_a_stop(self, as_admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        looked, lives = [], process_lives.lives
+
+        def counted(server_id: int, *rest: Any) -> Any:
+            looked.append(server_id)
+            return lives(server_id, *rest)
+
+        monkeypatch.setattr(process_lives, "lives", counted)
+        query = {"q": "backup", "from": PAST.isoformat(), "to": THIS.isoformat()}
+        page = as_admin.get(PAGE, query).content.decode()
+        (stop,) = re.findall(r'id="search-stop"[^>]* hx-get="([^"]+)"', page)
+        as_admin.get(html.unescape(stop), headers=HTMX)
+        assert len(looked) == 1
 
     def test_each_part_is_of_who_asks_for_it(self, as_admin: Client, as_outsider: Client) -> None:
         query = {"q": "backup", "from": PAST.isoformat(), "to": THIS.isoformat()}

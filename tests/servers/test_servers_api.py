@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries
 
-from servers import api, ingest
+from servers import ingest, process_search_api
 from servers.models import Server
 from servers.wire import Report
 from tests.cast import program_of, signed_in
@@ -22,7 +22,7 @@ NOW = timezone.now()
 SECOND = timedelta(seconds=1)
 ONE = ["/api/servers/srv-web-01", "/api/servers/srv-web-01/processes", "/api/servers/srv-web-01/history"]
 ONE += ["/api/servers/srv-web-01/explain"]
-ALL = ["/api/servers", "/api/processes", *ONE]
+ALL = ["/api/servers", "/api/processes", "/api/processes/seen", *ONE]
 
 
 def store(server: Server, at: datetime = NOW, **facts: object) -> None:
@@ -215,7 +215,7 @@ def test_processes_of_all_servers_are_those_in_scope(as_viewer: Client) -> None:
 def test_only_so_many_are_told_and_all_are_counted(
     as_viewer: Client, web1: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "MOST_FOUND", 3)
+    monkeypatch.setattr(process_search_api, "MOST_FOUND", 3)
     store(web1, procs=[proc(pid) for pid in range(5)])
     found = as_viewer.get("/api/processes").json()
     assert (found["total"], len(found["procs"])) == (5, 3)
