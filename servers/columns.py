@@ -13,7 +13,8 @@ import sys
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate, pairwise
+from functools import partial
+from itertools import accumulate, chain, pairwise
 from typing import Any, Final, TypeVar
 
 WHOLE, DECIMAL, LISTED, WORDS = range(4)  # kinds of columns
@@ -133,26 +134,62 @@ class Decimals(dict["float | None", int]):
         return code
 
 
+class Planes:
+    """Whole numbers as they are stored, of which as many are made numbers of as are asked for."""
+
+    def __init__(self, planes: bytes, width: int, count: int) -> None:
+        self._planes, self._width = planes, width
+        self._firsts = [plane * count for plane in range(width)]  # where each plane begins
+
+    def numbers(self, start: int, stop: int) -> array[int]:
+        """Those from start up to and without stop."""
+        width = self._width
+        if not width:
+            return array("b", bytes(stop - start))
+        parts = [self._planes[first + start : first + stop] for first in self._firsts]
+        if width == 1:
+            return array("b", parts[0].translate(UNZIGZAG))
+        zigzagged = bytearray(width * (stop - start))
+        for plane, part in enumerate(parts):
+            zigzagged[plane::width] = part
+        return _from_little(array(TYPECODES[width], _unzigzag(bytes(zigzagged), width)))
+
+    def total(self, start: int, last: int) -> int:
+        """The sum of those from start to last."""
+        planes, after, end, zigzagged = self._planes, start + 1, last + 1, 0
+        for shift, first in enumerate(self._firsts):
+            zigzagged |= planes[first + start] << 8 * shift
+        value = zigzagged >> 1 ^ -(zigzagged & 1)
+        if any(planes.count(0, first + after, first + end) != last - start for first in self._firsts[1:]):
+            return value + sum(self.numbers(after, end))
+        if self._width and planes.count(0, after, end) != last - start:
+            return value + sum(array("b", planes[after:end].translate(UNZIGZAG)))
+        return value  # nothing but zeros after the first: the usual, and much faster to see than to sum up
+
+
 class Column:
     """A column as read: the differences of its codes, and what values codes stand for."""
 
-    def __init__(self, differences: array[int], values_of: Callable[[Iterable[int]], list[Any]]) -> None:
+    def __init__(self, differences: Planes, values_of: Callable[[Iterable[int]], list[Any]]) -> None:
         self._differences, self._values_of = differences, values_of
-        self._bytes = differences.tobytes() if differences.itemsize == 1 else b""
 
     def at(self, cells: Iterable[tuple[int, int]]) -> list[Any]:
         """The values at these positions: pairs of where a stretch begins and the position in it."""
-        return self._values_of([self._code(start, position) for start, position in cells])
+        total = self._differences.total
+        return self._values_of([total(start, position) % AROUND for start, position in cells])
 
     def stretch(self, start: int, stop: int) -> list[Any]:
         """The values of a whole stretch from its start."""
-        codes: Iterable[int] = accumulate(self._differences[start:stop])
-        return self._values_of([code % AROUND for code in codes] if self._differences.itemsize == 8 else codes)
+        return self.stretches([start, stop])
 
-    def _code(self, start: int, position: int) -> int:
-        if self._bytes and self._bytes.count(0, start + 1, position + 1) == position - start:
-            return self._differences[start]  # nothing changed since: the usual thing, and much faster to see
-        return sum(self._differences[start : position + 1]) % AROUND
+    def stretches(self, edges: Sequence[int]) -> list[Any]:
+        """The values of stretches one after the other; edges: where each begins, and where the last one ends."""
+        origin = edges[0]
+        differences = self._differences.numbers(origin, edges[-1])
+        codes = chain.from_iterable(
+            accumulate(differences[start - origin : stop - origin]) for start, stop in pairwise(edges)
+        )
+        return self._values_of([code % AROUND for code in codes] if differences.itemsize == 8 else codes)
 
 
 class Reader:
@@ -183,18 +220,13 @@ class Reader:
 
     def ints(self, count: int) -> array[int]:
         """As Writer.ints wrote them."""
+        return self._planes(count).numbers(0, count)
+
+    def _planes(self, count: int) -> Planes:
         width = self.take(1)[0]
-        if width not in TYPECODES:
-            if width:
-                raise ValueError(f"numbers of {width} bytes")
-            return array("b", bytes(count))
-        planes = zigzagged = self.take(width * count)
-        if width > 1:
-            whole = bytearray(width * count)
-            for plane in range(width):
-                whole[plane::width] = planes[plane * count : (plane + 1) * count]
-            zigzagged = bytes(whole)
-        return _from_little(array(TYPECODES[width], _unzigzag(zigzagged, width)))
+        if width and width not in TYPECODES:
+            raise ValueError(f"numbers of {width} bytes")
+        return Planes(self.take(width * count), width, count)
 
     def strings(self) -> list[str]:
         """As Writer.strings wrote them."""
@@ -206,10 +238,10 @@ class Reader:
         """A column of any kind."""
         match self.take(1)[0]:
             case 0:  # WHOLE
-                return Column(self.ints(count), lambda codes: [code - 1 if code else None for code in codes])
+                return Column(self._planes(count), lambda codes: [code - 1 if code else None for code in codes])
             case 1:  # DECIMAL
                 scale = 10 ** self.take(1)[0]
-                return Column(self.ints(count), lambda codes: [(code - 1) / scale if code else None for code in codes])
+                return Column(self._planes(count), partial(_decimals, scale))
             case 2:  # LISTED
                 size = self.number()
                 listed: list[Any] = [None, *struct.unpack(f"<{size}d", self.take(8 * size))]
@@ -217,7 +249,11 @@ class Reader:
                 listed = list(self.strings())
             case kind:
                 raise ValueError(f"a column of an unknown kind: {kind}")
-        return Column(self.ints(count), lambda codes: list(map(listed.__getitem__, codes)))
+        return Column(self._planes(count), lambda codes: list(map(listed.__getitem__, codes)))
+
+
+def _decimals(scale: int, codes: Iterable[int]) -> list[float | None]:
+    return [(code - 1) / scale if code else None for code in codes]
 
 
 def _narrowest(values: Sequence[int]) -> array[int]:

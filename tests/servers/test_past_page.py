@@ -235,6 +235,27 @@ def test_compares_two_moments_the_earlier_first(as_viewer: Client, first: dateti
         assert re.search(r'id="cmp-h">From <time[^>]*>\d\d:00:00</time> to <time[^>]*>\d\d:00:10<', shown)
 
 
+def test_over_a_boot_no_process_is_the_same(as_viewer: Client, web1: Server) -> None:
+    """Whatever its pid and start ticks: the first process has the same ones in each boot."""
+    first = timezone.now() - 10 * MINUTE
+    for number, boot in enumerate(("one", "two")):
+        tell(web1, first + number * MINUTE, family()[:2], bootId=boot, services=[service()])
+    shown = page(as_viewer, first)
+    assert differences(shown) == ["restarted-1-5", "restarted-40-900"]
+    assert "The server was booted in between, <time" in shown
+    assert "booted in between" not in page(as_viewer, first + MINUTE)
+
+
+def test_what_differs_leads_to_the_processs_page_at_a_moment_when_it_was_there(
+    as_viewer: Client, first: datetime
+) -> None:
+    later = first + HOUR + 10 * SECOND
+    shown = page(as_viewer, first + HOUR, f"?with={moments.written(later)}")
+    assert f'<a href="processes/99-8000/?at={moments.written(later)}">nginx</a>' in shown
+    assert f'<a href="processes/77-7000/?at={moments.written(first + HOUR)}">backup</a>' in shown
+    assert "This process was in no process table" not in page(as_viewer, later, "processes/99-8000/")
+
+
 def test_a_moment_of_which_nothing_is_known_is_not_compared_with(as_viewer: Client, first: datetime) -> None:
     shown = page(as_viewer, first, f"?with={moments.written(first + 40 * MINUTE)}")
     assert "No process table was reported at this moment." in shown
@@ -255,9 +276,9 @@ def test_costs_few_queries_however_much_there_is(
     many = [service(f"unit-{number}.service") for number in range(40)]
     tell(web1, first + 2 * HOUR, [proc(number) for number in range(1, 501)], services=many)
     page(as_viewer, first)
-    # session, user, role · server · newest report · the table: raw, chunk · the samples beside: raw, chunks
+    # session, user, role · server · newest report · the table and the samples beside: raw rows and times, chunk
     # readings then, the timeline's · the lanes: commands, what happened
-    # services, what happened to them · commands up to then · what had happened
+    # services, what happened to them, a boot since · commands up to then · what had happened
     with django_assert_num_queries(17):
         page(as_viewer, first)
     with django_assert_num_queries(14):
