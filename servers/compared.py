@@ -20,9 +20,12 @@ from servers.models import Newest, Server
 from servers.moments import Asked
 from servers.past import Snapshot
 from servers.past_words import not_there
+from servers.readings import RANGES
 from servers.wire import Proc
 
 MOST = 50  # rows of each kind
+EARLIER = ("1h", "24h", "7d")  # by as much as these ranges; one press away
+HALF_A_DAY = timedelta(hours=12)  # moments further apart are told with their days
 NOW = timedelta(minutes=1)  # a newest table older than that is not "now"
 
 
@@ -34,6 +37,10 @@ def context(server: Server, asked: Asked, table: Snapshot | None, newest: Newest
         "with_at": asked.beside,
         "missing": missing,
         "found": None,
+        "earlier": [
+            {"word": RANGES[name].word, "with": moments.written(asked.at - timedelta(seconds=RANGES[name].seconds))}
+            for name in EARLIER
+        ],
     }
     if table is None or other is None:
         return made
@@ -44,6 +51,7 @@ def context(server: Server, asked: Asked, table: Snapshot | None, newest: Newest
     return made | {
         "from": first.sampled_at,
         "to": last.sampled_at if asked.beside or last.sampled_at < timezone.now() - NOW else None,
+        "form": "time" if last.sampled_at - first.sampled_at < HALF_A_DAY else "short",
         "booted": booted,
         "found": found,
         "rows": mark_safe("".join(shown)),  # noqa: S308  _row escapes

@@ -161,7 +161,9 @@ def _notice(then: Then) -> SafeString:
         said = not_there(then.at, then.now, then.before, then.after)
     elif then.silent:
         said = format_html(
-            _("The server was silent at this moment: this is its last table, from {}."), show.at(then.table.sampled_at)
+            _("The server was silent at this moment: this is its last table, from {}, {} older."),
+            show.at(then.table.sampled_at),
+            show.duration((then.at - then.table.sampled_at).total_seconds()),
         )
     else:
         return SafeString('<div id="proc-notice" hidden></div>')
