@@ -186,9 +186,8 @@ class Column:
         """The values of stretches one after the other; edges: where each begins, and where the last one ends."""
         origin = edges[0]
         differences = self._differences.numbers(origin, edges[-1])
-        codes = chain.from_iterable(
-            accumulate(differences[start - origin : stop - origin]) for start, stop in pairwise(edges)
-        )
+        parts = (differences[start - origin : stop - origin] for start, stop in pairwise(edges))
+        codes = chain.from_iterable(map(accumulate, parts))
         return self._values_of([code % AROUND for code in codes] if differences.itemsize == 8 else codes)
 
 
