@@ -120,8 +120,13 @@ def test_what_came_late_into_a_compacted_hour_is_met_between_its_samples(web1: S
 def test_what_is_beside_a_moment_takes_three_queries_and_one_chunk(
     web1: Server, told: Told, django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = []
-    monkeypatch.setattr(past, "Chunk", lambda data: read.append(len(data)) or Chunk(data))
+    read: list[int] = []
+
+    def counted(data: bytes) -> Chunk:
+        read.append(len(data))
+        return Chunk(data)
+
+    monkeypatch.setattr(past, "Chunk", counted)
     with django_assert_num_queries(3):
         past.around(web1.pk, PAST + 59 * MINUTE + 20 * SECOND)
     assert len(read) == 1
