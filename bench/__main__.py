@@ -37,6 +37,7 @@ BENCHES = {
     "command": Bench("command_latency.py", "from asking for a command to its agent's hands, 1,000 waiting"),
     "live": Bench("live_update.py", "from a report to 50 open pages that show it"),
     "history": Bench("history_size.py", "what the past of processes costs on disk, and to compact and read"),
+    "past": Bench("past.py", "pages of past moments, with 30 days of 50 servers kept"),
     "search": Bench("process_search.py", "finding a process on 2,000 servers, now and in a past day"),
     "spike": Bench("spike.py", "explaining an hour of 500 busy processes against the hour before"),
     "pages": Bench("pages.py", "the pages of a fleet of 2,000 servers"),

@@ -20,7 +20,7 @@ from servers.proctable import Table
 
 VERSION: Final = b"\x03"  # whole tables have the versions of proctable.py
 CPU_SCALE, MEM_SCALE = 10, 100  # as agents round them; other numbers are stored as they are
-REMEMBERED: Final = 50_000  # codes, of each scale
+REMEMBERED: Final = 50_000  # codes, of each scale; and numbers
 _codes = {scale: Decimals(scale) for scale in (CPU_SCALE, MEM_SCALE)}
 Number = float | None
 
@@ -112,10 +112,9 @@ def _read_numbers(reader: Reader, values: list[Any], new: list[int]) -> list[Any
     if not scale:
         read = reader.column(len(others) + len(new)).stretch(0, len(others) + len(new))
     else:
-        codes = _codes_of(scale)
+        codes, numbers = _codes_of(scale), _numbers_of(scale)
         old = [values[place] for place in others] + [None] * len(new)
-        sums = map(add, map(codes.__getitem__, old), reader.ints(len(old)))
-        read = [(code - 1) / scale if code else None for code in sums]
+        read = list(map(numbers.__getitem__, map(add, map(codes.__getitem__, old), reader.ints(len(old)))))
     return _changed(values, others, new, read)
 
 
@@ -124,6 +123,27 @@ def _codes_of(scale: int) -> Decimals:
     if len(_codes[scale]) > REMEMBERED:
         _codes[scale] = Decimals(scale)
     return _codes[scale]
+
+
+class _Numbers(dict[int, Number]):
+    """The number of each code, as they are asked for: the way back of columns.Decimals."""
+
+    def __init__(self, scale: int) -> None:
+        super().__init__({0: None})
+        self.scale = scale
+
+    def __missing__(self, code: int) -> float:
+        self[code] = number = (code - 1) / self.scale
+        return number
+
+
+_numbers = {scale: _Numbers(scale) for scale in _codes}
+
+
+def _numbers_of(scale: int) -> _Numbers:
+    if len(_numbers[scale]) > REMEMBERED:
+        _numbers[scale] = _Numbers(scale)
+    return _numbers[scale]
 
 
 def _read_column(reader: Reader, values: list[Any], new: list[int]) -> list[Any]:

@@ -13,7 +13,8 @@ import sys
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate, pairwise
+from functools import partial
+from itertools import accumulate, chain, pairwise
 from typing import Any, Final, TypeVar
 
 WHOLE, DECIMAL, LISTED, WORDS = range(4)  # kinds of columns
@@ -134,58 +135,72 @@ class Decimals(dict["float | None", int]):
 
 
 class Planes:
-    """Whole numbers as Writer.ints wrote them: count, of width bytes each; decoded as far as they are asked for."""
+    """Whole numbers as they are stored, of which as many are made numbers of as are asked for."""
 
     def __init__(self, planes: bytes, width: int, count: int) -> None:
-        self._planes, self._width, self._count = planes, width, count
+        self._planes, self._width = planes, width
+        self._firsts = [plane * count for plane in range(width)]  # where each plane begins
 
-    def __getitem__(self, wanted: slice) -> array[int]:
-        start, stop, _step = wanted.indices(self._count)
-        width, size = self._width, max(0, stop - start)
+    def numbers(self, start: int, stop: int) -> array[int]:
+        """Those from start up to and without stop."""
+        width = self._width
         if not width:
-            return array("b", bytes(size))
-        whole = bytearray(width * size)
-        for plane in range(width):
-            first = plane * self._count + start
-            whole[plane::width] = self._planes[first : first + size]
-        return _from_little(array(TYPECODES[width], _unzigzag(bytes(whole), width)))
+            return array("b", bytes(stop - start))
+        parts = [self._planes[first + start : first + stop] for first in self._firsts]
+        if width == 1:
+            return array("b", parts[0].translate(UNZIGZAG))
+        zigzagged = bytearray(width * (stop - start))
+        for plane, part in enumerate(parts):
+            zigzagged[plane::width] = part
+        return _from_little(array(TYPECODES[width], _unzigzag(bytes(zigzagged), width)))
+
+    def total(self, start: int, last: int) -> int:
+        """The sum of those from start to last."""
+        planes, after, end, zigzagged = self._planes, start + 1, last + 1, 0
+        for shift, first in enumerate(self._firsts):
+            zigzagged |= planes[first + start] << 8 * shift
+        value = zigzagged >> 1 ^ -(zigzagged & 1)
+        if any(planes.count(0, first + after, first + end) != last - start for first in self._firsts[1:]):
+            return value + sum(self.numbers(after, end))
+        if self._width and planes.count(0, after, end) != last - start:
+            return value + sum(array("b", planes[after:end].translate(UNZIGZAG)))
+        return value  # nothing but zeros after the first: the usual, and much faster to see than to sum up
 
 
 class Column:
     """A column as read: the differences of its codes, and what values codes stand for."""
 
-    def __init__(self, differences: array[int] | Planes, values_of: Callable[[Iterable[int]], list[Any]]) -> None:
+    def __init__(self, differences: Planes, values_of: Callable[[Iterable[int]], list[Any]]) -> None:
         self._differences, self._values_of = differences, values_of
-        self._bytes = differences.tobytes() if isinstance(differences, array) and differences.itemsize == 1 else b""
 
     def at(self, cells: Iterable[tuple[int, int]]) -> list[Any]:
         """The values at these positions: pairs of where a stretch begins and the position in it."""
-        return self._values_of([self._code(start, position) for start, position in cells])
+        total = self._differences.total
+        return self._values_of([total(start, position) % AROUND for start, position in cells])
 
     def stretch(self, start: int, stop: int) -> list[Any]:
         """The values of a whole stretch from its start."""
-        return self._values_of(self._codes(start, stop))
+        return self.stretches([start, stop])
 
     def peak(self, start: int, first: int, stop: int) -> tuple[Any, int]:
         """The largest value of a column of numbers from first on up to stop, in a stretch from start; how far on it is.
 
         The codes of numbers rise with them, None being the least: so only one of them is turned into its value.
         """
-        codes = list(self._codes(start, stop))[first - start :]
-        most = max(codes)
-        return self._values_of([most])[0], codes.index(most)
-
-    def _codes(self, start: int, stop: int) -> Iterable[int]:
-        differences = self._differences[start:stop]
+        differences = self._differences.numbers(start, stop)
         codes: Iterable[int] = accumulate(differences)
-        return [code % AROUND for code in codes] if differences.itemsize == 8 else codes
+        known = [code % AROUND for code in codes] if differences.itemsize == 8 else list(codes)
+        wanted = known[first - start :]
+        most = max(wanted)
+        return self._values_of([most])[0], wanted.index(most)
 
-    def _code(self, start: int, position: int) -> int:
-        if self._bytes and self._bytes.count(0, start + 1, position + 1) == position - start:
-            return sum(
-                self._differences[start : start + 1]
-            )  # nothing changed since: the usual thing, and much faster to see
-        return sum(self._differences[start : position + 1]) % AROUND
+    def stretches(self, edges: Sequence[int]) -> list[Any]:
+        """The values of stretches one after the other; edges: where each begins, and where the last one ends."""
+        origin = edges[0]
+        differences = self._differences.numbers(origin, edges[-1])
+        parts = (differences[start - origin : stop - origin] for start, stop in pairwise(edges))
+        codes = chain.from_iterable(map(accumulate, parts))
+        return self._values_of([code % AROUND for code in codes] if differences.itemsize == 8 else codes)
 
 
 class Reader:
@@ -216,10 +231,9 @@ class Reader:
 
     def ints(self, count: int) -> array[int]:
         """As Writer.ints wrote them."""
-        return self.planes(count)[:count]
+        return self.planes(count).numbers(0, count)
 
     def planes(self, count: int) -> Planes:
-        """The same, where only some of them may be asked for."""
         width = self.take(1)[0]
         if width and width not in TYPECODES:
             raise ValueError(f"numbers of {width} bytes")
@@ -231,15 +245,14 @@ class Reader:
         blob = self.take(ends[-1] if ends else 0)
         return [blob[start:end].decode() for start, end in pairwise([0, *ends])]
 
-    def column(self, count: int, some: bool = False) -> Column:
-        """A column of any kind; some: only a few stretches of it are going to be asked for."""
-        ints = self.planes if some else self.ints
+    def column(self, count: int) -> Column:
+        """A column of any kind."""
         match self.take(1)[0]:
             case 0:  # WHOLE
-                return Column(ints(count), lambda codes: [code - 1 if code else None for code in codes])
+                return Column(self.planes(count), lambda codes: [code - 1 if code else None for code in codes])
             case 1:  # DECIMAL
                 scale = 10 ** self.take(1)[0]
-                return Column(ints(count), lambda codes: [(code - 1) / scale if code else None for code in codes])
+                return Column(self.planes(count), partial(_decimals, scale))
             case 2:  # LISTED
                 size = self.number()
                 listed: list[Any] = [None, *struct.unpack(f"<{size}d", self.take(8 * size))]
@@ -247,7 +260,11 @@ class Reader:
                 listed = list(self.strings())
             case kind:
                 raise ValueError(f"a column of an unknown kind: {kind}")
-        return Column(ints(count), lambda codes: list(map(listed.__getitem__, codes)))
+        return Column(self.planes(count), lambda codes: list(map(listed.__getitem__, codes)))
+
+
+def _decimals(scale: int, codes: Iterable[int]) -> list[float | None]:
+    return [(code - 1) / scale if code else None for code in codes]
 
 
 def _narrowest(values: Sequence[int]) -> array[int]:

@@ -44,12 +44,16 @@ class Compared(NamedTuple):
     same: int  # how many are in both tables, the grown among them
 
 
-def compare(before: Iterable[Proc], after: Iterable[Proc]) -> Compared:
-    """What came, went, was restarted or grew from the earlier table to the later one."""
+def compare(before: Iterable[Proc], after: Iterable[Proc], booted: bool = False) -> Compared:
+    """What came, went, was restarted or grew from the earlier table to the later one.
+
+    booted: the server was booted in between, so none is the same, whatever its pid and ticks; all were started anew.
+    """
     old, now = ({_key(proc): proc for proc in procs} for procs in (before, after))
-    kept = [Pair(proc, now[key]) for key, proc in old.items() if key in now]
-    gone = [proc for key, proc in old.items() if key not in now]
-    new = [proc for key, proc in now.items() if key not in old]
+    both = set() if booted else old.keys() & now.keys()
+    kept = [Pair(proc, now[key]) for key, proc in old.items() if key in both]
+    gone = [proc for key, proc in old.items() if key not in both]
+    new = [proc for key, proc in now.items() if key not in both]
     restarted, gone, new = _paired(gone, new)
     grown = [pair for pair in kept if _grew(pair)]
     return Compared(

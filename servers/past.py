@@ -6,9 +6,10 @@ Raw rows are read before chunks. So what is compacted in between is met twice, a
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from django.db import connection
@@ -17,14 +18,14 @@ from msgspec import Struct
 from servers import history, rawtables
 from servers.chunks.read import Chunk
 from servers.chunks.samples import EPOCH, Sample
-from servers.history import HOUR
+from servers.history import DAY, HOUR
 from servers.past_readings import Point, Readings, Series, readings, recent
 from servers.proctable import procs_of
 from servers.wire import Proc
 
 __all__ = [
-    "WITHIN", "Point", "Readings", "Series", "Snapshot", "line", "neighbours", "readings", "recent", "table", "tables",
-    "tables_at",
+    "WITHIN", "Around", "Point", "Readings", "Series", "Snapshot", "around", "line", "readings", "recent", "table",
+    "tables", "tables_at",
 ]  # fmt: skip
 WITHIN = timedelta(minutes=15)  # a table this old still tells how it was; an older one does not
 Value = tuple[datetime, float | None, float]
@@ -34,17 +35,23 @@ RAW_AT = f"""SELECT server_id, sampled_at, ts, procs_total, procs FROM {history.
 CHUNKS_AT = f"""SELECT DISTINCT ON (server_id) server_id, data FROM {history.CHUNKS}
     WHERE server_id = ANY(%s) AND hour >= %s AND hour <= %s AND first_at <= %s AND last_at > %s
     ORDER BY server_id, hour DESC"""  # noqa: S608
+CHUNKS_OF = f"SELECT data FROM {history.CHUNKS} WHERE server_id = %s AND hour >= %s AND hour < %s ORDER BY hour"  # noqa: S608
 CHUNK = f"SELECT data FROM {history.CHUNKS} WHERE server_id = %s AND hour = %s"  # noqa: S608
+RAW_HOURS = f"""SELECT DISTINCT date_bin('1 hour', sampled_at, 'epoch') FROM {history.PROCESSES}
+    WHERE server_id = %(server)s AND sampled_at >= %(start)s AND sampled_at < %(end)s"""  # noqa: S608
 HOURS = f"""SELECT hour FROM {history.CHUNKS} WHERE server_id = %(server)s AND hour >= %(first)s AND hour < %(end)s
-    UNION SELECT date_bin('1 hour', sampled_at, 'epoch') FROM {history.PROCESSES}
-    WHERE server_id = %(server)s AND sampled_at >= %(start)s AND sampled_at < %(end)s ORDER BY 1"""  # noqa: S608
+    UNION {RAW_HOURS} ORDER BY 1"""  # noqa: S608
 RAW_BESIDE = f"""SELECT
-    (SELECT max(sampled_at) FROM {history.PROCESSES} WHERE server_id = %(server)s AND sampled_at < %(at)s),
+    (SELECT max(sampled_at) FROM {history.PROCESSES} WHERE server_id = %(server)s AND sampled_at < %(start)s),
     (SELECT min(sampled_at) FROM {history.PROCESSES} WHERE server_id = %(server)s AND sampled_at > %(at)s)"""  # noqa: S608
-CHUNKS_BESIDE = f"""(SELECT data FROM {history.CHUNKS}
-    WHERE server_id = %(server)s AND hour <= %(at)s AND first_at < %(at)s ORDER BY hour DESC LIMIT 1)
-    UNION ALL (SELECT data FROM {history.CHUNKS}
-    WHERE server_id = %(server)s AND hour >= %(hour)s AND last_at > %(at)s ORDER BY hour LIMIT 1)"""  # noqa: S608
+# The chunk that a moment falls into or comes after, and the edges of those beside it; one row, whatever there is.
+CHUNK_AROUND = f"""SELECT data,
+    (SELECT last_at FROM {history.CHUNKS} WHERE server_id = %(server)s AND hour < here.hour ORDER BY hour DESC LIMIT 1),
+    (SELECT first_at FROM {history.CHUNKS}
+        WHERE server_id = %(server)s AND hour >= %(hour)s AND first_at > %(at)s ORDER BY hour LIMIT 1)
+    FROM (VALUES (1)) one LEFT JOIN (SELECT hour, data FROM {history.CHUNKS}
+        WHERE server_id = %(server)s AND hour <= %(at)s AND first_at <= %(at)s
+        ORDER BY hour DESC LIMIT 1) here ON true"""  # noqa: S608
 
 
 class Snapshot(Struct, gc=False):
@@ -56,6 +63,33 @@ class Snapshot(Struct, gc=False):
     procs: list[Proc]
 
 
+class Around(Struct):
+    """A moment's process table, None where none tells of it; when the samples just before and after were taken.
+
+    Beside a table these are its neighbours; without one, the moment's: of nothing on that side None.
+    """
+
+    table: Snapshot | None
+    before: datetime | None
+    after: datetime | None
+
+
+def around(server_id: int, moment: datetime, within: timedelta = WITHIN) -> Around:
+    """The newest process table at or before a moment, not older than within, and what is beside it; reads one chunk."""
+    oldest = moment - within
+    raw = _raw_rows([server_id], moment, oldest).get(server_id, [])
+    about = {"server": server_id, "start": rawtables.chain_start(oldest), "at": moment, "hour": _hour(moment)}
+    ((raw_before, raw_after),) = _rows(RAW_BESIDE, about)
+    ((data, chunk_before, chunk_after),) = _rows(CHUNK_AROUND, about)
+    chunk = Chunk(data) if data is not None else None
+    found = _newer(_of_raw(raw, oldest), _of_chunk(chunk, moment, oldest))
+    pivot = found.sampled_at if found else moment
+    times = [*(row.sampled_at for row in raw), *(chunk.times if chunk else ())]
+    befores = [raw_before, chunk_before, max((at for at in times if at < pivot), default=None)]
+    afters = [raw_after, chunk_after, min((at for at in times if at > moment), default=None)]
+    return Around(found, max(filter(None, befores), default=None), min(filter(None, afters), default=None))
+
+
 def table(server_id: int, moment: datetime, within: timedelta = WITHIN) -> Snapshot | None:
     """The newest process table at or before a moment, and not older than within; None where there is none."""
     return tables_at([server_id], moment, within).get(server_id)
@@ -64,15 +98,11 @@ def table(server_id: int, moment: datetime, within: timedelta = WITHIN) -> Snaps
 def tables_at(server_ids: Iterable[int], moment: datetime, within: timedelta = WITHIN) -> dict[int, Snapshot]:
     """For each server that has one, its newest process table at or before a moment, not older than within."""
     wanted, oldest = list(server_ids), moment - within
-    found = _raw_at(wanted, moment, oldest)
+    raw = _raw_rows(wanted, moment, oldest)
+    found = {server_id: snapshot for server_id, rows in raw.items() if (snapshot := _of_raw(rows, oldest))}
     for server_id, data in _rows(CHUNKS_AT, [wanted, oldest - HOUR, moment, moment, oldest]):
-        chunk = Chunk(data)
-        number = chunk.before(moment)
-        if number is None:
-            continue
-        sampled_at, ts, total = chunk.sampled(number)
-        if sampled_at > oldest and (server_id not in found or sampled_at > found[server_id].sampled_at):
-            found[server_id] = Snapshot(sampled_at, ts, total, chunk.at(number))
+        if newer := _newer(found.get(server_id), _of_chunk(Chunk(data), moment, oldest)):
+            found[server_id] = newer
     return found
 
 
@@ -83,41 +113,45 @@ def tables(server_id: int, start: datetime, end: datetime) -> Iterator[Snapshot]
             yield _snapshot(sample)
 
 
-def neighbours(server_id: int, moment: datetime) -> tuple[datetime | None, datetime | None]:
-    """When the samples just before and just after a moment (and not at it) were taken; None where there is none."""
-    about = {"server": server_id, "at": moment, "hour": _hour(moment)}
-    ((before, after),) = _rows(RAW_BESIDE, about)
-    befores, afters = [before], [after]
-    for (data,) in _rows(CHUNKS_BESIDE, about):
-        times = Chunk(data).times
-        befores.append(times[number - 1] if (number := bisect_left(times, moment)) else None)
-        afters.append(times[number] if (number := bisect_right(times, moment)) < len(times) else None)
-    return max(filter(None, befores), default=None), min(filter(None, afters), default=None)
-
-
 def line(server_id: int, pid: int, start_ticks: int | None, start: datetime, end: datetime) -> list[Value]:
     """One process's (when, CPU in percent of one core or None, memory in MB) from start up to and without end."""
     values: dict[datetime, Value] = {}
-    for hour in _hours(server_id, start, end):
+    for hour in sorted(_hours(server_id, start, end, RAW_HOURS)):
         for sample in rawtables.samples(_raw(server_id, max(hour, start), min(hour + HOUR, end))):
             for proc in procs_of(sample.table):
                 if (proc.pid, proc.start_ticks) == (pid, start_ticks):
                     values[sample.sampled_at] = sample.sampled_at, proc.cpu, proc.mem_mb
-        for (data,) in _rows(CHUNK, [server_id, hour]):
+    first = _hour(start)
+    while first < end:  # a day at a time, so that there is never more than that in memory
+        for (data,) in _rows(CHUNKS_OF, [server_id, first, min(end, first + DAY)]):
             values |= {value[0]: value for value in Chunk(data).line(pid, start_ticks)}
+        first += DAY
     return [values[at] for at in sorted(values) if start <= at < end]
 
 
-def _raw_at(server_ids: Sequence[int], moment: datetime, oldest: datetime) -> dict[int, Snapshot]:
+def _raw_rows(server_ids: Sequence[int], moment: datetime, oldest: datetime) -> dict[int, list[rawtables.Row]]:
+    """Of each server that has any: the raw rows up to a moment, back to the first that the oldest may build on."""
     by_server: dict[int, list[rawtables.Row]] = {}
     for server_id, at, ts, total, procs in _rows(RAW_AT, [server_ids, rawtables.chain_start(oldest), moment]):
         by_server.setdefault(server_id, []).append(rawtables.Row(at, ts, total, bytes(procs)))
-    found = {}
-    for server_id, rows in by_server.items():
-        sample = rawtables.newest(rows)
-        if sample is not None and sample.sampled_at > oldest:
-            found[server_id] = _snapshot(sample)
-    return found
+    return by_server
+
+
+def _of_raw(rows: Sequence[rawtables.Row], oldest: datetime) -> Snapshot | None:
+    sample = rawtables.newest(rows)
+    return _snapshot(sample) if sample and sample.sampled_at > oldest else None
+
+
+def _of_chunk(chunk: Chunk | None, moment: datetime, oldest: datetime) -> Snapshot | None:
+    number = chunk.before(moment) if chunk else None
+    if chunk is None or number is None:
+        return None
+    sampled_at, ts, total = chunk.sampled(number)
+    return Snapshot(sampled_at, ts, total, chunk.at(number)) if sampled_at > oldest else None
+
+
+def _newer(raw: Snapshot | None, compacted: Snapshot | None) -> Snapshot | None:
+    return max(filter(None, (raw, compacted)), key=attrgetter("sampled_at"), default=None)
 
 
 def _samples(server_id: int, start: datetime, end: datetime) -> list[Sample]:
@@ -137,9 +171,10 @@ def _raw(server_id: int, start: datetime, end: datetime) -> list[rawtables.Row]:
     return rawtables.rows(server_id, rawtables.chain_start(start), end)
 
 
-def _hours(server_id: int, start: datetime, end: datetime) -> list[datetime]:
+def _hours(server_id: int, start: datetime, end: datetime, query: str = HOURS) -> list[datetime]:
+    """When hours with samples begin; query: in chunks or raw rows (HOURS), or in raw rows only."""
     about = {"server": server_id, "first": _hour(start), "start": start, "end": end}
-    return [hour for (hour,) in _rows(HOURS, about)]
+    return [hour for (hour,) in _rows(query, about)]
 
 
 def _hour(moment: datetime) -> datetime:

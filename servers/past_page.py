@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
@@ -17,7 +15,8 @@ from django.utils.translation import ngettext, pgettext
 
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
-from servers import compared, fleet, moments, past, process_rows, readings, server_page, service_history, states
+from servers import compared, fleet, moments, process_rows, readings, server_page, service_history, states
+from servers.known import Then, known
 from servers.models import Newest, Server, Service
 from servers.moments import Asked
 from servers.past import Snapshot
@@ -27,32 +26,9 @@ from servers.services_then import services_then
 from servers.wire import Proc
 
 
-class Then(NamedTuple):
-    """What is known of the moment: the process table, and when the samples before and after it were taken."""
-
-    at: datetime
-    now: datetime
-    table: Snapshot | None
-    before: datetime | None
-    after: datetime | None
-
-    @property
-    def silent(self) -> bool:
-        """Whether the server had missed its reports when the moment came."""
-        missed = timedelta(seconds=max(60, settings.SILENT_AFTER_REPORTS * settings.REPORT_INTERVAL_SEC))
-        return self.table is not None and self.at - self.table.sampled_at > missed
-
-
-def known(server: Server, at: datetime) -> Then:
-    """Look the moment up; three or four queries, of which each reads one chunk at most."""
-    now = timezone.now()
-    table = past.table(server.pk, at) if at <= now else None
-    return Then(at, now, table, *past.neighbours(server.pk, table.sampled_at if table else min(at, now)))
-
-
 def context(server: Server, query: Mapping[str, str], asked: Asked) -> dict[str, Any]:
     """Everything server.html shows of a past moment; query: range, ps."""
-    newest, then = server_page.newest_of(server.pk), known(server, asked.at)
+    newest, then = server_page.newest_of(server.pk), known(server.pk, asked.at)
     column, descending = server_page.order_of(query.get("ps", ""))
     choice = server_page.range_of(query)
     end = _end(asked, then.now, timedelta(seconds=choice.seconds))
@@ -79,7 +55,7 @@ def moving(server: Server, query: Mapping[str, str], asked: Asked) -> dict[str, 
         return context(server, query, asked)
     newest = server_page.newest_of(server.pk)
     values = readings.values_at(server.pk, asked.at, newest)
-    made = fragments(server, query, asked, known(server, asked.at), newest)
+    made = fragments(server, query, asked, known(server.pk, asked.at), newest)
     return {"server": server, "values": mark_safe("".join(values.values())), **made}  # noqa: S308  made of escaped parts
 
 
@@ -185,7 +161,9 @@ def _notice(then: Then) -> SafeString:
         said = not_there(then.at, then.now, then.before, then.after)
     elif then.silent:
         said = format_html(
-            _("The server was silent at this moment: this is its last table, from {}."), show.at(then.table.sampled_at)
+            _("The server was silent at this moment: this is its last table, from {}, {} older."),
+            show.at(then.table.sampled_at),
+            show.duration((then.at - then.table.sampled_at).total_seconds()),
         )
     else:
         return SafeString('<div id="proc-notice" hidden></div>')

@@ -18,10 +18,10 @@ from pmonitor.templatetags import show
 from pmonitor.visible import visible
 from servers import moments, past, past_page, process_rows, server_page
 from servers.curves import Axis, area, drawn, round_up
+from servers.known import Then, known
 from servers.models import Newest, Server
 from servers.moments import Asked
 from servers.past import Value
-from servers.past_page import Then
 from servers.wire import Proc
 
 POINTS = 480  # at most, in a line
@@ -51,7 +51,7 @@ USUAL = STRETCHES["6h"]
 def context(server: Server, pid: int, ticks: int, query: Mapping[str, str], asked: Asked | None) -> dict[str, Any]:
     """What process.html shows; ticks as the address has them, 0 where they are not known."""
     now = timezone.now()
-    then, newest = past_page.known(server, asked.at if asked else now), server_page.newest_of(server.pk)
+    then, newest = known(server.pk, asked.at if asked else now), server_page.newest_of(server.pk)
     procs = past_page.processes(then.table)
     one = next((proc for proc in procs if (proc.pid, proc.start_ticks or 0) == (pid, ticks)), None)
     stretch = STRETCHES.get(query.get("range", ""), USUAL)

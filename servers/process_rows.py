@@ -121,10 +121,10 @@ def row(proc: Proc, frame: Frame, now: float) -> str:
     user, cmdline = _text(proc.user or ""), _text(proc.cmdline or "")
     last = frame.end.cell(proc) if frame.end else ""
     title, mem_bar = _text(proc.name), _bar(proc.mem_mb, frame.mem_total_mb)
-    called = f'<a href="{frame.then.path}{name}/{frame.then.query}">{title or "—"}</a>' if frame.then else title or none
+    path, query = frame.then[1:] if frame.then else ("processes/", "")
     return (
         f'<tr id="proc-{name}" data-parent="{proc.ppid or 0}">'
-        f'<th scope="row"><bdi class="clip" title="{title}">{called}</bdi>'
+        f'<th scope="row"><bdi class="clip" title="{title}"><a href="{path}{name}/{query}">{title or "—"}</a></bdi>'
         f'<div class="fold">{proc.pid}<bdi class="sep">{user}</bdi></div></th>'
         f'<td class="num p2">{proc.pid}</td><td class="p3"><bdi title="{user}">{user or none}</bdi></td>'
         f'<td class="num"><div class="metric">{_bar(proc.cpu, 100)}{cpu_span(name, shown.cpu)}</div></td>'

@@ -11,6 +11,7 @@ from django.db import connection
 
 from pmonitor import live
 from servers import history
+from servers import service_events as kinds
 from servers.service_events import Event
 
 RECORD = f"""
@@ -21,7 +22,8 @@ ON CONFLICT DO NOTHING
 """  # noqa: S608  a name of our own
 NEWEST = f"SELECT name, at, kind, facts FROM {history.EVENTS} WHERE server_id = %(server)s"  # noqa: S608
 
-
+BOOTED = f"""SELECT max(at) FROM {history.EVENTS} WHERE server_id = %(server)s AND name = '' AND kind = %(kind)s
+    AND at > %(start)s AND at <= %(end)s"""  # noqa: S608
 BESIDE = f"""
 (SELECT DISTINCT ON (name) name, at, kind, facts FROM {history.EVENTS}
     WHERE server_id = %(server)s AND at <= %(at)s ORDER BY name, at DESC, kind)
@@ -67,6 +69,14 @@ def beside(server_id: int, moment: datetime) -> list[Event]:
     with connection.cursor() as cursor:
         cursor.execute(BESIDE, {"server": server_id, "at": moment})
         return _events(cursor.fetchall())
+
+
+def booted(server_id: int, start: datetime, end: datetime) -> datetime | None:
+    """When the server was booted last, after start and up to end; None where it was not, as far as is known."""
+    with connection.cursor() as cursor:
+        cursor.execute(BOOTED, {"server": server_id, "kind": kinds.BOOTED, "start": start, "end": end})
+        found: tuple[datetime | None] = cursor.fetchone()
+    return found[0]
 
 
 def _events(rows: list[tuple[Any, ...]]) -> list[Event]:

@@ -260,12 +260,12 @@ def at(when: datetime | None, form: str = "time") -> SafeString:
     """An absolute time, which clock.js tells in the reader's zone; form: "time", "full", "day", "short" (with day)."""
     if when is None:
         return nothing()
-    when = when.astimezone(UTC)
-    forms = {"full": moment(when), "day": moment(when).partition(",")[0], "short": f"{day(when)}, {when:%H:%M}"}
-    text = forms.get(form, f"{when:%H:%M:%S}")
+    when, full = when.astimezone(UTC), moment(when)
+    text = {"full": full, "day": full.partition(",")[0]}.get(form, f"{when:%H:%M:%S}")
+    text = f"{day(when)}, {when:%H:%M}" if form == "short" else text
     return _safe(
         f'<time datetime="{when:%Y-%m-%dT%H:%M:%S.%f}Z" data-at="{conditional_escape(form)}"'
-        f' title="{conditional_escape(moment(when))}">{conditional_escape(text)}</time>'
+        f' title="{conditional_escape(full)}">{conditional_escape(text)}</time>'
     )
 
 

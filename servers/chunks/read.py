@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate
 from typing import Any, NamedTuple, TypeVar
 
 from zstandard import ZstdDecompressor
@@ -88,7 +88,7 @@ class Chunk:
         for run in self._rows.runs:
             for number in range(max(run.first, first), min(run.last, last)):
                 present[number - first].append((run.row, run.cell + number - run.first))
-        moves = [self._values(column) for column in self._moves]
+        moves = [column.stretches(self._rows.starts) for column in self._moves]
         for number, by_pid in enumerate(present, first):
             found = self._in_order(number, by_pid)
             cells = [cell for _, cell in found]
@@ -125,24 +125,29 @@ class Chunk:
 
     def lines(self, cpu: bool, first: int, last: int) -> Iterator[tuple[int, int, list[Any]]]:
         """Of samples from first to the one before last: a row, the number of its first there, its CPU or memory."""
-        column = self._moves[0 if cpu else 1]
+        column = self._usage[0 if cpu else 1]
         for row, begin, end, cell in self._rows.runs:
             at, until = max(begin, first), min(end, last)
             if at < until:
                 start = self._rows.starts[row]
                 yield row, at, column.stretch(start, cell + until - begin)[cell + at - begin - start :]
 
-    def line(self, pid: int, start_ticks: int | None) -> Iterator[tuple[datetime, float | None, float]]:
+    def stretches(self, wanted: Iterable[int]) -> Iterator[tuple[int, int, list[float | None], list[float]]]:
+        """Of the wanted rows: the row, the number of a first sample, and CPU and memory in it and those that follow."""
+        cpu, mem = self._usage
+        for row in wanted:
+            start = self._rows.starts[row]
+            for _row, first, last, cell in self._rows.runs_of(row):
+                stop, skipped = cell + last - first, cell - start
+                yield row, first, cpu.stretch(start, stop)[skipped:], mem.stretch(start, stop)[skipped:]
+
+    def line(self, pid: int, start_ticks: int | None) -> list[tuple[datetime, float | None, float]]:
         """One process's CPU and memory, sample by sample."""
-        wanted = {row for row, stays in enumerate(self.rows) if (stays[1], stays[5]) == (pid, start_ticks)}
+        wanted = [row for row, stays in enumerate(self.rows) if (stays[1], stays[5]) == (pid, start_ticks)]
         found: dict[int, tuple[float | None, float]] = {}
-        for row, first, last, cell in self._rows.runs:
-            if row in wanted:
-                start, stop = self._rows.starts[row], cell + last - first
-                cpus, mems = (column.stretch(start, stop)[cell - start :] for column in self._usage)
-                found |= dict(enumerate(zip(cpus, mems, strict=True), first))
-        for number in sorted(found):
-            yield moment_of(self._times[number]), *found[number]
+        for _row, first, cpus, mems in self.stretches(wanted) if wanted else ():
+            found |= dict(enumerate(zip(cpus, mems, strict=True), first))
+        return [(moment_of(self._times[number]), *found[number]) for number in sorted(found)]
 
     def _in_order(self, number: int, by_pid: list[T]) -> list[T]:
         """In the order the agent sent them."""
@@ -169,15 +174,8 @@ class Chunk:
     def _usage(self) -> tuple[Column, Column]:
         """CPU and memory, to read a few processes of."""
         cells = self._rows.starts[-1]
-        cpu, mem = (Reader(self._section(number)).column(cells, some=True) for number in (1, 2))
+        cpu, mem = (Reader(self._section(number)).column(cells) for number in (1, 2))
         return cpu, mem
-
-    def _values(self, column: Column) -> list[Any]:
-        starts = self._rows.starts
-        values: list[Any] = []
-        for start, stop in pairwise(starts):
-            values += column.stretch(start, stop)
-        return values
 
 
 class _Rows:
@@ -189,20 +187,25 @@ class _Rows:
             zip(*(head.column(count).stretch(0, count) for _ in STAYS), strict=True)
         )
         of_each = head.ints(count)
-        gaps, lengths = head.ints(sum(of_each)), head.ints(sum(of_each))
-        self.starts: list[int] = []
-        runs, number, cell = [], 0, 0
-        for row, many in enumerate(of_each):
-            self.starts.append(cell)
-            last = 0
-            for gap, length in zip(gaps[number : number + many], lengths[number : number + many], strict=True):
-                first, last = last + gap, last + gap + length
-                runs.append(Run(row, first, last, cell))
-                cell += length
-            number += many
-        self.starts.append(cell)
-        self.runs = sorted(runs, key=lambda run: (self.stays[run.row][1], run.row))  # by pid, as agents send them
+        self._gaps, self._lengths = head.ints(sum(of_each)), head.ints(sum(of_each))
+        self._firsts = list(accumulate(of_each, initial=0))  # of each row: the number of its first run
+        self._cells = list(accumulate(self._lengths, initial=0))  # of each run: its first cell
+        self.starts = [self._cells[number] for number in self._firsts]
         self.orders = self._orders(head)
+
+    def runs_of(self, row: int) -> Iterator[Run]:
+        """When one row was there, in the order of time."""
+        last = 0
+        for number in range(self._firsts[row], self._firsts[row + 1]):
+            first = last + self._gaps[number]
+            last = first + self._lengths[number]
+            yield Run(row, first, last, self._cells[number])
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        """When all of them were, by pid, as agents send them."""
+        runs = [run for row in range(len(self.stays)) for run in self.runs_of(row)]
+        return sorted(runs, key=lambda run: (self.stays[run.row][1], run.row))
 
     def _orders(self, head: Reader) -> dict[int, Sequence[int]]:
         """Of the samples that are not by pid: which place by pid each process in the agent's order has."""

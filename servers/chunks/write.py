@@ -21,15 +21,18 @@ from servers.proctable import STAYS, Table
 
 LEVEL: Final = 6  # of zstd; more costs time and gains next to nothing
 NOTHING: Final = Table([], [], [], [], [])
+FIRST: Final = object()  # stands for what is before a row's first value
 
 
 class _Changes:
-    """One column's changes in the order of time: which row, its how manieth cell, and the value from there on."""
+    """One column's changes in the order of time: row, its how manieth cell, the value from there on and before."""
 
     def __init__(self) -> None:
         self.rows: list[int] = []
         self.cells: list[int] = []
         self.values: list[Any] = []
+        self.before: list[Any] = []
+        self.left: dict[int, Any] = {}  # of rows that are not there any more: their last value
 
 
 class _Rows:
@@ -54,11 +57,13 @@ class _Rows:
             gone, new = list(range(len(self.last_rows))), list(range(len(rows)))
         self._note_runs(number, [self.last_rows[place] for place in gone], came)
         stayed = without(rows, new)
-        before: tuple[list[Any], ...] = self.last[1:]
-        after: tuple[list[Any], ...] = table[1:]
-        for changes, old, values in zip(self.changes, before, after, strict=True):
+        columns: tuple[list[Any], ...] = self.last[1:]
+        now: tuple[list[Any], ...] = table[1:]
+        for changes, old, values in zip(self.changes, columns, now, strict=True):
             self._note_changes(changes, number, stayed, without(old, gone), without(values, new))
-            self._note(changes, number, came, [values[place] for place in new])
+            changes.left.update((self.last_rows[place], old[place]) for place in gone)
+            before = [changes.left.get(row, FIRST) for row in came]
+            self._note(changes, number, came, [values[place] for place in new], before)
         self.last_pids = inserted(without(self.last_pids, gone), new, [self.stays[row][1] for row in came])
         self.last, self.last_rows = table, rows
         if not all(map(operator.lt, self.last_pids, self.last_pids[1:])):
@@ -97,13 +102,14 @@ class _Rows:
     def _note_changes(self, changes: _Changes, number: int, rows: list[int], old: list[Any], values: list[Any]) -> None:
         if old != values:
             others = list(compress(count(), map(operator.ne, old, values)))
-            self._note(changes, number, [rows[place] for place in others], [values[place] for place in others])
+            moved, now = [rows[place] for place in others], [values[place] for place in others]
+            self._note(changes, number, moved, now, [old[place] for place in others])
 
-    def _note(self, changes: _Changes, number: int, rows: list[int], values: list[Any]) -> None:
-        before = self.before
+    def _note(self, changes: _Changes, number: int, rows: list[int], values: list[Any], before: list[Any]) -> None:
         changes.rows += rows
-        changes.cells += [number - before[row] for row in rows]
+        changes.cells += [number - self.before[row] for row in rows]
         changes.values += values
+        changes.before += before
 
     def _note_order(self, number: int, rows: list[int]) -> None:
         by_pid = sorted(rows, key=lambda row: (self.stays[row][1], row))
@@ -133,13 +139,10 @@ def encode(samples: Iterable[Sample]) -> bytes:
 
 def _differences(starts: list[int], changes: _Changes, code_of: dict[Any, int]) -> tuple[list[int], list[int]]:
     """Which cells of a column, row by row, have another code than the one before, and by how much."""
-    places, differences, last = [], [], [0] * len(starts)
-    codes = map(code_of.__getitem__, changes.values)
-    for row, cell, code in zip(changes.rows, changes.cells, codes, strict=True):
-        places.append(starts[row] + cell)
-        differences.append(code - last[row])
-        last[row] = code
-    return places, differences
+    code_of[FIRST] = 0
+    places = map(operator.add, map(starts.__getitem__, changes.rows), changes.cells)
+    codes, before = map(code_of.__getitem__, changes.values), map(code_of.__getitem__, changes.before)
+    return list(places), list(map(operator.sub, codes, before))
 
 
 def _write_samples(head: Writer, facts: Sequence[tuple[int, float, int]]) -> None:

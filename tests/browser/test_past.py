@@ -12,18 +12,23 @@ from tests.browser.conftest import PageAs
 from tests.browser.hub import Hub
 from tests.browser.looks import WIDTHS, accessible, fits, watch_console
 
-SAMPLES, EVERY = 60, 20  # seconds apart
+SAMPLES, EVERY, RESTARTED = 60, 20, 22  # EVERY: seconds apart
 FILL = f"""
 import django; django.setup()
 from datetime import datetime, timedelta, UTC
 from tests.cast import enrolled
+from tests.servers.reports import service
 from tests.servers.samples import proc
 from tests.servers.travelling import family, tell
 server = enrolled("time-traveller")[0]
 first = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=50)
 for number in range({SAMPLES}):
     more = [proc(1000 + number, name=f"job-{{number}}", start_ticks=number + 1, ppid=40)]
-    tell(server, first + timedelta(seconds={EVERY} * number), family(float(number)) + more, cpu=number)
+    started = number // {RESTARTED} * {RESTARTED}  # a service is restarted with each so manieth sample
+    began = (first + timedelta(seconds={EVERY} * started)).isoformat()
+    services = [service("web.service", mainPid=2000 + started, startTicks=1 + started, since=began)]
+    at = first + timedelta(seconds={EVERY} * number)
+    tell(server, at, family(float(number)) + more, cpu=number, services=services)
 print(first.isoformat())
 """
 PAGE = "/servers/time-traveller/"
@@ -115,6 +120,49 @@ def test_arrows_step_one_sample_and_page_keys_ten_minutes(page_as: PageAs, first
     shows(page, 35)
 
 
+def test_brackets_go_to_what_happened_before_and_after(page_as: PageAs, first: datetime) -> None:
+    page = opened(page_as, first, 30)
+    page.focus("#scrub")
+    page.keyboard.press("[")
+    shows(page, RESTARTED)
+    page.keyboard.press("]")
+    shows(page, 2 * RESTARTED)
+    page.keyboard.press("]")
+    page.wait_for_timeout(200)
+    shows(page, 2 * RESTARTED)
+
+
+def test_two_tabs_are_each_at_their_own_moment(page_as: PageAs, first: datetime) -> None:
+    page = opened(page_as, first, 20)
+    other = page.context.new_page()
+    other.goto(f"{PAGE}?at={sample(first, 40)}")
+    shows(other, 40)
+    page.click("#asof [data-step=next]")
+    shows(page, 21)
+    shows(other, 40)
+    assert page.title() != other.title()
+
+
+def test_the_back_button_leads_from_the_past_through_its_moments_to_live(page_as: PageAs, first: datetime) -> None:
+    page = page_as("operator")
+    page.goto(PAGE)
+    expect(page.locator("#scrub")).to_be_enabled()
+    page.fill("#moment", (first + timedelta(seconds=EVERY * 12)).strftime("%Y-%m-%dT%H:%M:%S"))
+    page.click("#moment-form button")
+    shows(page, 12)
+    for number in (13, 14):
+        page.click("#asof [data-step=next]")
+        shows(page, number)
+    for number in (13, 12):
+        page.go_back()
+        shows(page, number)
+    page.go_back()
+    expect(page.locator("#live[data-state=live]")).to_be_visible()
+    expect(page.locator("#asof")).to_have_count(0)
+    page.go_forward()
+    shows(page, 12)
+
+
 def test_a_click_on_a_chart_goes_there(page_as: PageAs, first: datetime) -> None:
     page = opened(page_as, first, 50)
     plot, flag = page.locator("#lane-cpu .plot").bounding_box(), page.locator("#flag rect").bounding_box()
@@ -182,6 +230,17 @@ def test_compares_with_another_moment(page_as: PageAs, first: datetime) -> None:
     expect(page.locator("#dif-grown-41-950")).to_contain_text("10.0 → 20.0")
     expect(page.locator("#dif-new-1020-21")).to_be_visible()
     expect(page.locator("#dif-gone-1010-11")).to_be_visible()
+
+
+def test_compares_with_an_hour_before_and_with_now_again(page_as: PageAs, first: datetime) -> None:
+    page = opened(page_as, first, 10)
+    page.evaluate("document.getElementById('proc-41-950').marked = true")
+    page.click("#compared .seg a >> nth=0")
+    expect(page.locator("#compared .notice")).to_contain_text("No process table was reported at this moment.")
+    expect(page).to_have_url(re.compile("with="))
+    page.click("#compared a:text('With now')")
+    expect(page.locator("#dif-grown-41-950")).to_contain_text("10.0 → 59.0")
+    assert page.evaluate("document.getElementById('proc-41-950').marked") is True
 
 
 def test_a_processs_name_leads_to_its_line_and_its_family(page_as: PageAs, first: datetime) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import msgspec
 from django.db import connection
@@ -63,6 +64,22 @@ def minute_of(number: int, size: int = 5) -> list[list[Proc]]:
         [proc(pid, cpu=pid * step / 10, mem_mb=100.0 + number) for pid in range(number + step, number + step + size)]
         for step in range(6)
     ]
+
+
+def quarter(seed: int, start: datetime) -> dict[datetime, list[Proc]]:
+    """What a server sends within a quarter of an hour, of processes that come, go and move by chance."""
+    random, procs, told = Random(seed), [proc(pid, cpu=1.0) for pid in range(1, 40)], {}
+    for number in range(15):
+        procs = [
+            msgspec.structs.replace(one, cpu=random.randrange(1000) / 10, mem_mb=random.randrange(9000) / 100)
+            if random.random() < 0.3
+            else one
+            for one in procs
+            if random.random() < 0.97
+        ]
+        procs += [proc(1000 + number, name=f"job-{random.randrange(5)}", start_ticks=number)]
+        told[start + timedelta(seconds=60 * number, microseconds=random.randrange(999_999))] = list(procs)
+    return told
 
 
 def store(

@@ -94,6 +94,21 @@ def test_the_step_takes_hours_that_are_over_and_not_the_one_that_is(web1: Server
     assert (known(web1), known(web2)) == (told, others)
 
 
+def test_after_days_off_it_catches_up_oldest_first(web1: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step begins no second hour when its time is over; the next one goes on from there."""
+    hours = [THIS - 50 * HOUR, THIS - 26 * HOUR, THIS - 25 * HOUR, PAST]
+    told = [one for hour in hours for one in reported(web1, hour, minutes=1)]
+    monkeypatch.setattr(compaction, "BATCH_SEC", 0.0)
+    for done in range(len(hours) + 1):
+        assert [hour for _server, hour, *_ in chunks()] == hours[:done]
+        assert known(web1, hours[0]) == told
+        compaction.compact()
+    assert raw_rows(web1) == []
+    partitions.keep()
+    assert not any(raw_partition(hour) for hour in hours)
+    assert known(web1, hours[0]) == told
+
+
 def test_what_comes_late_goes_into_the_chunk_that_is_there(web1: Server) -> None:
     told = reported(web1)
     compact(web1)

@@ -9,9 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from random import Random
 
-import msgspec
 import pytest
 from django.db import connection
 from django.utils import timezone
@@ -21,7 +19,8 @@ from servers.history import HOUR
 from servers.models import Server
 from servers.wire import Proc
 from tests.actions.web_process import ROOT, database_url, sessions
-from tests.servers.samples import proc, raw_rows, store
+from tests.servers.killed import HALFWAY, SEED
+from tests.servers.samples import proc, quarter, raw_rows, store
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("_empty_history")]
 PAST = timezone.now().replace(minute=0, second=0, microsecond=0) - 3 * HOUR
@@ -42,21 +41,11 @@ def _empty_history() -> Iterator[None]:
 
 
 def sent(server: Server, seed: int, start: datetime = PAST) -> Sent:
-    """What a server sends within a quarter of an hour, of processes that come, go and move by chance."""
-    random, procs, told = Random(seed), [proc(pid, cpu=1.0) for pid in range(1, 40)], Sent()
-    for number in range(15):
-        procs = [
-            msgspec.structs.replace(one, cpu=random.randrange(1000) / 10, mem_mb=random.randrange(9000) / 100)
-            if random.random() < 0.3
-            else one
-            for one in procs
-            if random.random() < 0.97
-        ]
-        procs += [proc(1000 + number, name=f"job-{random.randrange(5)}", start_ticks=number)]
-        at = start + number * 60 * SECOND + random.randrange(999_999) * timedelta(microseconds=1)
-        told[at] = list(procs)
+    """A quarter of an hour that came in time."""
+    times = quarter(seed, start)
+    for at, procs in times.items():
         store(server, at, procs)
-    return told
+    return times
 
 
 def told(server: Server, times: Sent) -> Sent:
@@ -78,12 +67,15 @@ def kept(server: Server) -> int:
         return int(cursor.fetchone()[0]) + len(raw_rows(server))
 
 
-def kill(step: str, when: str, point: str) -> None:
-    """Have a worker of its own killed there, and wait until the database has seen that it is gone."""
+def environ() -> dict[str, str]:
+    return {**os.environ, "DATABASE_URL": database_url()}
+
+
+def kill(step: str, when: str, point: str, *more: str) -> None:
+    """Have a process of its own killed there, and wait until the database has seen that it is gone."""
     there = sessions()
-    argv = [sys.executable, "-m", "tests.servers.killed", step, when, point]
-    environ = {**os.environ, "DATABASE_URL": database_url()}
-    worker = subprocess.run(argv, cwd=ROOT, env=environ, capture_output=True, timeout=300, check=False)
+    argv = [sys.executable, "-m", "tests.servers.killed", step, when, point, *more]
+    worker = subprocess.run(argv, cwd=ROOT, env=environ(), capture_output=True, timeout=300, check=False)
     assert worker.returncode == -signal.SIGKILL, worker.stderr.decode()
     deadline = time.monotonic() + 20
     while sessions() > there and time.monotonic() < deadline:
@@ -127,3 +119,60 @@ def test_killed_while_a_raw_partition_is_dropped_nothing_is_lost(web1: Server, w
     assert PAST not in partitions.starts(history.LEVELS[history.PROCESSES])
     assert PAST + HOUR in partitions.starts(history.LEVELS[history.PROCESSES])
     assert told(web1, times) == times
+
+
+@pytest.mark.parametrize(
+    ("when", "point"), [("before", "stored"), ("after", "stored"), ("before", "committed"), ("after", "committed")]
+)
+def test_killed_while_an_agent_catches_up_its_reports_are_there_once(web1: Server, when: str, point: str) -> None:
+    """They reach the hour they are of, which is compacted; the agent sends again what it has no answer for."""
+    times = sent(web1, 5)
+    partitions.make(history.LEVELS[history.CHUNKS], PAST, PAST)
+    assert compaction.compact_hour(web1.pk, PAST, timezone.now()) == len(times)
+    store(web1, timezone.now() - SECOND, [proc(1)])
+    late = quarter(SEED, PAST)
+    kill("backfill", when, point, PAST.isoformat())
+    answered = dict(list(late.items())[:HALFWAY])
+    found = told(web1, {**times, **answered})
+    assert {at: found[at] for at in answered} == answered
+    ended = [store(web1, at, procs, timezone.now()) for at, procs in list(late.items())[HALFWAY:]]
+    assert ended[0] == ("duplicate" if (when, point) == ("after", "committed") else "late")
+    assert set(ended[1:]) == {"late"}
+    times |= late
+    assert kept(web1) == readings_kept(web1) == len(times) + 1  # and the one of now
+    assert told(web1, times) == dict(sorted(times.items()))
+    assert compaction.compact_hour(web1.pk, PAST, timezone.now()) == len(late)
+    assert kept(web1) == len(times) + 1
+    assert told(web1, times) == dict(sorted(times.items()))
+
+
+def readings_kept(server: Server) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {history.HOST_READINGS} WHERE server_id = %s", [server.pk])  # noqa: S608
+        return int(cursor.fetchone()[0])
+
+
+def ready() -> subprocess.Popen[bytes]:
+    """A worker that begins to compact when it is told a line."""
+    argv = [sys.executable, "-m", "tests.servers.killed", "compact", "never", "encoded"]
+    pipe = subprocess.PIPE
+    worker = subprocess.Popen(argv, cwd=ROOT, env=environ(), stdin=pipe, stdout=pipe, stderr=pipe)
+    assert worker.stdout is not None
+    assert worker.stdout.readline() == b"ready\n"
+    return worker
+
+
+def test_two_workers_that_begin_together_move_each_sample_once(web1: Server, web2: Server) -> None:
+    agents = {web1: sent(web1, 1) | sent(web1, 2, PAST + HOUR), web2: sent(web2, 3) | sent(web2, 4, PAST + HOUR)}
+    workers = [ready() for _ in range(2)]
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write(b"\n")
+        worker.stdin.flush()
+    for worker in workers:
+        _out, said = worker.communicate(timeout=300)
+        assert (worker.returncode, b"exception" in said) == (0, False), said.decode()
+    for server, times in agents.items():
+        assert raw_rows(server) == []
+        assert told(server, times) == times
+        assert kept(server) == len(times)

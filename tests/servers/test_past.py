@@ -12,6 +12,7 @@ from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from servers import compaction, history, partitions, past, rollup
+from servers.chunks.read import Chunk
 from servers.history import HOUR
 from servers.models import Server
 from servers.wire import Proc
@@ -86,13 +87,49 @@ def test_all_tables_of_a_stretch_come_in_their_order(web1: Server, told: Told) -
     assert between(THIS, THIS + HOUR) == {}
 
 
-def test_neighbours_are_the_samples_beside_a_moment(web1: Server, told: Told) -> None:
+def test_beside_a_moments_table_are_the_samples_before_and_after(web1: Server, told: Told) -> None:
     times = [None, *told, None]
     for before, at, after in zip(times, told, times[2:], strict=False):
-        assert past.neighbours(web1.pk, at) == (before, after)
-        assert past.neighbours(web1.pk, at + SECOND) == (at, after)
-    assert past.neighbours(web1.pk, PAST - HOUR) == (None, min(told))
-    assert past.neighbours(web1.pk + 1000, PAST) == (None, None)
+        for moment in (at, at + 9 * SECOND):
+            found = past.around(web1.pk, moment)
+            assert found.table == past.table(web1.pk, moment)
+            assert (found.table and found.table.sampled_at, found.before, found.after) == (at, before, after)
+
+
+def test_beside_a_moment_without_a_table_are_the_nearest_samples(web1: Server, web2: Server, told: Told) -> None:
+    assert past.around(web1.pk, PAST - HOUR) == past.Around(None, None, min(told))
+    assert past.around(web1.pk, THIS) == past.Around(None, max(told), None)
+    assert past.around(web1.pk + 1000, PAST) == past.Around(None, None, None)
+    store(web1, THIS, [proc(1)])
+    assert past.around(web1.pk, THIS - SECOND) == past.Around(None, max(told), THIS)
+
+
+def test_what_came_late_into_a_compacted_hour_is_met_between_its_samples(web1: Server, told: Told) -> None:
+    """A raw row among those of a chunk, and one before all of them."""
+    late, early = PAST + 59 * MINUTE + 15 * SECOND, PAST + 58 * MINUTE
+    for at in (late, early):
+        store(web1, at, [proc(7)], THIS)
+    found = past.around(web1.pk, late + SECOND)
+    assert found.table is not None
+    assert (found.table.sampled_at, found.table.procs) == (late, [proc(7)])
+    assert (found.before, found.after) == (late - 5 * SECOND, late + 5 * SECOND)
+    assert past.around(web1.pk, late - SECOND).after == late
+    assert past.around(web1.pk, min(told)).before == early
+
+
+def test_what_is_beside_a_moment_takes_three_queries_and_one_chunk(
+    web1: Server, told: Told, django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+
+    def counted(data: bytes) -> Chunk:
+        read.append(len(data))
+        return Chunk(data)
+
+    monkeypatch.setattr(past, "Chunk", counted)
+    with django_assert_num_queries(3):
+        past.around(web1.pk, PAST + 59 * MINUTE + 20 * SECOND)
+    assert len(read) == 1
 
 
 def test_a_line_goes_on_from_chunk_to_raw(web1: Server, told: Told) -> None:

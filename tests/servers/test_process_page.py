@@ -41,6 +41,14 @@ def test_a_process_that_went_is_shown_with_when_it_was_seen_last(as_viewer: Clie
     assert "Process 77" in later
 
 
+def test_a_name_leads_from_the_live_table_to_the_processs_page(as_viewer: Client, web1: Server) -> None:
+    tell(web1, timezone.now(), [proc(5, name="redis")])
+    assert '<a href="processes/5-99/">redis</a>' in as_viewer.get(PAGE).content.decode()
+    shown = as_viewer.get(f"{PAGE}processes/5-99/").content.decode()
+    assert ">There<" in shown
+    assert 'data-time="past"' not in shown
+
+
 @pytest.mark.parametrize("key", ["5-5", f"{2**40}-{2**70}", "41-951"])
 def test_a_process_that_never_was_says_so(as_viewer: Client, first: datetime, key: str) -> None:
     assert "This process was in no process table" in page(as_viewer, first, f"processes/{key}/")

@@ -1,0 +1,37 @@
+"""What is known of a server at a moment: its process table, and when the samples beside it were taken."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.conf import settings
+from django.utils import timezone
+
+from servers import past
+from servers.past import Snapshot
+
+
+class Then(NamedTuple):
+    """What is known of the moment: the process table, and when the samples before and after it were taken."""
+
+    at: datetime
+    now: datetime
+    table: Snapshot | None
+    before: datetime | None
+    after: datetime | None
+
+    @property
+    def silent(self) -> bool:
+        """Whether the server had missed its reports when the moment came."""
+        missed = timedelta(seconds=max(60, settings.SILENT_AFTER_REPORTS * settings.REPORT_INTERVAL_SEC))
+        return self.table is not None and self.at - self.table.sampled_at > missed
+
+
+def known(server_id: int, at: datetime) -> Then:
+    """Look the moment up; three queries, which read one chunk at most."""
+    now = timezone.now()
+    found = past.around(server_id, min(at, now))
+    if at <= now:
+        return Then(at, now, found.table, found.before, found.after)
+    return Then(at, now, None, found.table.sampled_at if found.table else found.before, None)
