@@ -32,7 +32,7 @@ def told(server: Server, seconds: float, watched: bool) -> None:
     at = T0 + seconds * SECOND
     if watched:
         watch(server, at)
-    store(server, at, [proc(pid, cpu=seconds) for pid in range(20)], cpu=seconds)
+    store(server, at, [proc(pid, cpu=abs(seconds)) for pid in range(20)], cpu=abs(seconds))
 
 
 def kept(server: Server) -> list[float]:
