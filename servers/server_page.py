@@ -71,7 +71,7 @@ def find(user: Any, agent_id: str) -> Server:
 
 def newest_of(server_id: int) -> Newest | None:
     """The server's newest report, None before the first."""
-    return Newest.objects.filter(server=server_id).first()
+    return Newest.objects.filter(server=server_id).defer("raw_procs").first()
 
 
 def context(server: Server, role: str, query: Mapping[str, str]) -> dict[str, Any]:

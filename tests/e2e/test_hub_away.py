@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -19,11 +20,11 @@ from tests.hosts.waiting import eventually
 
 AGENT_ID = "srv-waits"
 MOST_APART_SEC = 1.9  # of samples a second apart: none is missing between
-STORED = f"""
+STORED = """
     import json
     from django.db import connection
     from servers.models import Server
-    pk = Server.objects.get(agent_id={AGENT_ID!r}).pk
+    pk = Server.objects.get(agent_id='srv-waits').pk
     def asked(query):
         with connection.cursor() as cursor:
             cursor.execute(query, [pk])
@@ -46,7 +47,7 @@ class Stored(NamedTuple):
 
     def complete(self, until: float) -> bool:
         times = [ts for ts, _at in self.readings]
-        steps = [after - before for before, after in zip(times, times[1:], strict=False)]
+        steps = [after - before for before, after in itertools.pairwise(times)]
         return bool(times) and times[-1] > until and max(steps, default=0) < MOST_APART_SEC
 
 
