@@ -18,6 +18,7 @@ from agent.stamp import Stamp, age
 MOST_BYTES = 64 << 20
 MOST_SEC = 86_400.0
 IN_MEMORY = 30  # reports
+PACKING = 6  # so that a day of reports of 500 processes each, some 7 KB, has room
 _SUFFIX = ".report"
 
 
@@ -46,7 +47,7 @@ class Backlog:
 
     def add(self, report: bytes, stamp: Stamp) -> None:
         """Keep a report of this moment, JSON but for its end; the oldest give way to the bounds."""
-        self._memory.append(json.dumps(stamp).encode() + b"\n" + zlib.compress(report, 1))
+        self._memory.append(json.dumps(stamp).encode() + b"\n" + zlib.compress(report, PACKING))
         self._write_down()
         while len(self._memory) > IN_MEMORY:
             self._drop("the disk takes no more", self._memory)

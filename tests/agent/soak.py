@@ -2,7 +2,7 @@
 
     python -m tests.agent.soak COLLECTIONS FOLDER
 
-Prints the resident memory in KB after a tenth of the collections, and after all of them.
+Prints the resident memory in KB after each tenth of the collections.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main() -> None:
         if number % (4 * WAIT) == 0:
             while backlog.oldest(now):
                 backlog.done()
-        if number in (collections // 10, collections):
+        if number % (collections // 10) == 0:
             print(int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024)
 
 
