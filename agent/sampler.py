@@ -128,8 +128,10 @@ def _is_rate(name: str) -> bool:
 
 def _mean(name: str, parts: list[tuple[float, Reading]]) -> float | None:
     """Over all the time; None where a counter began anew in between."""
-    values = [load.get(name) for _seconds, load in parts]
-    if None in values:
-        return None
-    whole = max(sum(seconds for seconds, _load in parts), 0.001)
-    return round(sum(seconds * value for (seconds, _load), value in zip(parts, values)) / whole, 1)  # noqa: B905 - 3.9
+    total = whole = 0.0
+    for seconds, load in parts:
+        value = load.get(name)
+        if value is None:
+            return None
+        total, whole = total + seconds * value, whole + seconds
+    return round(total / max(whole, 0.001), 1)

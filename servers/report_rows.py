@@ -85,8 +85,7 @@ class Row(NamedTuple):
     @property
     def base(self) -> changes.Base | None:
         """The raw row that the next may build on."""
-        known = self.raw_at is not None and self.raw_ts is not None
-        return changes.Base(self.raw_at, self.raw_ts) if known else None
+        return None if self.raw_at is None or self.raw_ts is None else changes.Base(self.raw_at, self.raw_ts)
 
 
 def locked(servers: Sequence[int], sampled_at: datetime) -> dict[int, Row]:

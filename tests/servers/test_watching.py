@@ -65,7 +65,9 @@ def test_only_who_is_looked_at_is_asked_for_more(web1: Server, db1: Server) -> N
     watching.look({str(web1.pk)})
     until = dict(Newest.objects.values_list("server_id", "watched_until"))
     assert until[db1.pk] is None
-    assert timedelta(0) < until[web1.pk] - timezone.now() <= watching.LASTS
+    noted = until[web1.pk]
+    assert noted is not None
+    assert timedelta(0) < noted - timezone.now() <= watching.LASTS
 
 
 @pytest.mark.parametrize(("ahead", "seconds"), [(1, 2), (25, 2), (26, 10), (8 * 3600, 10), (0, 10), (-1, 10)])
