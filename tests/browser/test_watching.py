@@ -30,7 +30,7 @@ def watched(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]
     settings = {
         "API": hub.url,
         "AGENT_ID": AGENT_ID,
-        "ENROLMENT_KEY": hub.python("-c", NEW_KEY, "Watched"),
+        "ENROLMENT_KEY": hub.python("-c", NEW_KEY, "Web"),
         "STATE_DIR": str(tmp_path_factory.mktemp("state")),
     }
     command = [sys.executable, "-m", "agent", "--config", os.devnull]
@@ -65,6 +65,8 @@ def test_the_table_moves_faster_while_the_page_is_open_and_history_does_not(
 ) -> None:
     page = page_as("viewer")
     page.goto(f"/servers/{AGENT_ID}/")
+    expect(page.locator("#live[data-state=live]")).to_be_visible()
+    expect(page.locator("#srv-version")).to_be_attached()
     eventually(lambda: asked(hub, watched), lambda seconds: seconds == 2, 30)
     first = hub.sql("SELECT seq, now() FROM servers_newest WHERE server_id = %s", watched)[0]
     moves(page, 12)
@@ -88,6 +90,7 @@ def test_a_page_of_the_past_does_not_watch(hub: Hub, page_as: PageAs, watched: i
     before = hub.sql("SELECT watched_until FROM servers_newest WHERE server_id = %s", watched)
     page = page_as("viewer")
     page.goto(f"/servers/{AGENT_ID}/?at=2026-01-01T00:00:00Z")
+    expect(page.locator("#live[data-state=past]")).to_be_visible()
     page.wait_for_timeout(1500)
     assert hub.sql("SELECT watched_until FROM servers_newest WHERE server_id = %s", watched) == before
 
