@@ -220,8 +220,8 @@ def _started(server: Server, newest: Newest | None) -> SafeString:
     if forks is None or seen is None:
         return SafeString('<small id="proc-started" hidden></small>')
     said = ngettext(
-        "%(forks)s started since the last sample, %(seen)s of them seen here",
-        "%(forks)s started since the last sample, %(seen)s of them seen here",
+        "%(forks)s process or thread started since the last sample, %(seen)s seen here",
+        "%(forks)s processes and threads started since the last sample, %(seen)s of them seen here",
         forks,
     ) % {"forks": show.plain(forks), "seen": show.plain(seen)}
     why = _("The kernel counts new processes and new threads. What ends before the next sample is in no table.")

@@ -7,14 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NEW_KEY, PageAs
 from tests.browser.hub import CHECKOUT, Hub
-from tests.browser.looks import fits
+from tests.browser.looks import WIDTHS, accessible, fits
 from tests.hosts.waiting import eventually
 from tests.patience import PATIENCE
 
@@ -96,10 +95,10 @@ def test_a_page_of_the_past_does_not_watch(hub: Hub, page_as: PageAs, watched: i
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_what_started_fits_beside_the_count(page_as: PageAs, watched: int, scheme: str, tmp_path: Path) -> None:
+def test_what_started_fits_beside_the_count(page_as: PageAs, watched: int, scheme: str) -> None:
     page = page_as("viewer", scheme=scheme)
     page.goto(f"/servers/{AGENT_ID}/")
     expect(page.locator("#proc-started")).to_be_visible()
-    for width in (1440, 390):
+    for width in WIDTHS:
         fits(page, width)
-        page.locator("#processes").screenshot(path=f"/tmp/shot-agent-{scheme}-{width}.png")
+        accessible(page)
