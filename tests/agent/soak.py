@@ -24,7 +24,7 @@ from agent.sampler import Sampler
 from agent.servicetable import ServiceTable
 from tests.agent.fake_proc import write_stat
 
-PROCESSES, COME_AND_GO, WAIT = 60, 4, 25
+PROCESSES, COME_AND_GO, WAIT = 40, 2, 25
 
 
 def main() -> None:
@@ -65,7 +65,7 @@ def churn(root: Path, number: int) -> None:
         write_stat(root, pid, start=number, ticks=number, name=f"job-{pid}")
         if (gone := root / str(pid - PROCESSES)).exists():
             shutil.rmtree(gone)
-    for pid in range(newest - 3, newest):
+    for pid in range(newest - COME_AND_GO, newest):
         write_stat(root, pid, start=number - 1, ticks=number, name=f"job-{pid}")
 
 
