@@ -101,4 +101,4 @@ def test_what_started_fits_beside_the_count(page_as: PageAs, watched: int, schem
     expect(page.locator("#proc-started")).to_be_visible()
     for width in WIDTHS:
         fits(page, width)
-        accessible(page)
+    accessible(page)
