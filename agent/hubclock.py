@@ -55,6 +55,11 @@ class HubClock:
         if self._offset is None or not told - 0.5 <= self.now() <= told + 2 * _DATE_HEADER_COARSENESS:
             self._offset = told + _DATE_HEADER_COARSENESS - since_boot()
 
+    def known(self) -> float | None:
+        """The hub's time in epoch seconds; None before any answer."""
+        return None if self._offset is None else since_boot() + self._offset
+
     def now(self) -> float:
         """The hub's time in epoch seconds; before any answer, this machine's own."""
-        return time.time() if self._offset is None else since_boot() + self._offset
+        known = self.known()
+        return time.time() if known is None else known

@@ -40,7 +40,10 @@ _STAT_BYTES = 400  # past the last field read here; Python allocates up to 512 b
 class Process:
     """One process as last seen; `text` is its entry in the report, JSON."""
 
-    __slots__ = ("comm", "cpu", "fd", "identity", "pid", "raw", "rss_pages", "seen", "start_ticks", "text", "ticks")
+    __slots__ = (
+        *("comm", "cpu", "fd", "identity", "pid", "raw", "rss_pages", "seen", "start_ticks", "text", "ticks"),
+        "whole_ticks",
+    )
 
     def __init__(self, pid: int, fd: int) -> None:
         self.pid = pid
@@ -49,8 +52,9 @@ class Process:
         self.comm = b""
         self.start_ticks = -1
         self.ticks = 0
+        self.whole_ticks = 0  # at the last whole sample; a process that has begun since had none
         self.rss_pages = 0
-        self.cpu: float | None = None  # percent of one core since the last sample
+        self.cpu: float | None = None  # percent of one core since the last sample, or the last whole one
         self.seen = 0  # samples so far, up to 2
         self.identity = ""  # the part of the entry that stays while the process keeps its name
         self.text = ""
@@ -79,17 +83,23 @@ class ProcTable:
     def __init__(self, root: str = "/proc") -> None:
         self._root = root
         self._known: dict[str, Process] = {}  # by the pid as /proc spells it
-        self._at = 0.0
+        self._at = self._whole_at = 0.0
+        self.new = 0  # processes in the last sample that were not in the one before
         self._kept = 0
         # Past this, stat is opened, read and closed each time: twice the cost, but never out of descriptors.
         self._keep_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - len(os.listdir("/proc/self/fd")) - SPARE
         self._users: dict[int, str] = {}
 
-    def sample(self) -> list[Process]:
-        """Every process now, by pid, kernel threads too; CPU is over the time since the last call, None at first."""
+    def sample(self, whole: bool = True) -> list[Process]:
+        """Every process now, by pid, kernel threads too; CPU is over the time since the last call, None at first.
+
+        whole: over the time since the last whole call, which leaves out the calls between.
+        """
         now = time.monotonic()
-        scale = 100.0 / (TICKS_PER_SEC * max(now - self._at, 0.001))
+        scale = 100.0 / (TICKS_PER_SEC * max(now - (self._whole_at if whole else self._at), 0.001))
+        uneven = whole and self._at != self._whole_at  # who is idle now may have worked since
         known, self._known = self._known, {}
+        self.new = 0
         for name in filter(str.isdigit, os.listdir(self._root)):  # /proc lists them by pid
             process = known.pop(name, None)
             raw = self._read(process) if process is not None else b""
@@ -98,12 +108,14 @@ class ProcTable:
             if not raw:
                 continue
             # An idle process says the same again, byte for byte: its entry stays as it is. Most are idle.
-            if raw != process.raw or process.cpu != 0.0 or process.seen < 2:
-                self._update(process, raw, scale)
+            if raw != process.raw or process.cpu != 0.0 or process.seen < 2 or uneven:
+                self._update(process, raw, scale, whole)
             self._known[name] = process
         for gone in known.values():
             self._close(gone)
         self._at = now
+        if whole:
+            self._whole_at = now
         return list(self._known.values())
 
     def _read(self, process: Process) -> bytes:
@@ -141,16 +153,20 @@ class ProcTable:
             process.fd = -1
             self._kept -= 1
 
-    def _update(self, process: Process, raw: bytes, scale: float) -> None:
+    def _update(self, process: Process, raw: bytes, scale: float, whole: bool) -> None:
         # The name stands in parentheses and may itself hold parentheses, spaces and newlines: the last ")" ends it.
         end = raw.rfind(b")")
         comm = raw[raw.find(b"(") + 1 : end]
         fields = raw[end + 2 :].split(None, 22)
         started, ticks = int(fields[19]), int(fields[11]) + int(fields[12])
         if started != process.start_ticks:
-            process.seen, process.start_ticks = 0, started  # another process under the same pid
-        process.cpu = round(max(0, ticks - process.ticks) * scale, 1) if process.seen else None
+            process.seen, process.start_ticks, process.whole_ticks = 0, started, 0  # another one under the same pid
+            self.new += 1
+        before = process.whole_ticks if whole else process.ticks
+        process.cpu = round(max(0, ticks - before) * scale, 1) if process.seen else None
         process.raw, process.ticks, process.rss_pages = raw, ticks, int(fields[21])
+        if whole:
+            process.whole_ticks = ticks
         # Read again at the second sample too: just after its fork a process is not yet who it is going to be.
         if process.seen < 2 or comm != process.comm:
             process.comm, process.identity = comm, self._identity(process, comm)

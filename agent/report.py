@@ -1,126 +1,54 @@
-"""The report loop: sample, keep, send. What could not be sent is kept, oldest dropped first."""
+"""The report loop: sample, send, keep what could not be sent, and send that later, behind what is new."""
 
 from __future__ import annotations
 
-import json
-import os
+import random
 import threading
 import time
-import zlib
-from collections import deque
-from typing import Any, NamedTuple
+from typing import Any
 
-from agent import FEATURES, __version__, choose, host
+from agent import stamp
+from agent.backlog import Backlog
 from agent.backoff import Backoff
 from agent.config import Config
 from agent.hub import Answer, Hub, Unreachable
 from agent.leases import Leases
 from agent.logs import log
-from agent.proctable import TICKS_PER_SEC, ProcTable
 from agent.register import REFUSED_SEC
-from agent.servicetable import ServiceTable, told
+from agent.sampler import Sampler
+from agent.servicetable import ServiceTable
 
-KEPT_REPORTS = 30
-SERVICES_EVERY = 300.0
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
-
-
-class Part(NamedTuple):
-    """What a report has in it that must not be lost with it: the service list, the ends of these commands' leases."""
-
-    services: bool
-    ends: list[str]
+LEAST_SEC, MOST_SEC = 1.0, 300.0  # between two reports
+MOST_LATER = 16  # reports that have waited, sent in one interval
+PROMPT_SEC = 1.0  # a hub that takes longer for an answer has enough to do
+TAKEN, DROPPED, KEPT = "taken", "dropped", "kept"
 
 
-class Sampler:
-    """Builds reports; sequence numbers grow by one over the run named by `run_id`."""
+class Pace:
+    """When to sample: on the grid of usual intervals since the start, and more often while the hub asks for it."""
 
-    def __init__(self, config: Config, table: ServiceTable, leases: Leases) -> None:
-        self._table = table
-        self._leases = leases
-        self._processes = ProcTable()
-        self._host = host.HostReadings()
-        self._seq = 0
-        self._services_told: list[dict[str, Any]] | None = None
-        self._services_told_at = 0.0
-        self._fixed = {
-            "agentId": config.agent_id,
-            "runId": os.urandom(8).hex(),
-            "ticksPerSec": TICKS_PER_SEC,
-            "version": __version__,
-            "allow": config.allow.entries,
-            "features": FEATURES,
-            "alerts": [],
-            **host.identity(),
-        }
+    def __init__(self, interval: float) -> None:
+        self.usual = self.interval = interval
+        self.began = self.due = time.monotonic()
+        self.between = False  # the sample that is due is none of the usual ones
 
-    def sample(self) -> tuple[bytes, Part]:
-        """A report of now as JSON but for its end, where sentAt goes; and what it must not be lost with."""
-        self._seq += 1
-        taken = time.time()
-        processes = self._processes.sample()
-        self._table.refresh({p.pid: p.start_ticks for p in processes})
-        chosen = choose.busiest(processes, self._table.main_pids())
-        report = {
-            **self._fixed,
-            "ts": round(taken, 3),
-            "seq": self._seq,
-            "procsTotal": len(processes),
-            "load": self._host.load(),
-            **host.uptime(),
-            **host.time_zone(),
-            "managers": self._table.managers(),
-        }
-        services = self._services_due()
-        if services is not None:
-            report["services"] = services
-        leases, ends = self._leases.wire()
-        if leases or self._seq == 1:
-            report["leases"] = leases
-        text = _encode(report)[:-1] + ',"procs":[' + ",".join(p.text for p in chosen) + "]"
-        return text.encode("utf-8", "replace"), Part(services is not None, ends)
+    def asked(self, answer: dict[str, Any]) -> None:
+        """Take what an answer asks for: intervalSec, and gridSec where the usual interval is another."""
+        interval = _seconds(answer.get("intervalSec")) or self.interval
+        self.usual = max(interval, _seconds(answer.get("gridSec")) or 0.0)
+        self.interval = interval
 
-    def services_lost(self) -> None:
-        """A report with the service list did not arrive: the next one has it again."""
-        self._services_told = None
+    def alone(self) -> None:
+        """Nobody asks for more than usual any longer."""
+        self.interval = self.usual
 
-    def _services_due(self) -> list[dict[str, Any]] | None:
-        services = self._table.wire()
-        now = time.monotonic()
-        same = self._services_told is not None and told(services) == self._services_told
-        if same and now - self._services_told_at < SERVICES_EVERY:
-            return None
-        self._services_told, self._services_told_at = told(services), now
-        return services
-
-
-class Kept:
-    """Reports not yet taken by the hub, packed, the oldest first; `dropped` counts those there was no room for."""
-
-    def __init__(self, limit: int = KEPT_REPORTS) -> None:
-        self._reports: deque[tuple[bytes, Part]] = deque(maxlen=limit)
-        self.dropped = 0
-
-    def __len__(self) -> int:
-        return len(self._reports)
-
-    def add(self, report: bytes, part: Part) -> None:
-        """Keep a report; the oldest gives way when there are too many."""
-        if self._reports:  # it has to wait: only now is packing worth its while
-            waiting, its_part = self._reports.pop()
-            self._reports.append((zlib.compress(waiting, 1) if waiting[:1] == b"{" else waiting, its_part))
-        self.dropped += len(self._reports) == self._reports.maxlen
-        self._reports.append((report, part))
-
-    def oldest(self) -> bytes:
-        """The oldest report as JSON, with this moment as its sentAt."""
-        report = self._reports[0][0]
-        whole = report if report[:1] == b"{" else zlib.decompress(report)
-        return whole + f',"sentAt":{time.time():.3f}}}'.encode()
-
-    def done(self) -> Part:
-        """The oldest one is dealt with; returns what it had."""
-        return self._reports.popleft()[1]
+    def next(self) -> float:
+        """The next sample's moment (time.monotonic); moments that have passed by now are left out."""
+        passed = max(self.due, time.monotonic()) - self.began
+        usual = _after(passed, self.usual)
+        self.due = self.began + min(usual, _after(passed, self.interval))
+        self.between = self.due < self.began + usual - 0.001
+        return self.due
 
 
 class Reports:
@@ -131,59 +59,97 @@ class Reports:
         self._leases = leases
         self._stop = stop
         self._sampler = Sampler(config, table, leases)
-        self._kept = Kept()
-        self._interval = config.interval
+        self._backlog = Backlog(config.state_dir / "backlog")
+        self._pace = Pace(config.interval)
         self._backoff = Backoff()
         self._send_at = 0.0
         self._reachable = True
+        self._later = 1  # how many that have waited are sent in this interval
 
     def run(self) -> None:
         """Report until stopped: a sample each interval, whether the hub is there or not."""
-        due = time.monotonic()
         while not self._stop.is_set():
-            self._kept.add(*self._sampler.sample())
-            self._send_kept()
-            due = max(due + self._interval, time.monotonic())
+            self._report()
+            between, due = self._pace.between, self._pace.next()
+            if not between:
+                self._send_later(due)
             self._stop.wait(due - time.monotonic())
 
-    def _send_kept(self) -> None:
-        while len(self._kept) and time.monotonic() >= self._send_at and not self._stop.is_set():
-            try:
-                answer = self._hub.report(self._kept.oldest())
-            except Unreachable as error:
-                self._wait(f"the hub is not reachable: {error}", None)
+    def _report(self) -> None:
+        """Sample, and send that; else keep it, if it is one of the usual ones."""
+        between, now = self._pace.between, stamp.now(self._hub.clock)
+        report = self._sampler.sample(now, between)
+        if time.monotonic() >= self._send_at and self._send_new(report) != KEPT:
+            return
+        self._pace.alone()
+        if not between:
+            self._backlog.add(report, now)
+
+    def _send_new(self, report: bytes) -> str:
+        news = self._sampler.news()
+        end = self._send(report + news.text + f',"sentAt":{time.time():.3f}}}'.encode())
+        if end != TAKEN:
+            self._sampler.lost()
+        elif news.ends:
+            self._leases.told(news.ends)
+        return end
+
+    def _send_later(self, due: float) -> None:
+        """Some of those that wait, spread over the time until the next sample: more each time, up to a bound, while
+        the hub answers promptly. So a hub that comes back gets its agents' pasts slowly, behind what is new."""
+        for left in range(self._later, 0, -1):
+            if not (self._reachable and len(self._backlog)):
                 return
-            self._answered(answer)
+            pause = max(0.0, due - time.monotonic()) / (left + 1) * random.uniform(0.5, 1.0)  # noqa: S311
+            if self._stop.wait(pause):
+                return
+            waited, began = self._backlog.oldest(stamp.now(self._hub.clock)), time.monotonic()
+            if waited is not None and self._send(waited + b"}") != KEPT:
+                self._backlog.done()
+            if not len(self._backlog):
+                log.info("nothing waits any more", extra={"dropped": self._backlog.dropped()})
+            if time.monotonic() - began > PROMPT_SEC or not self._reachable:
+                self._later = 1
+                return
+        self._later = min(MOST_LATER, self._later * 2)
 
-    def _answered(self, answer: Answer) -> None:
+    def _send(self, body: bytes) -> str:
+        try:
+            answer = self._hub.report(body)
+        except Unreachable as error:
+            return self._wait(f"the hub is not reachable: {error}", None)
         if answer.status in (200, 202):
-            self._taken(answer)
-        elif answer.status in (400, 413, 422):
+            return self._taken(answer)
+        if answer.status in (400, 413, 422):
             log.error("the hub does not take a report: dropped", extra={"answer": answer.why()})
-            if self._kept.done().services:
-                self._sampler.services_lost()
-        elif answer.status in (401, 403, 404):
-            self._wait(f"the hub refuses this agent: {answer.why()}", answer.retry_after or REFUSED_SEC)
-        else:
-            self._wait(f"the hub cannot take a report now: {answer.why()}", answer.retry_after)
+            return DROPPED
+        if answer.status in (401, 403, 404):
+            return self._wait(f"the hub refuses this agent: {answer.why()}", answer.retry_after or REFUSED_SEC)
+        return self._wait(f"the hub cannot take a report now: {answer.why()}", answer.retry_after)
 
-    def _taken(self, answer: Answer) -> None:
-        ends = self._kept.done().ends
-        if ends:
-            self._leases.told(ends)
+    def _taken(self, answer: Answer) -> str:
         self._backoff.reset()
         if not self._reachable:
-            log.info("reporting again", extra={"waiting": len(self._kept), "dropped": self._kept.dropped})
-            if self._kept.dropped:
-                self._sampler.services_lost()
-            self._kept.dropped = 0
+            log.info("reporting again", extra={"waiting": len(self._backlog)})
         self._reachable = True
-        asked = answer.body.get("intervalSec")
-        if isinstance(asked, (int, float)) and not isinstance(asked, bool):
-            self._interval = min(300.0, max(1.0, float(asked)))
+        self._pace.asked(answer.body)
+        return TAKEN
 
-    def _wait(self, why: str, seconds: float | None) -> None:
+    def _wait(self, why: str, seconds: float | None) -> str:
         if self._reachable:
             log.warning("reports are kept for later", extra={"why": why})
         self._reachable = False
+        self._later = 1
         self._send_at = time.monotonic() + (self._backoff.next() if seconds is None else seconds)
+        return KEPT
+
+
+def _seconds(asked: Any) -> float | None:
+    if isinstance(asked, (int, float)) and not isinstance(asked, bool):
+        return min(MOST_SEC, max(LEAST_SEC, float(asked)))
+    return None
+
+
+def _after(passed: float, interval: float) -> float:
+    """The first whole number of intervals after so many seconds; what is due is not due again for a rounding error."""
+    return interval * (int(passed / interval + 1e-6) + 1)

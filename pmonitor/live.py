@@ -30,6 +30,7 @@ log = logs.get(__name__)
 EVENTS = "live-events"  # the one group every web process with an open page is in
 AGAIN_SEC = 1.0  # after the channel layer failed
 TELL_SEC = 2.0  # a channel layer that does not answer must not hold up the worker
+LOOK_SEC = 10.0  # between two notes of what pages have open
 FRESH_SEC = 2.0  # so long pages that come one after the other are sent the same rendering
 SLASH = re.compile("/")
 Send = Callable[[str], Awaitable[None]]
@@ -59,6 +60,7 @@ class Topic(NamedTuple):
     may_watch: Callable[[Any, set[str]], set[str]]  # (user, keys): those in the user's scope
     update: Update
     every: float = 1.0  # seconds between two updates of one topic at the most often
+    looked_at: Callable[[set[str]], None] | None = None  # told each LOOK_SEC, and at once, which keys pages have open
 
 
 def by_id(render: Callable[[str, View], tuple[str, dict[str, str]]]) -> Update:
@@ -123,10 +125,13 @@ class Broadcast:
         self.sent_at: dict[str, float] = {}
         self.task: asyncio.Task[None] | None = None
         self.wake = asyncio.Event()
+        self.opened = asyncio.Event()
 
     async def watch(self, topic: str, version: str, view: View, send: Send) -> None:
         """From now on send the page what changes in the topic; and all of it now, unless it shows this very version."""
         self._start()
+        if TOPICS[topic.partition(":")[0]].looked_at and topic not in self._topics():
+            self.opened.set()
         watched = self.watched.setdefault((topic, view), Watched())
         watched.sends.add(send)
         async with watched.lock:
@@ -164,7 +169,7 @@ class Broadcast:
         global loop
         loop = asyncio.get_running_loop()
         if self.task is None or self.task.done() or self.task.get_loop() is not loop:
-            self.wake = asyncio.Event()
+            self.wake, self.opened = asyncio.Event(), asyncio.Event()
             self.task = loop.create_task(self._run())
 
     async def _run(self) -> None:
@@ -173,6 +178,7 @@ class Broadcast:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._listen())
                     tasks.create_task(self._keep_flushing())
+                    tasks.create_task(self._keep_looking())
             except* Exception:
                 log.exception("live.lost")  # the channel layer is away
             await asyncio.sleep(AGAIN_SEC)
@@ -194,6 +200,18 @@ class Broadcast:
         parts = {name for name in watched if any(name[: at.start()] in told for at in SLASH.finditer(name))}
         wide = {name for name in watched if f"{name.partition(':')[0]}:" in kinds} if kinds else set()
         return (told & watched) | parts | wide
+
+    async def _keep_looking(self) -> None:
+        while True:
+            self.opened.clear()
+            keys: dict[str, set[str]] = {}
+            for kind, _, key in (topic.partition(":") for topic in self._topics()):
+                keys.setdefault(kind, set()).add(key)
+            for kind, open_now in keys.items():
+                if looked_at := TOPICS[kind].looked_at:
+                    await sync_to_async(_tried, thread_sensitive=False)(looked_at, open_now)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.opened.wait(), LOOK_SEC)
 
     async def _keep_flushing(self) -> None:
         while True:
@@ -241,6 +259,15 @@ def _in_language(update: Update, key: str, view: View, before: Shown | None) -> 
             return update(key, view, before)
     finally:
         close_old_connections()  # no request ends here to give the thread's connection back to the pool
+
+
+def _tried(looked_at: Callable[[set[str]], None], keys: set[str]) -> None:
+    try:
+        looked_at(keys)
+    except Exception:
+        log.exception("live.look_failed")  # the next one is soon
+    finally:
+        close_old_connections()
 
 
 async def _deliver(messages: list[str], sends: list[Send]) -> None:

@@ -94,4 +94,4 @@ class NewestAdmin(ReadOnlyAdmin):
     list_display = ("server", "received_at", "cpu", "mem_used_mb", "load1", "procs_total", "top_name")
     list_select_related = ("server",)
     search_fields = ("server__hostname", "server__agent_id")
-    exclude = ("procs",)  # packed
+    exclude = ("procs", "raw_procs")  # packed

@@ -26,7 +26,7 @@ NO_SERVER = "No such server in your scope."
 
 def _in_scope(request: Request) -> ServerQuerySet:
     servers: ServerQuerySet = Server.objects.visible_to(request.user).select_related("group", "newest")
-    return servers.defer("newest__procs")
+    return servers.defer("newest__procs", "newest__raw_procs")
 
 
 def one(request: Request, agent: str) -> Server:
@@ -51,7 +51,7 @@ class Servers(ViewerApi):
         responses={200: api_examples.shown(api_shapes.Fleet)},
     )
     def get(self, request: Request) -> HttpResponse:
-        servers = list(_in_scope(request).defer("newest__procs", "newest__facts", "newest__recent_ts"))
+        servers = list(_in_scope(request).defer("newest__facts", "newest__recent_ts"))
         states = Counter(server.state for server in servers)
         fleet = api_shapes.Fleet(len(servers), dict(states), [api_shapes.summary(server) for server in servers])
         return api_shapes.answer(fleet)

@@ -24,11 +24,12 @@ class Registered(Struct, rename=on_the_wire):
     interval_sec: float
 
 
-class Received(Struct, rename=on_the_wire):
-    """The answer to a report."""
+class Received(Struct, rename=on_the_wire, omit_defaults=True):
+    """The answer to a report; gridSec: the interval that history keeps, while more is asked for (watch mode)."""
 
     server_time: datetime
     interval_sec: float
+    grid_sec: float | None = None
 
 
 class Summary(Struct, rename=on_the_wire):

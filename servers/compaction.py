@@ -40,8 +40,8 @@ SERVERS = """WITH RECURSIVE found AS (
     UNION ALL SELECT (SELECT min(server_id) FROM {raw} WHERE server_id > found.id) FROM found WHERE id IS NOT NULL)
 SELECT id FROM found WHERE id IS NOT NULL
     AND NOT EXISTS (SELECT FROM servers_processchunk WHERE server_id = id AND hour = %s AND written_at > %s)"""
-NEWEST = "SELECT sampled_at FROM servers_newest WHERE server_id = %s FOR UPDATE"
-BUILDS_NO_MORE = "UPDATE servers_newest SET raw_ts = NULL WHERE server_id = %s"
+NEWEST = "SELECT raw_at FROM servers_newest WHERE server_id = %s FOR UPDATE"
+BUILDS_NO_MORE = "UPDATE servers_newest SET raw_ts = NULL, raw_procs = NULL WHERE server_id = %s"
 TAKE = f"""DELETE FROM {PROCESSES} raw USING unnest(%s::timestamptz[], %s::double precision[]) AS taken (sampled_at, ts)
     WHERE server_id = %s AND raw.sampled_at = taken.sampled_at AND raw.ts = taken.ts
     AND raw.sampled_at >= %s AND raw.sampled_at < %s"""  # noqa: S608
@@ -166,7 +166,7 @@ def _lock_newest(server_id: int, hour: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(NEWEST, [server_id])
         newest = cursor.fetchone()
-        if newest and hour <= newest[0] < hour + HOUR:
+        if newest and newest[0] and hour <= newest[0] < hour + HOUR:
             cursor.execute(BUILDS_NO_MORE, [server_id])
 
 

@@ -7,6 +7,9 @@ are stored one by one, so that none fails for a neighbour's sake.
 Where a sample is placed: at received - (sentAt - ts) when the report says sentAt, else at its receipt. An age below
 zero, or longer than raw host readings are kept, comes from a clock that was set in between: such a sample is placed
 at its receipt. So nothing is ever placed in the future or where it would be dropped at once.
+
+While a server is watched, its agent reports more often than history has rows (watching.py): what comes in between is
+the newest, and is written nowhere else.
 """
 
 from __future__ import annotations
@@ -16,12 +19,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
-from django.conf import settings
 from django.db import Error, IntegrityError, connection, transaction
 from psycopg import errors
 
 from pmonitor import live, logs
-from servers import history, partitions, report_rows, rollup, service_events, service_history, service_table
+from servers import history, partitions, report_rows, rollup, service_events, service_history, service_table, watching
 from servers.models import Server
 from servers.report_rows import Row
 from servers.service_events import Span
@@ -49,6 +51,7 @@ class Stored(NamedTuple):
     outcome: str
     sampled_at: datetime
     interval_sec: float  # what the agent is asked to report at
+    between: bool = False  # no history
 
 
 class Gone(Exception):
@@ -144,21 +147,22 @@ def _take(one: Incoming, rows: dict[int, Row]) -> End | _Taken:
     row, sampled_at = rows.get(server.pk), placed(report, received_at)
     if row is None or (row.token_hash, row.allowed_networks) != (server.token_hash, server.allowed_networks):
         return Gone()
-    interval = settings.REPORT_INTERVAL_SEC
-    if report.ts in row.recent_ts:
-        return Stored(DUPLICATE, sampled_at, interval)
+    interval = watching.interval(row.watched_until, received_at)
     late = sampled_at < row.sampled_at <= received_at  # a row of the future was placed by a clock since corrected
+    if report.ts in row.recent_ts or (late and report_rows.is_repeated(server.pk, report.ts, sampled_at)):
+        return Stored(DUPLICATE, sampled_at, interval)
+    between = not late and watching.is_between(row.interval_sec, row.raw_at, sampled_at)
     recent = [report.ts, *row.recent_ts[: REMEMBERED - 1]]
     kept = sampled_at > received_at - history.LEVELS[history.PROCESSES].kept
     values = report_rows.values_of(report, sampled_at, address) | {
-        **report_rows.tables_of(report, sampled_at, None if late else row, kept),
+        **report_rows.tables_of(report, sampled_at, None if late else row, kept and not between),
         "server": server.pk,
         "received": received_at,
         "interval": interval,
         "recent": msgspec.json.encode(recent).decode(),
     }
-    statement = report_rows.statement(late=late, kept=kept)
-    taken = _Taken(one, Stored(LATE if late else STORED, sampled_at, interval), row, statement, values)
+    statement = report_rows.statement(late=late, kept=kept, between=between)
+    taken = _Taken(one, Stored(LATE if late else STORED, sampled_at, interval, between), row, statement, values)
     rows[server.pk] = _after(taken, recent)
     return taken
 
@@ -166,16 +170,16 @@ def _take(one: Incoming, rows: dict[int, Row]) -> End | _Taken:
 def _after(taken: _Taken, recent: list[float]) -> Row:
     """The row as the next report of this server finds it."""
     row, report, sampled_at = taken.before, taken.incoming.report, taken.stored.sampled_at
-    row = row._replace(seq=row.seq + 1, recent_ts=recent)
+    row = row._replace(seq=row.seq + 1, recent_ts=recent, interval_sec=taken.stored.interval_sec)
     if taken.late:
         return row
+    if not taken.stored.between:
+        row = row._replace(raw_at=sampled_at, raw_ts=taken.values["raw_ts"], raw_procs=taken.values["procs"])
     return row._replace(
         sampled_at=sampled_at,
         services_at=sampled_at if taken.lists else row.services_at,
         boot_id=report.boot_id if report.boot_id is not None else row.boot_id,
         hostname=report.hostname or row.hostname,
-        raw_ts=taken.values["raw_ts"],
-        procs=taken.values["procs"],
     )
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from pmonitor.metrics import INGEST_SECONDS, REPORTS
 from pmonitor.problems import Problem
-from servers import agents
+from servers import agents, watching
 from servers.api_shapes import Received
 from servers.ingest import Stored
 from servers.models import Server
@@ -38,7 +38,8 @@ def meant_for(server: Server, report: Report) -> Report:
 def received(stored: Stored) -> Received:
     """The answer to a report that was committed."""
     REPORTS.labels(stored.outcome).inc()
-    return Received(timezone.now(), stored.interval_sec)
+    usual = watching.usual()
+    return Received(timezone.now(), stored.interval_sec, usual if stored.interval_sec < usual else None)
 
 
 def removed() -> Problem:

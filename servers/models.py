@@ -116,9 +116,10 @@ class Newest(models.Model):
         default=dict
     )  # hostname, os, kernel, cpuCount, version, bootId, bootTime, ticksPerSec, managers, allow, features, address
     procs = models.BinaryField(default=bytes)  # the process table, packed by proctable.py
-    raw_ts = models.FloatField(
-        null=True
-    )  # of the raw row that holds this table, until it is compacted; see rawtables.py
+    raw_ts = models.FloatField(null=True)  # of the newest raw row, until it is compacted; see rawtables.py
+    raw_at = models.DateTimeField(null=True)  # when that was sampled
+    raw_procs = models.BinaryField(null=True)  # its process table, where that is another than procs
+    watched_until = models.DateTimeField(null=True)  # by who has the server's page open; see watching.py
     services_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -14,17 +14,20 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from pmonitor import live
+from servers import watching
 
 AWAY = timedelta(seconds=10)  # the step runs each 2 s: a longer pause is an absence
 JUMP = timedelta(seconds=3)  # the wall clock may drift from the monotonic one by so much between two rounds
 
+# A server that is watched is not silent sooner for that: its agent was asked for more than usual.
 # Locked rows are left out: a report is being stored in them. A receipt in the future is of a clock since set back.
 MARK = """
 WITH quiet AS (
     SELECT n.server_id FROM servers_newest n JOIN servers_server u ON u.id = n.server_id
     WHERE u.state = 'up'
-        AND (greatest(n.received_at, %(awake)s) < %(now)s - n.interval_sec * %(missed)s * interval '1 second'
-            OR n.received_at > %(now)s + n.interval_sec * %(missed)s * interval '1 second')
+        AND (greatest(n.received_at, %(awake)s) < %(now)s
+                - greatest(n.interval_sec, %(usual)s) * %(missed)s * interval '1 second'
+            OR n.received_at > %(now)s + greatest(n.interval_sec, %(usual)s) * %(missed)s * interval '1 second')
     FOR UPDATE OF n SKIP LOCKED
 )
 UPDATE servers_server s SET state = 'silent', state_since = %(now)s FROM quiet
@@ -60,7 +63,8 @@ def mark_silent() -> None:
     now = timezone.now()
     with transaction.atomic(), connection.cursor() as cursor:
         awake = watch.awake_since(now, time.monotonic())  # inside: while the database is away, no round counts
-        cursor.execute(MARK, {"now": now, "awake": awake, "missed": settings.SILENT_AFTER_REPORTS})
+        missed = {"missed": settings.SILENT_AFTER_REPORTS, "usual": watching.usual()}
+        cursor.execute(MARK, {"now": now, "awake": awake, **missed})
         silent = [server_id for (server_id,) in cursor.fetchall()]
         if silent:
             live.announce("fleet:all", *(f"{kind}:{server}" for server in silent for kind in ("row", "server")))

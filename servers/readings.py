@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from pmonitor.templatetags import show
-from servers import past
+from servers import past, watching
 from servers.curves import Axis, Value, area, drawn, line, round_up, y
 from servers.models import Newest
 
@@ -111,7 +111,7 @@ def context(
     start = end - timedelta(seconds=choice.seconds)
     found = past.readings(server_id, start, end, POINTS, METRICS)
     series = {metric: [(max(point.t, start), point.avg) for point in found.series[metric]] for metric in METRICS}
-    interval = newest.interval_sec if newest else 10
+    interval = max(newest.interval_sec, watching.usual()) if newest else 10
     axis = Axis(start, end, timedelta(seconds=2.5 * max(found.step, interval)))
     return {
         "range": choice,

@@ -6,7 +6,7 @@ A report's own statement is prepared, and has its values beside it; those of man
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from servers.models import Newest, Server
 from servers.wire import Load, Proc, Report
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+ABOUT = timedelta(minutes=1)  # the same report, sent again, is placed by so much elsewhere at the most
 LEAST = 1e-30  # smaller readings are none: a column of 4 bytes refuses them
 FACTS = (
     "hostname", "os", "kernel", "cpu_count", "version", "boot_id", "boot_time", "ticks_per_sec", "run_id",
@@ -27,10 +28,10 @@ FACTS = (
 )  # fmt: skip
 
 # Locks the servers' newest rows, so that the reports of each are stored one after the other; always in one order.
-# A row's process table is what the next one may be stored as a change of (rawtables.py): as long as a raw row has it.
+# The newest raw row's process table is what the next one may be stored as a change of (rawtables.py).
 LOCK = """SELECT n.server_id, n.seq, n.sampled_at, n.recent_ts, n.services_at, n.facts->>'bootId',
-        s.hostname, s.token_hash, s.allowed_networks,
-        n.raw_ts, CASE WHEN n.raw_ts IS NOT NULL AND n.sampled_at >= %(chain)s THEN n.procs END
+        s.hostname, s.token_hash, s.allowed_networks, n.interval_sec, n.watched_until, n.raw_at, n.raw_ts,
+        CASE WHEN n.raw_ts IS NOT NULL AND n.raw_at >= %(chain)s THEN coalesce(n.raw_procs, n.procs) END
     FROM servers_newest n JOIN servers_server s ON s.id = n.server_id
     WHERE n.server_id = ANY(%(servers)s) ORDER BY n.server_id FOR UPDATE OF n"""
 READING = """reading AS (
@@ -44,14 +45,18 @@ SEEN = "received_at = %(received)s, interval_sec = %(interval)s, seq = seq + 1, 
 NEWER = """, sampled_at = %(sampled)s, cpu = %(cpu)s::float8, mem_used_mb = %(mem_used_mb)s::float8,
     mem_total_mb = %(mem_total_mb)s::float8, load1 = %(load1)s::float8, uptime_sec = %(uptime)s::float8,
     procs_total = %(total)s, top_name = %(top_name)s, top_cpu = %(top_cpu)s::float8, readings = %(readings)s::jsonb,
-    facts = facts || %(facts)s::jsonb, procs = %(procs)b,
-    raw_ts = %(raw_ts)s::float8"""
-WRITE = """WITH {raw}
-    UPDATE servers_newest SET {values} WHERE server_id = %(server)s"""
+    facts = facts || %(facts)s::jsonb, procs = %(procs)b"""
+RAW_NEWER = ", raw_ts = %(raw_ts)s::float8, raw_at = %(sampled)s, raw_procs = NULL"
+# What is no history leaves the table that is: the next report may build on that.
+BETWEEN = ", raw_procs = CASE WHEN raw_ts IS NOT NULL THEN coalesce(raw_procs, procs) END"
+WRITE = "WITH {raw} UPDATE servers_newest SET {values} WHERE server_id = %(server)s"
+WRITE_BETWEEN = f"UPDATE servers_newest SET {SEEN}{NEWER}{BETWEEN} WHERE server_id = %(server)s"  # noqa: S608
 # A statement of its own: what it finds must not be older than the locks.
 ALIVE = """UPDATE servers_server SET state = 'up', state_since = %(received)s
     WHERE id = ANY(%(servers)s) AND state <> 'up' RETURNING id"""
-_VALUES = {True: SEEN, False: SEEN + NEWER}  # by whether it is late
+REPEATED = """SELECT EXISTS (SELECT FROM servers_hostreading
+    WHERE server_id = %s AND sampled_at BETWEEN %s AND %s AND ts = %s)"""
+_VALUES = {True: SEEN, False: SEEN + NEWER + RAW_NEWER}  # by whether it is late
 _RAW = {True: f"{READING}, {SNAPSHOT}", False: READING}  # by whether its process table is kept
 _WRITE = {(late, kept): WRITE.format(raw=_RAW[kept], values=_VALUES[late]) for late in _VALUES for kept in _RAW}
 
@@ -71,13 +76,16 @@ class Row(NamedTuple):
     hostname: str
     token_hash: str
     allowed_networks: list[str]
-    raw_ts: float | None  # of the raw row that holds this table; None: there is none to build on
-    procs: bytes | None
+    interval_sec: float  # what the agent was last asked to report at
+    watched_until: datetime | None
+    raw_at: datetime | None  # when the newest raw row was sampled
+    raw_ts: float | None  # of that row; None: there is none to build on
+    raw_procs: bytes | None  # its process table, packed whole
 
     @property
     def base(self) -> changes.Base | None:
         """The raw row that the next may build on."""
-        return None if self.raw_ts is None else changes.Base(self.sampled_at, self.raw_ts)
+        return None if self.raw_at is None or self.raw_ts is None else changes.Base(self.raw_at, self.raw_ts)
 
 
 def locked(servers: Sequence[int], sampled_at: datetime) -> dict[int, Row]:
@@ -108,9 +116,16 @@ def _row(*columns: Any) -> Row:
     return row._replace(recent_ts=decode(row.recent_ts), allowed_networks=decode(row.allowed_networks))
 
 
-def statement(*, late: bool, kept: bool) -> str:
-    """The one that writes a report; late: into the past only; kept: its process table, too."""
-    return _WRITE[late, kept]
+def statement(*, late: bool, kept: bool, between: bool) -> str:
+    """The one that writes a report; late: into the past only; kept: its process table, too; between: no history."""
+    return WRITE_BETWEEN if between else _WRITE[late, kept]
+
+
+def is_repeated(server_id: int, ts: float, sampled_at: datetime) -> bool:
+    """Whether history has this very report, placed about there. Its agent may not know that it has arrived."""
+    with connection.cursor() as cursor:
+        cursor.execute(REPEATED, [server_id, sampled_at - ABOUT, sampled_at + ABOUT, ts])
+        return bool(cursor.fetchone()[0])
 
 
 def write(reports: Sequence[tuple[str, Values]]) -> set[int]:
@@ -144,7 +159,7 @@ def tables_of(report: Report, sampled_at: datetime, row: Row | None, kept: bool)
     """The process table whole, and (kept) as the raw row has it: as a change of the row's, if that can be."""
     table = proctable.table_of(report.procs)
     whole = proctable.pack_table(table)
-    base, before = (row.base, row.procs) if row else (None, None)
+    base, before = (row.base, row.raw_procs) if row else (None, None)
     raw = rawtables.packed(table, whole, sampled_at, base, before or b"") if kept else b""
     return {"procs": whole, "raw": raw, "raw_ts": report.ts if kept else None}
 

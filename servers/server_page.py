@@ -84,7 +84,7 @@ def find(user: Any, agent_id: str) -> Server:
 
 def newest_of(server_id: int) -> Newest | None:
     """The server's newest report, None before the first."""
-    return Newest.objects.filter(server=server_id).first()
+    return Newest.objects.filter(server=server_id).defer("raw_procs").first()
 
 
 def context(server: Server, role: str, query: Mapping[str, str]) -> dict[str, Any]:
@@ -204,6 +204,7 @@ def fragments(server: Server, newest: Newest | None, shown: int) -> dict[str, Sa
         "proc-count": format_html(
             '<span class="count" id="proc-count">{}</span>', show.plain(newest.procs_total if newest else 0)
         ),
+        "proc-started": _started(server, newest),
         "proc-notice": _notice(server, newest),
         "proc-foot": format_html('<p class="panel-foot" id="proc-foot">{}</p>', _foot(newest, shown)),
     }
@@ -223,6 +224,21 @@ def _uptime(server: Server, newest: Newest | None) -> SafeString:
     if newest is None or newest.uptime_sec is None or server.state == states.SILENT:
         return show.nothing()
     return show.duration(newest.uptime_sec)
+
+
+def _started(server: Server, newest: Newest | None) -> SafeString:
+    """How many processes no table has, because they end between two samples, can only be told by the kernel's count."""
+    told = newest.readings if newest and server.state != states.SILENT else {}
+    forks, seen = told.get("forks"), told.get("newProcs")
+    if forks is None or seen is None:
+        return SafeString('<small id="proc-started" hidden></small>')
+    said = ngettext(
+        "%(forks)s process or thread started since the last sample, %(seen)s seen here",
+        "%(forks)s processes and threads started since the last sample, %(seen)s of them seen here",
+        forks,
+    ) % {"forks": show.plain(forks), "seen": show.plain(seen)}
+    why = _("The kernel counts new processes and new threads. What ends before the next sample is in no table.")
+    return format_html('<small id="proc-started" title="{}">{}</small>', why, said)
 
 
 def _notice(server: Server, newest: Newest | None) -> SafeString:

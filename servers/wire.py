@@ -68,6 +68,8 @@ class Load(Struct, rename=on_the_wire, gc=False):
     disk_write_bps: PerSecond | None = None
     net_rx_bps: PerSecond | None = None
     net_tx_bps: PerSecond | None = None
+    forks: Count | None = None  # processes and threads that started since the last sample, by the kernel
+    new_procs: Count | None = None  # processes of this sample that were not in the last
 
 
 class Service(Struct, rename=on_the_wire):

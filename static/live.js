@@ -1,6 +1,6 @@
 /* The page's socket. It tells the hub which topics the page shows ([data-topic], with the version it shows), swaps in the
    fragments that come, and says in #live how the connection is. Rows in a [data-watch=seen] list are watched only while
-   they are on the screen. Delivery is at most once: after a reconnect everything is sent again, and every minute what
+   they are on the screen, a server only while its page is: its agent reports more often meanwhile. Delivery is at most once: after a reconnect everything is sent again, and every minute what
    is older than the hub's. */
 import {clockTime, fullTime, hubNow, spanWords} from './clock.js';
 import {swap} from './swap.js';
@@ -19,6 +19,7 @@ const lists = new IntersectionObserver(entries => {
 function wanted() {
   const topics = new Map();
   for (const element of document.querySelectorAll('[data-topic]')) {
+    if (document.hidden && element.dataset.topic.startsWith('server:')) continue;
     const inList = element.closest('[data-watch=seen]');
     if (inList && !element.pmObserved) { element.pmObserved = true; lists.observe(element); }
     if (!inList || seen.has(element)) topics.set(element.dataset.topic, element.dataset.version || '');
@@ -140,6 +141,7 @@ document.addEventListener('click', event => {
 if (state && body.dataset.time !== 'past') {
   document.addEventListener('pm:swapped', tell);
   document.addEventListener('htmx:load', tell);
+  document.addEventListener('visibilitychange', tell);
   addEventListener('online', tryNow);
   addEventListener('pageshow', event => { if (event.persisted) tryNow(); });
   setInterval(beat, 1000);

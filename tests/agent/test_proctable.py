@@ -19,8 +19,9 @@ import psutil
 import pytest
 
 from agent.choose import busiest
-from agent.proctable import SPARE, Process, ProcTable, start_ticks
+from agent.proctable import SPARE, TICKS_PER_SEC, Process, ProcTable, start_ticks
 from tests.agent.conftest import eventually
+from tests.agent.fake_proc import write_stat
 
 Spawn = Callable[..., subprocess.Popen[bytes]]
 NAMED = """
@@ -163,14 +164,6 @@ def test_a_zombie_is_called_so(spawn: Spawn) -> None:
     assert of(ProcTable().sample(), child.pid)["status"] == "zombie"
 
 
-def write_stat(root: Path, pid: int, start: int, ticks: int) -> None:
-    folder = root / str(pid)
-    folder.mkdir(exist_ok=True)
-    fields = ["S", "1", *["0"] * 9, str(ticks), "0", "0", "0", "20", "0", "1", "0", str(start), "0", "100", *["0"] * 20]
-    (folder / "stat").write_text(f"{pid} (app) {' '.join(fields)}\n")
-    (folder / "cmdline").write_bytes(b"app\0--one\0")
-
-
 def test_another_process_under_the_same_pid_is_not_taken_for_the_old_one(tmp_path: Path) -> None:
     table = ProcTable(str(tmp_path))
     write_stat(tmp_path, 5, start=100, ticks=1000)
@@ -180,6 +173,27 @@ def test_another_process_under_the_same_pid_is_not_taken_for_the_old_one(tmp_pat
     seen = of(table.sample(), 5)
     assert seen["cpu"] is None
     assert seen["startTicks"] == 200
+
+
+def test_a_whole_sample_is_over_the_time_since_the_last_whole_one(tmp_path: Path) -> None:
+    table = ProcTable(str(tmp_path))
+    write_stat(tmp_path, 5, start=100, ticks=0)
+    write_stat(tmp_path, 6, start=100, ticks=70)  # idle all the time
+    table.sample()
+    began = time.monotonic()
+    table.sample(whole=False)
+    write_stat(tmp_path, 5, start=100, ticks=1000)
+    write_stat(tmp_path, 7, start=300, ticks=50)  # has begun since
+    assert of(table.sample(whole=False), 5)["cpu"] > 0
+    between = table.sample(whole=False)
+    assert [of(between, pid)["cpu"] for pid in (5, 6, 7)] == [0, 0, 0]
+    time.sleep(0.2)
+    whole = table.sample()
+    scale = 100 / TICKS_PER_SEC / (time.monotonic() - began)
+    assert of(whole, 5)["cpu"] == pytest.approx(1000 * scale, rel=0.1)
+    assert of(whole, 6)["cpu"] == 0
+    assert of(whole, 7)["cpu"] == pytest.approx(50 * scale, rel=0.1)
+    assert [of(table.sample(), pid)["cpu"] for pid in (5, 6, 7)] == [0, 0, 0]
 
 
 def test_few_descriptors_are_enough(spawn: Spawn) -> None:

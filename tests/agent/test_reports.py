@@ -117,25 +117,13 @@ def test_it_obeys_the_pace_the_hub_asks_for(hub: ToyHub, start_agent: AgentStart
     assert all(1.8 < pace < 3 for pace in paces)
 
 
-def test_reports_wait_while_the_hub_is_away_and_arrive_later(hub: ToyHub, start_agent: AgentStarter) -> None:
-    start_agent()
-    hub.wait_for(lambda: len(hub.reports) >= 2)
-    hub.close()
-    time.sleep(4)
-    hub.open()
-    hub.wait_for(lambda: len(hub.reports) >= 6, 40)
-    seqs = [r["seq"] for r in hub.reports]
-    assert sorted(set(seqs)) == list(range(1, max(seqs) + 1))
-    assert max(r["sentAt"] - r["ts"] for r in hub.reports) > 1
-
-
 def test_a_hub_in_trouble_is_asked_again(hub: ToyHub, start_agent: AgentStarter) -> None:
     hub.report_answer = (503, {})
     start_agent()
     hub.wait_for(lambda: "toy-token-1" in hub.tokens)
     hub.report_answer = None
-    hub.wait_for(lambda: hub.reports and hub.reports[0]["seq"] == 1, 30)
-    assert "services" in hub.reports[0]
+    hub.wait_for(lambda: hub.reports, 30)
+    assert {"services", "leases"} <= hub.reports[0].keys()
 
 
 def test_a_redirect_is_not_followed_with_the_token(hub: ToyHub, start_agent: AgentStarter, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import select
 import socket
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -35,6 +36,10 @@ class ToyHub:
         self.asking: list[Json] = []
         self.answers: list[tuple[str, Json]] = []
         self.interval = 1.0
+        self.grid: float | None = None  # the usual interval, while it is another
+        self.retry_after = ""
+        self.mute = False  # reports are taken, and their agents never hear of it
+        self.refuse: Callable[[Json], tuple[int, Json] | None] = lambda report: None
         self.register_answer: tuple[int, Json] | None = None
         self.report_answer: tuple[int, Json] | None = None
         self.ack_answer: tuple[int, Json] | None = None
@@ -166,10 +171,15 @@ class _Handler(BaseHTTPRequestHandler):
                 *(toy.register_answer or (201, {"agentId": body["agentId"], "token": "toy-token-1", "intervalSec": 1}))
             )
         elif parts[-1] == "metrics":
-            answer = toy.report_answer or (202, {"serverTime": iso(time.time()), "intervalSec": toy.interval})
+            pace = {"intervalSec": toy.interval} | ({"gridSec": toy.grid} if toy.grid else {})
+            taken = (202, {"serverTime": iso(time.time()), **pace})
+            answer = toy.report_answer or toy.refuse(body) or taken
             if answer[0] == 202:
                 toy.note(toy.reports, body)
-            self._answer(*answer)
+            if toy.mute:
+                self.close_connection = True
+            else:
+                self._answer(*answer)
         elif parts[-1] == "ack":
             toy.note(toy.acks, (parts[-2], body))
             self._answer(*(toy.ack_answer or (200, {"state": "running"})))
@@ -187,5 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         if status != 204:
             self.send_header("Content-Length", str(len(raw)))
+        if self.toy.retry_after and status >= 400:
+            self.send_header("Retry-After", self.toy.retry_after)
         self.end_headers()
         self.wfile.write(raw)

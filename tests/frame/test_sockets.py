@@ -155,3 +155,57 @@ def test_a_page_that_never_says_anything_is_let_go(toy: Toy, viewer: User, monke
             assert await page.closed() == sockets.COME_AGAIN
 
     played(play)
+
+
+def test_what_pages_have_open_is_noted_at_once_again_and_no_longer_than_they_have_it(
+    toy: Toy, viewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[set[str]] = []
+    monkeypatch.setattr(live, "LOOK_SEC", 0.2)
+    monkeypatch.setitem(live.TOPICS, "toy", live.TOPICS["toy"]._replace(looked_at=looks.append))
+
+    async def noted(count: int) -> None:
+        while len(looks) < count:
+            await asyncio.sleep(0.02)
+
+    async def play() -> None:
+        async with Page(viewer) as one, Page(viewer) as two:
+            await one.watch(a=toy.version)
+            await asyncio.wait_for(noted(1), 30)
+            await two.watch(b=toy.version, secret="")
+            await asyncio.wait_for(noted(len(looks) + 3), 30)
+            assert looks[0] == {"a"}
+            assert looks[-1] == {"a", "b"}
+            await two.say({"leave": ["toy:b"]})
+            assert await two.next() == sockets.HEARD
+            await asyncio.wait_for(noted(len(looks) + 2), 30)
+            assert looks[-1] == {"a"}
+        looks.clear()
+        await asyncio.sleep(0.6)
+        assert looks == []
+
+    played(play)
+
+
+def test_a_look_that_cannot_be_noted_does_not_end_the_others(
+    toy: Toy, viewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[set[str]] = []
+
+    def fails(keys: set[str]) -> None:
+        looks.append(keys)
+        raise OSError
+
+    monkeypatch.setattr(live, "LOOK_SEC", 0.05)
+    monkeypatch.setitem(live.TOPICS, "toy", live.TOPICS["toy"]._replace(looked_at=fails))
+
+    async def play() -> None:
+        async with Page(viewer) as page:
+            await page.watch(a=toy.version)
+            while len(looks) < 3:
+                await asyncio.sleep(0.02)
+            toy.parts["cpu"] = "2"
+            await announced("toy:a")
+            assert "2 en" in await page.next()
+
+    played(play)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from agent import config
+from agent import config, stamp
 from agent.hubclock import HubClock
 from agent.leasebook import LeaseBook, machine_clock
 from agent.leases import Leases
-from agent.report import Sampler
+from agent.sampler import Sampler
 from agent.servicetable import ServiceTable
 from servers import proctable
 from servers.models import Newest, Server
@@ -32,7 +32,7 @@ def test_our_own_agents_report_is_taken_whole(agent: Client, web1: Server, tmp_p
     leases = Leases(book, table, settings.allow, HubClock(), 0, threading.Event())
     sampler = Sampler(settings, table, leases)
     for _ in range(2):
-        body, _part = sampler.sample()
+        body = sampler.sample(stamp.now(HubClock())) + sampler.news().text
         answer = post(agent, body + f',"sentAt":{time.time():.3f}}}'.encode())
         assert (answer.status_code, answer.json().get("fields")) == (202, None)
     row = Newest.objects.get()
