@@ -1,0 +1,101 @@
+"""A stretch of a server's readings to take away: a table (CSV), and a picture (SVG) that needs nothing around it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpResponse
+from django.template.loader import get_template
+
+from pmonitor.visible import visible
+from servers import history, past, ranges, readings
+from servers.curves import Axis
+from servers.lanes import Lane
+from servers.models import Newest, Server
+from servers.ranges import A_DAY, Window
+
+ROWS = 2000  # at most, in a table
+WIDTH, LEFT, RIGHT, LANE, HEAD, FOOT = 1200, 170, 70, 90, 44, 28  # pixels of the picture
+PLOT = WIDTH - LEFT - RIGHT
+GREY = "#575c66"
+COLOURS = {"": "#14559c", "s2": "#0f7378", "s3": "#935800", "s4": GREY}  # by a curve's series: those of light pages
+
+
+def table(server: Server, window: Window) -> HttpResponse:
+    """A row for each step that has readings: when it begins (UTC), then average, least and most of each metric."""
+    found = past.readings(server.pk, window.start, window.end, ROWS)
+    rows: dict[datetime, list[Any]] = {}
+    for number, points in enumerate(found.series.values()):
+        for point in points:
+            row = rows.setdefault(point.t, [""] * (3 * len(found.series)))
+            row[3 * number : 3 * number + 3] = [round(value, 3) for value in (point.avg, point.min, point.max)]
+    out = io.StringIO()
+    write = csv.writer(out, lineterminator="\n").writerow
+    write(["time", *(f"{metric} {of}" for metric in history.METRICS for of in ("avg", "min", "max"))])
+    for t in sorted(rows):
+        write([f"{t:%Y-%m-%dT%H:%M:%SZ}", *rows[t]])
+    return _file(out.getvalue(), "text/csv; charset=utf-8", server, window, "csv")
+
+
+def picture(server: Server, newest: Newest | None, window: Window) -> HttpResponse:
+    """The lanes one under another, with their scales, the time axis and its gaps, in colours of its own."""
+    made = readings.context(newest, server.pk, readings.values_of({}, newest), window)
+    bottom = HEAD + LANE * len(made["lanes"])
+    shown = {
+        "name": visible(server.hostname),
+        "said": f"{window.start:%Y-%m-%d %H:%M:%S} – {window.end:%Y-%m-%d %H:%M:%S} UTC",
+        "size": {
+            "width": WIDTH,
+            "height": bottom + FOOT,
+            "left": LEFT,
+            "plot": PLOT,
+            "lane": LANE - 12,
+            "tall": bottom - HEAD,
+        },
+        "head": HEAD,
+        "bottom": bottom,
+        "right": LEFT + PLOT,
+        "lanes": [_lane(lane, HEAD + LANE * place) for place, lane in enumerate(made["lanes"])],
+        "marks": [_mark(t, made["axis"], window) for t in ranges.marks(window)],
+        "gaps": [(LEFT + PLOT * float(gap["x"]) / 100, PLOT * float(gap["width"]) / 100) for gap in made["gaps"]],
+    }
+    return _file(get_template("chart.svg").render(shown), "image/svg+xml", server, window, "svg")
+
+
+def _lane(lane: Lane, y: int) -> dict[str, Any]:
+    told = json.loads(lane.values)
+    return {
+        "name": lane.name,
+        "unit": told["unit"],
+        "legend": [(name, COLOURS[css]) for name, css, *_rest in told["series"] if name],
+        "y": y,
+        "top": lane.top,
+        "bottom": lane.bottom,
+        "curves": [_curve(*css.partition(" ")[::2], path) for css, path in lane.curves if path],
+    }
+
+
+def _curve(kind: str, series: str, path: str) -> dict[str, str]:
+    """How a curve of this kind is drawn: an area with its line, a band, or a dotted line."""
+    colour = COLOURS[series]
+    if kind == "band":
+        return {"path": path, "fill": colour, "opacity": ".2", "stroke": "none", "dash": "none"}
+    if kind == "a":
+        return {"path": path, "fill": colour, "opacity": ".12", "stroke": colour, "dash": "none"}
+    return {"path": path, "fill": "none", "opacity": "1", "stroke": GREY, "dash": "2 4"}
+
+
+def _mark(t: datetime, axis: Axis, window: Window) -> dict[str, Any]:
+    return {
+        "x": f"{LEFT + PLOT * axis.x(t) / 1000:.1f}",
+        "word": f"{t:%Y-%m-%d}" if window.mark >= A_DAY else f"{t:%H:%M}",  # UTC
+    }
+
+
+def _file(text: str, kind: str, server: Server, window: Window, ending: str) -> HttpResponse:
+    name = f"{server.agent_id}_{window.start:%Y%m%dT%H%M%SZ}_{window.end:%Y%m%dT%H%M%SZ}.{ending}"
+    return HttpResponse(text, kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
