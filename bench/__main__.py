@@ -38,6 +38,7 @@ BENCHES = {
     "live": Bench("live_update.py", "from a report to 50 open pages that show it"),
     "history": Bench("history_size.py", "what the past of processes costs on disk, and to compact and read"),
     "search": Bench("process_search.py", "finding a process on 2,000 servers, now and in a past day"),
+    "charts": Bench("charts.py", "charts of each range, with 30 days of 50 servers kept"),
     "pages": Bench("pages.py", "the pages of a fleet of 2,000 servers"),
 }
 

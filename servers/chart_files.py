@@ -45,23 +45,15 @@ def picture(server: Server, newest: Newest | None, window: Window) -> HttpRespon
     """The lanes one under another, with their scales, the time axis and its gaps, in colours of its own."""
     made = readings.context(newest, server.pk, readings.values_of({}, newest), window)
     bottom = HEAD + LANE * len(made["lanes"])
+    places = {"width": WIDTH, "height": bottom + FOOT, "left": LEFT, "right": LEFT + PLOT, "plot": PLOT}
+    places |= {"head": HEAD, "bottom": bottom, "below": bottom + 18, "tall": bottom - HEAD, "beside": LEFT + PLOT + 6}
     shown = {
         "name": visible(server.hostname),
         "said": f"{window.start:%Y-%m-%d %H:%M:%S} – {window.end:%Y-%m-%d %H:%M:%S} UTC",
-        "size": {
-            "width": WIDTH,
-            "height": bottom + FOOT,
-            "left": LEFT,
-            "plot": PLOT,
-            "lane": LANE - 12,
-            "tall": bottom - HEAD,
-        },
-        "head": HEAD,
-        "bottom": bottom,
-        "right": LEFT + PLOT,
-        "lanes": [_lane(lane, HEAD + LANE * place) for place, lane in enumerate(made["lanes"])],
+        "place": {name: str(pixels) for name, pixels in places.items()},  # as text: numbers are written for readers
+        "lanes": [_lane(lane, HEAD + LANE * number) for number, lane in enumerate(made["lanes"])],
         "marks": [_mark(t, made["axis"], window) for t in ranges.marks(window)],
-        "gaps": [(LEFT + PLOT * float(gap["x"]) / 100, PLOT * float(gap["width"]) / 100) for gap in made["gaps"]],
+        "gaps": [{name: f"{PLOT * float(share) / 100:.1f}" for name, share in gap.items()} for gap in made["gaps"]],
     }
     return _file(get_template("chart.svg").render(shown), "image/svg+xml", server, window, "svg")
 
@@ -72,7 +64,7 @@ def _lane(lane: Lane, y: int) -> dict[str, Any]:
         "name": lane.name,
         "unit": told["unit"],
         "legend": [(name, COLOURS[css]) for name, css, *_rest in told["series"] if name],
-        "y": y,
+        "y": str(y),
         "top": lane.top,
         "bottom": lane.bottom,
         "curves": [_curve(*css.partition(" ")[::2], path) for css, path in lane.curves if path],

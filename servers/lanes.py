@@ -75,10 +75,10 @@ def _cpu(found: Readings, axis: Axis, heads: Heads, _cores: int) -> Lane:
     waits, stolen = (max((point.avg for point in points), default=0) >= SEEN for points in (wait, steal))
     curves = [
         ("band", band(whole, 100, axis)),
-        ("a s4", area(_added(whole, wait, axis), 100, axis) if waits else ""),
-        ("a s3", area(_at(whole, axis), 100, axis) if stolen else ""),
-        ("a", area(_added(whole, steal, axis, -1) if stolen else _at(whole, axis), 100, axis)),
+        ("a", area(_at(whole, axis), 100, axis)),
         ("a s2", area(_at(system, axis), 100, axis)),
+        ("band s3", band(_between(whole, steal, -1), 100, axis) if stolen else ""),  # a part of the whole
+        ("band s4", band(_between(whole, wait, 1), 100, axis) if waits else ""),  # on top of it
     ]
     parts = [("", "", whole), (_("user"), "", found.series["cpuUser"]), (_("system"), "s2", system)]
     parts += [(_("I/O wait"), "s4", wait), (_("steal"), "s3", steal)]
@@ -144,10 +144,11 @@ def _at(points: Points, axis: Axis) -> list[tuple[datetime, float]]:
     return [(max(point.t, axis.start), point.avg) for point in points]
 
 
-def _added(points: Points, others: Points, axis: Axis, sign: int = 1) -> list[tuple[datetime, float]]:
-    """The averages and on them (sign -1: without) the others', where there are any."""
-    more = {point.t: sign * point.avg for point in others}
-    return [(max(point.t, axis.start), point.avg + more.get(point.t, 0)) for point in points]
+def _between(whole: Points, parts: Points, sign: int) -> list[Point]:
+    """From the whole to it with (sign 1) or without (-1) the part, step by step."""
+    more = {point.t: sign * point.avg for point in parts}
+    ends = [(point, sorted((point.avg, point.avg + more[point.t]))) for point in whole if point.t in more]
+    return [Point(point.t, point.avg, least, most) for point, (least, most) in ends]
 
 
 def _top(least: float, *series: Points) -> float:

@@ -69,8 +69,8 @@ def context(server: Server, query: Mapping[str, str], asked: Asked) -> dict[str,
         "columns": server_page.columns(column, descending),
         "whole_mb": f"{newest.mem_total_mb:.0f}" if newest and newest.mem_total_mb else "",
         "row_end": False,
-        **_playhead(asked.at, window),
         **lanes,
+        **_playhead(asked.at, window),
         **fragments(server, query, asked, then, newest),
     }
 
@@ -142,12 +142,12 @@ def band(server: Server, query: Mapping[str, str], then: Then) -> dict[str, Any]
     }
 
 
-def _playhead(at: datetime, window: Window) -> dict[str, str]:
+def _playhead(at: datetime, window: Window) -> dict[str, str | bool]:
     """Where the moment is in the stretch, in percent, and what is after it; nowhere in one that it is not on."""
     x = 100 * (min(at, window.end) - window.start) / window.length
     if x < 0 or (window.choice is None and at > window.end):
-        return {"playhead": "", "rest": "100" if x < 0 else "0"}
-    return {"playhead": f"{x:.2f}", "rest": f"{100 - x:.2f}"}
+        return {"playhead": "", "rest": "100" if x < 0 else "0", "nowhere": True}
+    return {"playhead": f"{x:.2f}", "rest": f"{100 - x:.2f}", "nowhere": False}
 
 
 def _end(asked: Asked, now: datetime, length: timedelta) -> datetime:

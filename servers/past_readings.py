@@ -119,7 +119,8 @@ def _part(table: str, names: Sequence[str], number: int) -> str:
     time = "sampled_at" if table == HOST_READINGS else "at"
     parts = ("avg", "min", "max", "n")
     if table == HOST_READINGS:
-        columns = ", ".join(f"{name}, {name}, {name}, ({name} IS NOT NULL)::int" for name in names)
+        # real, as in the other levels: whole numbers would be divided into whole numbers.
+        columns = ", ".join(f"{name}::real, {name}::real, {name}::real, ({name} IS NOT NULL)::int" for name in names)
     else:
         columns = ", ".join(f"{name}_{part}" for name in names for part in parts)
     aliases = ", ".join(f"{name}_{part}" for name in names for part in parts)

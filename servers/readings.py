@@ -74,13 +74,16 @@ def context(newest: Newest | None, server_id: int, values: dict[str, SafeString]
     seen = [(max(point.t, axis.start), point.avg) for point in found.series["cpu"] or found.series["mem"]]
     return {
         "window": window,
+        "nowhere": not window.live,  # where the playhead is
         "ranges": ranges.RANGES.values(),
         "ways": ranges.ways(window),
         "axis": axis,
         "said": {"start": lanes.said(axis.start, axis), "end": lanes.said(axis.end, axis)},
-        "first_step": lanes.first_step(found, axis),
-        "step": found.step,
-        "hold": int(axis.gap.total_seconds()),
+        "grid": {  # of the lanes' values: when the first step begins, seconds of one, up to which gap one still tells
+            "first": str(lanes.first_step(found, axis)),
+            "step": str(found.step),
+            "hold": f"{axis.gap.total_seconds():.0f}",
+        },
         "lanes": lanes.lanes(found, axis, values, cores),
         "gaps": _gaps(seen, axis),
         "marks": _marks(axis, window),
