@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpResponse
@@ -81,10 +81,12 @@ def _curve(kind: str, series: str, path: str) -> dict[str, str]:
     return {"path": path, "fill": "none", "opacity": "1", "stroke": GREY, "dash": "2 4"}
 
 
-def _mark(t: datetime, axis: Axis, window: Window) -> dict[str, Any]:
+def _mark(t: datetime, axis: Axis, window: Window) -> dict[str, str]:
+    """A mark of the ruler: its place, and when that is, UTC."""
+    time = f"{t:%H:%M}" if window.length <= timedelta(days=1) else f"{t:%m-%d %H:%M}"
     return {
         "x": f"{LEFT + PLOT * axis.x(t) / 1000:.1f}",
-        "word": f"{t:%Y-%m-%d}" if window.mark >= A_DAY else f"{t:%H:%M}",  # UTC
+        "word": f"{t:%Y-%m-%d}" if window.mark >= A_DAY else time,
     }
 
 

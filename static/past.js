@@ -90,6 +90,8 @@ function settle() {
   }
   for (const field of document.querySelectorAll('[data-moment]')) {
     if (field === document.activeElement || field.id === 'with' && !field.dataset.moment) continue;
+    if (field.id !== 'moment' && field.pmShown === field.dataset.moment) continue;  // what was typed since stays
+    field.pmShown = field.dataset.moment;
     const ms = field.id === 'moment' ? shown() : Date.parse(field.dataset.moment);
     field.value = new Date(ms - new Date(ms).getTimezoneOffset() * 60000).toISOString().slice(0, 19);
   }
