@@ -18,7 +18,7 @@ from servers.lanes import Lane
 from servers.models import Newest, Server
 from servers.ranges import A_DAY, Window
 
-ROWS = 2000  # at most, in a table
+ROWS = 1000  # at most, in a table
 WIDTH, LEFT, RIGHT, LANE, HEAD, FOOT = 1200, 170, 70, 90, 44, 28  # pixels of the picture
 PLOT = WIDTH - LEFT - RIGHT
 GREY = "#575c66"
