@@ -134,7 +134,7 @@ document.addEventListener('keydown', pressed => {
   const on = pressed.target;
   if (on.id === 'scrub' && KEYS[pressed.key]) { pressed.preventDefault(); KEYS[pressed.key](); }
   const free = on.id === 'scrub' || !on.matches('input, textarea, select');
-  if (pressed.key === 'Escape' && past && free && !document.querySelector('dialog[open], details.menu[open]')) document.querySelector('[data-key=l]').click();
+  if (pressed.key === 'Escape' && past && free && !$('pick') && !document.querySelector('dialog[open], details.menu[open]')) document.querySelector('[data-key=l]').click();
 }, true);
 
 document.addEventListener('click', clicked => {
