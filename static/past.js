@@ -81,8 +81,8 @@ function place(ms) {
 
 /* The moment as the page shows it, in the reader's zone. */
 function settle() {
-  const scrub = $('scrub');
-  scrub.disabled = false;
+  const scrub = $('scrub'), {start, end} = $('lanes').dataset;
+  Object.assign(scrub, {disabled: false, min: start, max: end});  // while it has the focus no swap touches it
   if (past && !dragging && !wanted) {
     scrub.value = shown() / 1000;
     if (!$('flag').hasAttribute('visibility')) place(shown());

@@ -18,13 +18,14 @@ from django.test import Client
 from django.utils import timezone
 
 from servers import history, ingest, partitions, readings, rollup, server_page
+from servers.history import HOUR
 from servers.lanes import Lane
 from servers.models import Newest, Server
 from servers.moments import written
 from servers.ranges import Window
 from servers.wire import Report
 from tests.servers.reports import report
-from tests.servers.travelling import FACTS, HOUR, MINUTE, PAGE, SECOND, this_hour
+from tests.servers.travelling import FACTS, MINUTE, PAGE, SECOND, this_hour
 
 pytestmark = pytest.mark.django_db
 PARTS = {"cpuUser": 20, "cpuSystem": 9, "cpuIowait": 5, "cpuSteal": 1}
