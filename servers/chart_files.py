@@ -28,16 +28,16 @@ COLOURS = {"": "#14559c", "s2": "#0f7378", "s3": "#935800", "s4": GREY}  # by a 
 def table(server: Server, window: Window) -> HttpResponse:
     """A row for each step that has readings: when it begins (UTC), then average, least and most of each metric."""
     found = past.readings(server.pk, window.start, window.end, ROWS)
-    rows: dict[datetime, list[Any]] = {}
+    empty, times = [""] * (3 * len(found.series)), {point.t for points in found.series.values() for point in points}
+    rows: dict[datetime, list[Any]] = {t: [*empty] for t in sorted(times)}
     for number, points in enumerate(found.series.values()):
         for point in points:
-            row = rows.setdefault(point.t, [""] * (3 * len(found.series)))
-            row[3 * number : 3 * number + 3] = [round(value, 3) for value in (point.avg, point.min, point.max)]
+            rows[point.t][3 * number : 3 * number + 3] = round(point.avg, 3), round(point.min, 3), round(point.max, 3)
     out = io.StringIO()
     write = csv.writer(out, lineterminator="\n").writerow
     write(["time", *(f"{metric} {of}" for metric in history.METRICS for of in ("avg", "min", "max"))])
-    for t in sorted(rows):
-        write([f"{t:%Y-%m-%dT%H:%M:%SZ}", *rows[t]])
+    for t, row in rows.items():
+        write([f"{t:%Y-%m-%dT%H:%M:%SZ}", *row])
     return _file(out.getvalue(), "text/csv; charset=utf-8", server, window, "csv")
 
 
