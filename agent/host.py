@@ -17,6 +17,13 @@ from agent.proctable import start_ticks
 
 MB = 1048576
 Reading = dict[str, Any]
+CPU_TIMES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")  # guests' is in user's
+CPU_PARTS = {
+    "cpuUser": ("user", "nice"),
+    "cpuSystem": ("system", "irq", "softirq"),
+    "cpuIowait": ("iowait",),
+    "cpuSteal": ("steal",),
+}
 
 
 class HostReadings:
@@ -24,7 +31,7 @@ class HostReadings:
 
     def __init__(self) -> None:
         self._last: dict[str, tuple[float, float]] = {}
-        self._cpu_known = False
+        self._cpu_times: Any = None
         self._failing: set[str] = set()
         self._collectors: tuple[tuple[str, Callable[[], Reading]], ...] = (
             ("cpu", self._cpu),
@@ -35,7 +42,7 @@ class HostReadings:
         )
 
     def load(self) -> Reading:
-        """cpu in percent of all cores, memory and swap in MB, load averages, disk and network in bytes a second."""
+        """CPU and its parts in percent of all cores, memory and swap in MB, load, disk and network in bytes/s."""
         readings: Reading = {}
         for name, collect in self._collectors:
             readings.update(self._tried(name, collect))
@@ -53,9 +60,18 @@ class HostReadings:
         return reading
 
     def _cpu(self) -> Reading:
-        percent = psutil.cpu_percent(interval=None)
-        known, self._cpu_known = self._cpu_known, True
-        return {"cpu": percent if known else None}
+        times = psutil.cpu_times()
+        before, self._cpu_times = self._cpu_times, times
+        if before is None:
+            return {"cpu": None}
+        # A kernel may count some of them backwards a little, iowait above all.
+        spent = {name: max(0.0, getattr(times, name, 0.0) - getattr(before, name, 0.0)) for name in CPU_TIMES}
+        whole = sum(spent.values())
+        if not whole:
+            return {"cpu": None}
+        shares = {part: round(100 * sum(spent[name] for name in names) / whole, 1) for part, names in CPU_PARTS.items()}
+        busy = whole - spent["idle"] - spent["iowait"]
+        return {"cpu": round(100 * busy / whole, 1), **shares}
 
     def _disks(self) -> Reading:
         counters = psutil.disk_io_counters(perdisk=True, nowrap=False) or {}

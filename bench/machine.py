@@ -52,7 +52,9 @@ class Machine:
         if self.reports:
             self._move()
         self.reports += 1
-        load = {"cpu": round(self.chance.random() * 100, 1), "memUsedMB": 2048.0, "memTotalMB": 8192.0, "load1": 0.5}
+        cpu = round(self.chance.random() * 100, 1)
+        load = {"cpu": cpu, "memUsedMB": 2048.0, "memTotalMB": 8192.0, "load1": 0.5}
+        load |= {"cpuUser": round(cpu * 0.7, 1), "cpuSystem": round(cpu * 0.3, 1), "cpuIowait": 1.5, "cpuSteal": 0.0}
         facts = {"hostname": self.agent_id, "kernel": "6.1.0", "cpuCount": 4, "procsTotal": len(self.procs) + 20}
         told = {"agentId": self.agent_id, "ts": time.time(), "procs": self.procs, "load": load, "uptimeSec": 12345}
         boot = {"bootId": "1cb6748b-5488-406f-85f0-d21503a58696", "bootTime": 1.7e9, "ticksPerSec": 100}

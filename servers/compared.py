@@ -20,7 +20,7 @@ from servers.models import Newest, Server
 from servers.moments import Asked
 from servers.past import Snapshot
 from servers.past_words import not_there
-from servers.readings import RANGES
+from servers.ranges import RANGES
 from servers.wire import Proc
 
 MOST = 50  # rows of each kind

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from django.utils.safestring import SafeString, mark_safe
 
+from servers.past_readings import Point
+
 Value = tuple[datetime, float]
 
 
@@ -37,6 +39,19 @@ def area(values: Sequence[Value], top: float, axis: Axis, upper: bool = False, l
 def line(values: Sequence[Value], top: float, axis: Axis) -> str:
     """A curve, broken at gaps."""
     return "".join("M" + "L".join(f"{axis.x(t):.0f} {y(value, top)}" for t, value in run) for run in runs(values, axis))
+
+
+def band(points: Sequence[Point], top: float, axis: Axis, upper: bool = False, lower: bool = False) -> str:
+    """From the least to the most of each step, broken at gaps; nothing where no step holds more than one reading."""
+    if all(point.min == point.max for point in points):
+        return ""
+    most, least = ([(max(p.t, axis.start), value) for p, value in zip(points, values, strict=True)]
+                   for values in ([p.max for p in points], [p.min for p in points]))  # fmt: skip
+    drawn = []
+    for above, below in zip(runs(most, axis), runs(least, axis), strict=True):
+        there = [f"{axis.x(t):.0f} {y(value, top, upper, lower)}" for t, value in [*above, *reversed(below)]]
+        drawn.append(f"M{'L'.join(there)}Z")
+    return "".join(drawn)
 
 
 def runs(values: Sequence[Value], axis: Axis) -> list[list[Value]]:

@@ -45,11 +45,15 @@ LEVELS = {
 }
 READINGS = (  # the columns of raw host readings; levels above have an average, least, most and count of each
     "procs_total", "cpu", "mem_used_mb", "mem_total_mb", "swap_used_mb", "swap_total_mb", "load1", "load5", "load15",
-    "disk_read_bps", "disk_write_bps", "net_rx_bps", "net_tx_bps",
+    "disk_read_bps", "disk_write_bps", "net_rx_bps", "net_tx_bps", "cpu_user", "cpu_system", "cpu_iowait", "cpu_steal",
 )  # fmt: skip
 
 METRICS = {  # by the protocol's names; percent, MB, bytes a second, counts
     "cpu": "cpu",
+    "cpuUser": "cpu_user",
+    "cpuSystem": "cpu_system",
+    "cpuIowait": "cpu_iowait",
+    "cpuSteal": "cpu_steal",
     "mem": "100 * mem_used_mb / NULLIF(mem_total_mb, 0)",
     "memUsedMB": "mem_used_mb",
     "swap": "100 * swap_used_mb / NULLIF(swap_total_mb, 0)",
@@ -63,7 +67,7 @@ METRICS = {  # by the protocol's names; percent, MB, bytes a second, counts
     "netTxBps": "net_tx_bps",
     "procs": "procs_total",
 }
-STEPS = (10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)  # seconds
+STEPS = (10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400)  # seconds
 
 
 def step_for(seconds: float, count: int) -> int:

@@ -15,25 +15,29 @@ from django.utils.translation import ngettext, pgettext
 
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
-from servers import compared, fleet, moments, process_rows, readings, server_page, service_history, states
+from servers import compared, fleet, moments, process_rows, ranges, readings, server_page, service_history, states
 from servers.known import Then, known
 from servers.models import Newest, Server, Service
 from servers.moments import Asked
 from servers.past import Snapshot
 from servers.past_words import not_there
 from servers.process_rows import Frame
+from servers.ranges import Window
 from servers.services_then import services_then
 from servers.wire import Proc
 
 
 def context(server: Server, query: Mapping[str, str], asked: Asked) -> dict[str, Any]:
-    """Everything server.html shows of a past moment; query: range, ps."""
+    """Everything server.html shows of a past moment; query: the timeline's stretch, ps. Raises WrongRange."""
+    window = ranges.asked(query)
     newest, then = server_page.newest_of(server.pk), known(server.pk, asked.at)
     column, descending = server_page.order_of(query.get("ps", ""))
-    choice = server_page.range_of(query)
-    end = _end(asked, then.now, timedelta(seconds=choice.seconds))
+    if window.choice:
+        window = ranges.preset(
+            query, end := _end(asked, then.now, window.length), end >= then.now.replace(microsecond=0)
+        )
     values = readings.values_at(server.pk, asked.at, newest)
-    lanes = server_page.lanes(server, readings.context(newest, server.pk, values, choice, end))
+    lanes = server_page.lanes(server, readings.context(newest, server.pk, values, window))
     return {
         "name": show.first_label(visible(server.hostname)),
         "labels": [f"{visible(str(name))}={visible(str(value))}" for name, value in server.labels.items()],
@@ -41,10 +45,8 @@ def context(server: Server, query: Mapping[str, str], asked: Asked) -> dict[str,
         "columns": server_page.columns(column, descending),
         "whole_mb": f"{newest.mem_total_mb:.0f}" if newest and newest.mem_total_mb else "",
         "row_end": False,
-        "playhead": f"{(x := lanes['axis'].x(min(asked.at, end)) / 10):.2f}",
-        "rest": f"{max(0.0, 100 - x):.2f}",
-        "to": str(int(end.timestamp())) if end < then.now.replace(microsecond=0) else "",
         **lanes,
+        **_playhead(asked.at, window),
         **fragments(server, query, asked, then, newest),
     }
 
@@ -95,13 +97,16 @@ def frame_of(newest: Newest | None, then: Then, path: str) -> Frame:
 
 def band(server: Server, query: Mapping[str, str], then: Then) -> dict[str, Any]:
     """What `_asof.html` shows: the moment, and the ways to the samples beside it and to now."""
-    kept: dict[str, str] = {name: query[name] for name in ("range", "ps", "with", "to") if query.get(name)}
+    kept: dict[str, str] = {name: query[name] for name in ("ps", "with") if query.get(name)}
     page = reverse("servers:detail", args=[server.agent_id])
 
     def to(moment: datetime | None) -> str:
-        return f"?{urlencode({'at': moments.written(moment), **kept}, safe=':')}" if moment else ""
+        if moment is None:
+            return ""
+        told = {"at": moments.written(moment), **ranges.kept(query, moment), **kept}
+        return f"?{urlencode(told, safe=':')}"
 
-    live = urlencode({name: value for name, value in kept.items() if name in ("range", "ps")})
+    live = urlencode({name: query[name] for name in ("range", "ps") if query.get(name)})
     return {
         "at": then.at,
         "iso": moments.written(then.at),
@@ -109,8 +114,16 @@ def band(server: Server, query: Mapping[str, str], then: Then) -> dict[str, Any]
         "previous": to(then.before),
         "next": to(then.after),
         "live": f"{page}?{live}" if live else page,
-        "kept": {name: value for name, value in kept.items() if name != "to"},
+        "kept": ranges.kept(query, then.at),
     }
+
+
+def _playhead(at: datetime, window: Window) -> dict[str, str | bool]:
+    """Where the moment is in the stretch, in percent, and what is after it; nowhere in one that it is not on."""
+    x = 100 * (min(at, window.end) - window.start) / window.length
+    if x < 0 or (window.choice is None and at > window.end):
+        return {"playhead": "", "rest": "100" if x < 0 else "0", "nowhere": True}
+    return {"playhead": f"{x:.2f}", "rest": f"{100 - x:.2f}", "nowhere": False}
 
 
 def _end(asked: Asked, now: datetime, length: timedelta) -> datetime:

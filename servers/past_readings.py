@@ -119,7 +119,8 @@ def _part(table: str, names: Sequence[str], number: int) -> str:
     time = "sampled_at" if table == HOST_READINGS else "at"
     parts = ("avg", "min", "max", "n")
     if table == HOST_READINGS:
-        columns = ", ".join(f"{name}, {name}, {name}, ({name} IS NOT NULL)::int" for name in names)
+        # real, as in the other levels: whole numbers would be divided into whole numbers.
+        columns = ", ".join(f"{name}::real, {name}::real, {name}::real, ({name} IS NOT NULL)::int" for name in names)
     else:
         columns = ", ".join(f"{name}_{part}" for name in names for part in parts)
     aliases = ", ".join(f"{name}_{part}" for name in names for part in parts)
@@ -131,10 +132,11 @@ def _part(table: str, names: Sequence[str], number: int) -> str:
 
 def _columns(metric: str) -> tuple[str, str, str]:
     """Average, least and most of a metric; an average counts as often as there were readings in it."""
-    count = f"{_names.findall(METRICS[metric])[0]}_n"
-    average = (
-        f"sum({_of(metric, 'avg')} * {count}) / nullif(sum({count}) FILTER (WHERE {_of(metric, 'avg')} IS NOT NULL), 0)"
-    )
+    name = _names.findall(METRICS[metric])[0]
+    weight = f"sum({name}_n)"
+    if METRICS[metric] != name:  # a share may be unknown where what it is a share of is
+        weight += f" FILTER (WHERE {_of(metric, 'avg')} IS NOT NULL)"
+    average = f"sum({_of(metric, 'avg')} * {name}_n) / nullif({weight}, 0)"
     return average, f"min({_of(metric, 'min')})", f"max({_of(metric, 'max')})"
 
 

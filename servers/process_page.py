@@ -172,4 +172,5 @@ def _status(one: Proc) -> str:
 def _band(server: Server, query: Mapping[str, str], then: Then) -> dict[str, Any]:
     """The band's way to now leads to the process's page without a moment."""
     live = {name: query[name] for name in ("range",) if query.get(name)}
-    return past_page.band(server, query, then) | {"live": f"?{urlencode(live)}"}
+    asked = {name: value for name, value in query.items() if name not in ("from", "to")}
+    return past_page.band(server, asked, then) | {"live": f"?{urlencode(live)}"}

@@ -38,7 +38,8 @@ READING = """reading AS (
     INSERT INTO servers_hostreading VALUES (%(server)s::bigint, %(sampled)s, %(ts)s, %(total)s, %(cpu)s::float8,
         %(mem_used_mb)s::float8, %(mem_total_mb)s::float8, %(swap_used_mb)s::float8, %(swap_total_mb)s::float8,
         %(load1)s::float8, %(load5)s::float8, %(load15)s::float8, %(disk_read_bps)s::float8, %(disk_write_bps)s::float8,
-        %(net_rx_bps)s::float8, %(net_tx_bps)s::float8))"""
+        %(net_rx_bps)s::float8, %(net_tx_bps)s::float8, %(cpu_user)s::float8, %(cpu_system)s::float8,
+        %(cpu_iowait)s::float8, %(cpu_steal)s::float8))"""
 SNAPSHOT = """snapshot AS (
     INSERT INTO servers_processsnapshot VALUES (%(server)s::bigint, %(sampled)s, %(ts)s, %(total)s, %(raw)b))"""
 SEEN = "received_at = %(received)s, interval_sec = %(interval)s, seq = seq + 1, recent_ts = %(recent)s::jsonb"

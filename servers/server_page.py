@@ -14,9 +14,10 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
-from servers import fleet, process_rows, proctable, readings, states
+from servers import fleet, process_rows, proctable, ranges, readings, states
 from servers.models import Newest, Server
 from servers.process_rows import Frame
+from servers.ranges import Window
 from servers.wire import Proc
 
 
@@ -88,7 +89,11 @@ def newest_of(server_id: int) -> Newest | None:
 
 
 def context(server: Server, role: str, query: Mapping[str, str]) -> dict[str, Any]:
-    """Everything server.html shows; query: range, ps (the process table's order)."""
+    """Everything server.html shows; query: the timeline's stretch, ps (the process table's order).
+
+    Raises WrongMoment, WrongRange.
+    """
+    window = ranges.asked(query)
     newest = newest_of(server.pk)
     procs, frame = processes(newest), frame_of(newest, role)
     column, descending = order_of(query.get("ps", ""))
@@ -103,17 +108,17 @@ def context(server: Server, role: str, query: Mapping[str, str]) -> dict[str, An
         "whole_mb": f"{newest.mem_total_mb:.0f}" if newest and newest.mem_total_mb else "",
         "row_end": frame.end is not None,
         "process_rows": mark_safe(process_rows.rows(procs, frame)),  # noqa: S308  process_rows escapes
-        **timeline(server, newest, query),
+        **timeline(server, newest, window),
     }
     for part in PARTS:
         made |= part.panels(server, role, query)
     return made
 
 
-def timeline(server: Server, newest: Newest | None, query: Mapping[str, str]) -> dict[str, Any]:
+def timeline(server: Server, newest: Newest | None, window: Window) -> dict[str, Any]:
     """What `_lanes.html` shows, the lanes of other apps with it."""
     values = readings.now_values(newest, server.state == states.SILENT)
-    return lanes(server, readings.context(newest, server.pk, values, range_of(query)))
+    return lanes(server, readings.context(newest, server.pk, values, window))
 
 
 def lanes(server: Server, made: dict[str, Any]) -> dict[str, Any]:
@@ -121,11 +126,6 @@ def lanes(server: Server, made: dict[str, Any]) -> dict[str, Any]:
     for part in PARTS:
         made |= part.lane(server, made["axis"].start, made["axis"].end)
     return {"server": server, **made}
-
-
-def range_of(query: Mapping[str, str]) -> readings.Range:
-    """How much past an address asks for."""
-    return readings.RANGES.get(query.get("range", ""), readings.DEFAULT)
 
 
 def processes(newest: Newest | None) -> list[Proc]:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from servers import moments, server_page
+from servers import moments, ranges
 from servers.spike import CPU, METRICS
 
 LONGEST: Final = timedelta(hours=24)
@@ -48,7 +48,7 @@ def read(query: Mapping[str, str], now: datetime) -> Asked:
     errors: dict[str, str] = {}
     given = {name: query.get(name, "").strip()[:60] for name in ("from", "to")}
     end = _moment(given, "to", errors) or now.replace(microsecond=0)
-    length = min(LONGEST, timedelta(seconds=server_page.range_of(query).seconds))
+    length = min(LONGEST, ranges.preset(query, end, live=False).length)
     start = _moment(given, "from", errors) or min(end, now.replace(microsecond=0)) - length
     metric = query.get("metric", "") or CPU
     return checked(metric, start, end, now, errors)._replace(given=given, open=query.get("open", ""))

@@ -57,6 +57,10 @@ class Load(Struct, rename=on_the_wire, gc=False):
     """Readings of the whole machine: CPU in percent of all cores, MB, bytes a second; left out where one failed."""
 
     cpu: Percent | None = None
+    cpu_user: Percent | None = None
+    cpu_system: Percent | None = None
+    cpu_iowait: Percent | None = None  # waiting for a disk: not in cpu
+    cpu_steal: Percent | None = None
     mem_used_mb: Megabytes | None = None
     mem_total_mb: Megabytes | None = None
     swap_used_mb: Megabytes | None = None

@@ -13,16 +13,18 @@ const short = new Intl.DateTimeFormat(lang, {day: 'numeric', month: 'short', hou
 const date = new Intl.DateTimeFormat(lang, {day: 'numeric', month: 'short'});
 const FORMS = {time, full, day, short};
 const zone = full.formatToParts(Date.now()).find(part => part.type === 'timeZoneName').value;
-const number = new Intl.NumberFormat(lang);
+const whole = new Intl.NumberFormat(lang);
 
 export const hubNow = () => Date.now() + offset;
 export const clockTime = ms => time.format(ms);
 export const fullTime = ms => full.format(ms);
+export const shortTime = ms => short.format(ms);
+export const number = (value, decimals) => value.toLocaleString(lang, {minimumFractionDigits: decimals, maximumFractionDigits: decimals});
 
 export function spanWords(ms) {
   const s = Math.max(0, ms / 1000);
   const [count, unit] = s < 60 ? [s, S] : s < 3600 ? [s / 60, MIN] : s < 86400 ? [s / 3600, H] : [s / 86400, D];
-  return `${number.format(Math.floor(count))} ${unit}`;
+  return `${whole.format(Math.floor(count))} ${unit}`;
 }
 
 /* 12:34, 1:02:03 */

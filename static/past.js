@@ -7,21 +7,29 @@ import {swap} from './swap.js';
 const $ = id => document.getElementById(id);
 const past = document.body.dataset.time === 'past';
 const PAGE_STEP = 600, SLOW = 300;  // seconds, milliseconds
-let wanted = null, running = false, dragging = false, step = '';
+/* The timeline's stretch as an address has it; a choice of a length also says where that ends, which a moment keeps. */
+const stretch = query => query.get('from') ? `${query.get('from')} ${query.get('to')}` : query.get('range');
+let wanted = null, running = false, dragging = false, step = '', drawn = stretch(new URLSearchParams(location.search));
 
-const iso = ms => new Date(ms).toISOString().replace('.000Z', 'Z');
+export const iso = ms => new Date(ms).toISOString().replace('.000Z', 'Z');
 const shown = () => past ? Date.parse($('asof').dataset.at) : hubNow();
 const inside = (scrub, ms) => ms >= scrub.min * 1000 && ms < scrub.max * 1000 + 1000;
 
-/* The page's address at another moment; the timeline stays where it is as long as the moment is on it. */
+/* The page's address at another moment. The timeline stays where it is as long as the moment is on it; a stretch of the
+   reader's own moves along, so that the moment is in its middle. */
 function address(ms) {
-  const query = new URLSearchParams(location.search), to = $('lanes').dataset.to;
+  const query = new URLSearchParams(location.search), shown = new URLSearchParams($('lanes').dataset.window);
   query.set('at', iso(ms));
-  if (to && inside($('scrub'), ms)) query.set('to', to); else query.delete('to');
+  for (const name of ['from', 'to']) shown.has(name) && inside($('scrub'), ms) ? query.set(name, shown.get(name)) : query.delete(name);
+  if (shown.has('from') && !query.has('from')) {
+    const {min, max} = $('scrub'), end = Math.min(hubNow(), ms + 500 * (max - min));
+    query.set('from', iso(1000 * Math.floor(end / 1000 - (max - min))));
+    query.set('to', iso(1000 * Math.floor(end / 1000)));
+  }
   return `?${query}`.replaceAll('%3A', ':');
 }
 
-function travel(search, again = false) {
+export function travel(search, again = false) {
   if (!past) return location.assign(search);
   history[again ? 'replaceState' : 'pushState'](null, '', search);
   load(search);
@@ -46,11 +54,13 @@ async function load(search) {
 }
 
 async function bring(search) {
-  const at = Date.parse(new URLSearchParams(search).get('at'));
-  const answer = await fetch(`then/${search}${inside($('scrub'), at) ? '' : '&lanes=1'}`);
+  const query = new URLSearchParams(search), at = Date.parse(query.get('at'));
+  const here = stretch(query) === drawn && inside($('scrub'), at);
+  const answer = await fetch(`then/${search}${here ? '' : '&lanes=1'}`);
   if (!answer.ok || answer.redirected) return location.assign(search);
   const html = await answer.text();
   if (dragging && wanted) return;
+  drawn = stretch(query);
   swap(html);
 }
 
@@ -59,6 +69,7 @@ function place(ms) {
   const scrub = $('scrub'), share = Math.min(1, Math.max(0, (ms / 1000 - scrub.min) / (scrub.max - scrub.min)));
   const x = `${(100 * share).toFixed(2)}%`, flag = $('flag'), [box, text] = flag.children;
   flag.setAttribute('x', x);
+  for (const mark of [flag, $('head')]) mark.removeAttribute('visibility');
   for (const end of ['x1', 'x2']) $('head').setAttribute(end, x);
   $('after')?.setAttribute('x', x);
   $('after')?.setAttribute('width', `${(100 - 100 * share).toFixed(2)}%`);
@@ -70,15 +81,17 @@ function place(ms) {
 
 /* The moment as the page shows it, in the reader's zone. */
 function settle() {
-  const scrub = $('scrub');
-  scrub.disabled = false;
+  const scrub = $('scrub'), {start, end} = $('lanes').dataset;
+  Object.assign(scrub, {disabled: false, min: start, max: end});  // while it has the focus no swap touches it
   if (past && !dragging && !wanted) {
     scrub.value = shown() / 1000;
-    place(shown());
+    if (!$('flag').hasAttribute('visibility')) place(shown());
     document.title = document.title.replace(/^\[[^\]]*\]/, `[${clockTime(shown())}]`);
   }
   for (const field of document.querySelectorAll('[data-moment]')) {
     if (field === document.activeElement || field.id === 'with' && !field.dataset.moment) continue;
+    if (field.id !== 'moment' && field.pmShown === field.dataset.moment) continue;  // what was typed since stays
+    field.pmShown = field.dataset.moment;
     const ms = field.id === 'moment' ? shown() : Date.parse(field.dataset.moment);
     field.value = new Date(ms - new Date(ms).getTimezoneOffset() * 60000).toISOString().slice(0, 19);
   }
@@ -121,13 +134,19 @@ document.addEventListener('keydown', pressed => {
   const on = pressed.target;
   if (on.id === 'scrub' && KEYS[pressed.key]) { pressed.preventDefault(); KEYS[pressed.key](); }
   const free = on.id === 'scrub' || !on.matches('input, textarea, select');
-  if (pressed.key === 'Escape' && past && free && !document.querySelector('dialog[open], details.menu[open]')) document.querySelector('[data-key=l]').click();
+  if (pressed.key === 'Escape' && past && free && !$('pick') && !document.querySelector('dialog[open], details.menu[open]')) document.querySelector('[data-key=l]').click();
 }, true);
 
 document.addEventListener('click', clicked => {
   if (clicked.ctrlKey || clicked.metaKey || clicked.shiftKey || clicked.button) return;
   const link = clicked.target.closest('a'), plot = clicked.target.closest('#lanes .plot');
   if (past && link && 'travel' in link.dataset) { clicked.preventDefault(); travel(link.getAttribute('href')); }
+  if (past && link?.closest('#range') && !link.hasAttribute('download')) {
+    const query = new URLSearchParams(link.search);
+    query.set('at', iso(shown()));
+    clicked.preventDefault();
+    travel(`?${query}`.replaceAll('%3A', ':'));
+  }
   if (link || !plot) return;
   const {left, width} = plot.getBoundingClientRect(), {min, max} = $('scrub');
   travel(address(1000 * Math.round(Number(min) + (max - min) * (clicked.clientX - left) / width)));

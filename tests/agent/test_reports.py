@@ -72,6 +72,10 @@ def test_the_first_report_has_everything_and_the_next_only_news(
     assert first["load"]["cpu"] is None
     assert first["load"]["diskReadBps"] is None
     assert 0 <= second["load"]["cpu"] <= 100
+    parts = [second["load"][part] for part in ("cpuUser", "cpuSystem", "cpuSteal")]
+    assert sum(parts) == pytest.approx(second["load"]["cpu"], abs=0.3)
+    assert 0 <= second["load"]["cpuIowait"] <= 100
+    assert "cpuUser" not in first["load"]
     assert second["load"]["netRxBps"] >= 0
     assert first["load"]["memUsedMB"] < first["load"]["memTotalMB"]
     assert [r["seq"] for r in hub.reports[:3]] == [1, 2, 3]

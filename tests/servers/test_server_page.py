@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 from pytest_django import DjangoAssertNumQueries
 
 from pmonitor.live import View
-from servers import ingest, process_live, process_rows, proctable, readings, server_live, server_page, states
+from servers import ingest, process_live, process_rows, proctable, ranges, readings, server_live, server_page, states
 from servers.models import Newest, Server
 from servers.wire import Proc, Report
 from tests.servers.reports import proc, report, service
@@ -162,7 +162,7 @@ def test_missing_readings_are_a_gap_and_not_a_line(web1: Server) -> None:
     for seconds in [*range(600, 400, -10), *range(200, 0, -10)]:
         store(web1, now - timedelta(seconds=seconds))
     newest = Newest.objects.get(server=web1)
-    shown = readings.context(newest, web1.pk, readings.now_values(newest, False), readings.RANGES["15m"])
+    shown = readings.context(newest, web1.pk, readings.now_values(newest, False), ranges.asked({"range": "15m"}))
     assert len(shown["gaps"]) == 1
     assert 15 < float(shown["gaps"][0]["width"]) < 30
     cpu = next(lane for lane in shown["lanes"] if lane.id == "cpu")
