@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 from django.utils import timezone
@@ -14,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from pmonitor.templatetags import show
-from servers import past
+from servers import past, state_history, state_words
 from servers.curves import Axis, Value, area, drawn, line, round_up, y
 from servers.models import Newest
 
@@ -113,12 +112,14 @@ def context(
     series = {metric: [(max(point.t, start), point.avg) for point in found.series[metric]] for metric in METRICS}
     interval = newest.interval_sec if newest else 10
     axis = Axis(start, end, timedelta(seconds=2.5 * max(found.step, interval)))
+    states = state_history.of(server_id, start, end)
     return {
         "range": choice,
         "ranges": RANGES.values(),
         "axis": axis,
         "lanes": _lanes(series, values, axis, newest),
-        "gaps": _gaps(series["cpu"] or series["mem"], axis),
+        "lane_states": state_words.lane(states, axis),
+        "gaps": state_words.gaps(series["cpu"] or series["mem"], states.spells, axis),
         "marks": _marks(axis, choice),
     }
 
@@ -165,16 +166,6 @@ def _mirrored(name: str, word: str, now: dict[str, SafeString], up: list[Value],
 def _label(word: str, axis: Axis) -> str:
     words = {"reading": word, "from": f"{axis.start:%H:%M}", "to": f"{axis.end:%H:%M}"}
     return _("%(reading)s from %(from)s to %(to)s UTC") % words
-
-
-def _gaps(values: Sequence[Value], axis: Axis) -> list[dict[str, str]]:
-    """Where nothing came between two reports, as x and width in percent."""
-    between = pairwise(values)
-    return [
-        {"x": f"{axis.x(before) / 10:.2f}", "width": f"{(axis.x(after) - axis.x(before)) / 10:.2f}"}
-        for (before, _b), (after, _a) in between
-        if after - before > axis.gap
-    ]
 
 
 def _marks(axis: Axis, choice: Range) -> list[dict[str, Any]]:

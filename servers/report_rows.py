@@ -30,7 +30,7 @@ FACTS = (
 # A row's process table is what the next one may be stored as a change of (rawtables.py): as long as a raw row has it.
 LOCK = """SELECT n.server_id, n.seq, n.sampled_at, n.recent_ts, n.services_at, n.facts->>'bootId',
         s.hostname, s.token_hash, s.allowed_networks,
-        n.raw_ts, CASE WHEN n.raw_ts IS NOT NULL AND n.sampled_at >= %(chain)s THEN n.procs END
+        n.skews, n.raw_ts, CASE WHEN n.raw_ts IS NOT NULL AND n.sampled_at >= %(chain)s THEN n.procs END
     FROM servers_newest n JOIN servers_server s ON s.id = n.server_id
     WHERE n.server_id = ANY(%(servers)s) ORDER BY n.server_id FOR UPDATE OF n"""
 READING = """reading AS (
@@ -40,7 +40,8 @@ READING = """reading AS (
         %(net_rx_bps)s::float8, %(net_tx_bps)s::float8))"""
 SNAPSHOT = """snapshot AS (
     INSERT INTO servers_processsnapshot VALUES (%(server)s::bigint, %(sampled)s, %(ts)s, %(total)s, %(raw)b))"""
-SEEN = "received_at = %(received)s, interval_sec = %(interval)s, seq = seq + 1, recent_ts = %(recent)s::jsonb"
+SEEN = """received_at = %(received)s, interval_sec = %(interval)s, seq = seq + 1, recent_ts = %(recent)s::jsonb,
+    skews = %(skews)s::jsonb"""
 NEWER = """, sampled_at = %(sampled)s, cpu = %(cpu)s::float8, mem_used_mb = %(mem_used_mb)s::float8,
     mem_total_mb = %(mem_total_mb)s::float8, load1 = %(load1)s::float8, uptime_sec = %(uptime)s::float8,
     procs_total = %(total)s, top_name = %(top_name)s, top_cpu = %(top_cpu)s::float8, readings = %(readings)s::jsonb,
@@ -48,9 +49,12 @@ NEWER = """, sampled_at = %(sampled)s, cpu = %(cpu)s::float8, mem_used_mb = %(me
     raw_ts = %(raw_ts)s::float8"""
 WRITE = """WITH {raw}
     UPDATE servers_newest SET {values} WHERE server_id = %(server)s"""
-# A statement of its own: what it finds must not be older than the locks.
-ALIVE = """UPDATE servers_server SET state = 'up', state_since = %(received)s
-    WHERE id = ANY(%(servers)s) AND state <> 'up' RETURNING id"""
+# A statement of its own: what it finds must not be older than the locks. It inserts only where the state changes.
+ALIVE = """WITH alive AS (
+        UPDATE servers_server SET state = 'up', state_since = %(received)s
+        WHERE id = ANY(%(servers)s) AND state <> 'up' RETURNING id),
+    kept AS (INSERT INTO servers_statechange (server_id, at, state) SELECT id, %(received)s, 'up' FROM alive)
+    SELECT id FROM alive"""
 _VALUES = {True: SEEN, False: SEEN + NEWER}  # by whether it is late
 _RAW = {True: f"{READING}, {SNAPSHOT}", False: READING}  # by whether its process table is kept
 _WRITE = {(late, kept): WRITE.format(raw=_RAW[kept], values=_VALUES[late]) for late in _VALUES for kept in _RAW}
@@ -71,6 +75,7 @@ class Row(NamedTuple):
     hostname: str
     token_hash: str
     allowed_networks: list[str]
+    skews: list[float]
     raw_ts: float | None  # of the raw row that holds this table; None: there is none to build on
     procs: bytes | None
 
@@ -105,7 +110,8 @@ def _lock(servers: Sequence[int], chain: datetime) -> dict[int, Row]:
 def _row(*columns: Any) -> Row:
     row = Row._make(columns)
     decode: Callable[[Any], Any] = msgspec.json.decode
-    return row._replace(recent_ts=decode(row.recent_ts), allowed_networks=decode(row.allowed_networks))
+    lists = {name: decode(getattr(row, name)) for name in ("recent_ts", "allowed_networks", "skews")}
+    return row._replace(**lists)
 
 
 def statement(*, late: bool, kept: bool) -> str:

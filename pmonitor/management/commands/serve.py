@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from pmonitor import worker
 from pmonitor.asgi import application
 from pmonitor.web import Web
+from servers import hub_absences
 
 SWITCH_SEC = 0.0005  # Python's 5 ms is how long a thread at work keeps the event loop from waking an agent
 
@@ -26,6 +27,8 @@ class Command(BaseCommand):
         web = Web(application, options["host"], options["port"])
         stop = threading.Event()
         steps = threading.Thread(target=worker.run, args=[stop], name="worker", daemon=True)
+        beats = threading.Thread(target=hub_absences.keep_beating, args=[stop], name="beats", daemon=True)
+        beats.start()  # before the first report is taken
         if not options["no_worker"]:
             steps.start()
         sys.setswitchinterval(SWITCH_SEC)
@@ -33,7 +36,8 @@ class Command(BaseCommand):
         gc.freeze()  # what the start leaves stays for life: looking through it held up all threads for 60 ms each time
         web.run()
         stop.set()
-        if steps.is_alive():
-            steps.join(5)
+        for thread in (beats, steps):
+            if thread.is_alive():
+                thread.join(5)
         if web.problem:
             raise CommandError(web.problem)
