@@ -14,5 +14,6 @@ urlpatterns = [
     path("servers/<str:agent>", api.OneServer.as_view(), name="server"),
     path("servers/<str:agent>/processes", api.Processes.as_view(), name="server-processes"),
     path("servers/<str:agent>/history", api.History.as_view(), name="history"),
+    path("servers/<str:agent>/states", api.States.as_view(), name="states"),
     path("processes", api.AllProcesses.as_view(), name="processes"),
 ]

@@ -14,7 +14,7 @@ from django.utils.translation import pgettext_lazy
 
 from pmonitor import access
 from pmonitor.visible import visible
-from servers import past, states
+from servers import clock_skew, past, states
 from servers.models import Newest, Scope, Server
 
 PAGE = 40  # rows a screen loads at once
@@ -161,6 +161,11 @@ class Row(NamedTuple):
         return visible(self.newest.top_name) if self.newest else ""
 
     @property
+    def clock(self) -> str:
+        """A word on the agent's clock, where it is far out."""
+        return clock_skew.warning(self.newest)
+
+    @property
     def version(self) -> str:
         """Changes with every report and state."""
         return f"{self.newest.seq if self.newest else 0}{self.server.state}"
@@ -223,7 +228,7 @@ def rows(servers: models.QuerySet[Server], wanted: Asked, start: int = 0) -> tup
 def _light(servers: models.QuerySet[Server]) -> models.QuerySet[Server]:
     return servers.select_related("group", "newest").only(
         *("agent_id", "hostname", "labels", "state", "state_since", "group__name"),
-        *(f"newest__{name}" for name in ("received_at", "seq", "cpu", "mem_used_mb", "mem_total_mb", "load1")),
+        *(f"newest__{name}" for name in ("received_at", "seq", "skews", "cpu", "mem_used_mb", "mem_total_mb", "load1")),
         *(f"newest__{name}" for name in ("uptime_sec", "top_name", "top_cpu")),
     )
 

@@ -17,8 +17,20 @@ from django.utils.translation import ngettext, pgettext
 
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
-from servers import compared, fleet, moments, past, process_rows, readings, server_page, service_history, states
-from servers.models import Newest, Server, Service
+from servers import (
+    compared,
+    fleet,
+    hub_absences,
+    moments,
+    past,
+    process_rows,
+    readings,
+    server_page,
+    service_history,
+    state_words,
+    states,
+)
+from servers.models import HubAbsence, Newest, Server, Service
 from servers.moments import Asked
 from servers.past import Snapshot
 from servers.past_words import not_there
@@ -35,6 +47,7 @@ class Then(NamedTuple):
     table: Snapshot | None
     before: datetime | None
     after: datetime | None
+    away: HubAbsence | None  # that the moment fell into
 
     @property
     def silent(self) -> bool:
@@ -44,10 +57,11 @@ class Then(NamedTuple):
 
 
 def known(server: Server, at: datetime) -> Then:
-    """Look the moment up; three or four queries, of which each reads one chunk at most."""
+    """Look the moment up; four or five queries, of which each reads one chunk at most."""
     now = timezone.now()
     table = past.table(server.pk, at) if at <= now else None
-    return Then(at, now, table, *past.neighbours(server.pk, table.sampled_at if table else min(at, now)))
+    beside = past.neighbours(server.pk, table.sampled_at if table else min(at, now))
+    return Then(at, now, table, *beside, hub_absences.covering(at))
 
 
 def context(server: Server, query: Mapping[str, str], asked: Asked) -> dict[str, Any]:
@@ -169,6 +183,8 @@ def _parts(then: Then, newest: Newest | None, shown: int) -> dict[str, SafeStrin
 def _status(then: Then) -> SafeString:
     if then.table is None:
         return show.status("silent", _("Not known of this moment"), "pill", "srv-status")
+    if then.silent and then.away:
+        return show.status("silent", _("Hub away at this moment"), "pill", "srv-status")
     glyph, word = fleet.SHOWN[states.SILENT if then.silent else states.UP]
     words = pgettext("server", "%(state)s at this moment") % {"state": word}
     return show.status(glyph, words, "pill", "srv-status")
@@ -182,7 +198,13 @@ def _uptime(then: Then, newest: Newest | None) -> SafeString:
 
 def _notice(then: Then) -> SafeString:
     if then.table is None:
-        said = not_there(then.at, then.now, then.before, then.after)
+        said = not_there(then.at, then.now, then.before, then.after, then.away)
+    elif then.silent and then.away:
+        said = format_html(
+            _("{} at this moment: this is the last table before, from {}."),
+            state_words.AWAY_WORDS[then.away.why],
+            show.at(then.table.sampled_at),
+        )
     elif then.silent:
         said = format_html(
             _("The server was silent at this moment: this is its last table, from {}."), show.at(then.table.sampled_at)
