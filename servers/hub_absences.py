@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.db import Error, close_old_connections, transaction
+from django.db import Error, close_old_connections, connection, transaction
 from django.utils import timezone
 
 from pmonitor import live, logs
@@ -89,6 +89,7 @@ class Heart:
                 now = self._beat()
         except Error:
             self.refused = True
+            _renew_connections()
             raise
         self.own, self.refused = now, False
 
@@ -133,6 +134,14 @@ def away_at(moment: datetime, now: datetime) -> bool:
     """Whether the hub was away then; also when it only just came back, and that is not recorded yet."""
     since = HubBeat.objects.filter(at__lt=min(moment, now - AWAY))
     return HubAbsence.objects.filter(start__lte=moment, end__gte=moment).exists() or since.exists()
+
+
+def _renew_connections() -> None:
+    """Those in the pool may have died with the one that failed; each would cost a beat."""
+    connection.close()
+    pooled: Any = connection
+    if pooled.pool:
+        pooled.pool.check()
 
 
 def _columns(now: Clocks) -> dict[str, object]:

@@ -21,6 +21,7 @@ CALLS = {
     ("get", "/api/servers/{agent}"),
     ("get", "/api/servers/{agent}/processes"),
     ("get", "/api/servers/{agent}/history"),
+    ("get", "/api/servers/{agent}/states"),
     ("get", "/api/processes"),
     ("post", "/api/actions/{agent}"),
     ("get", "/api/actions/queue/{agent}"),

@@ -257,8 +257,9 @@ def test_costs_few_queries_however_much_there_is(
     page(as_viewer, first)
     # session, user, role · server · newest report · the table: raw, chunk · the samples beside: raw, chunks
     # readings then, the timeline's · the lanes: commands, what happened
-    # services, what happened to them · commands up to then · what had happened
-    with django_assert_num_queries(17):
+    # services, what happened to them · commands up to then · what had happened · the hub's absence at the moment
+    # the states' lane: changes, the hub's absences, what came later
+    with django_assert_num_queries(21):
         page(as_viewer, first)
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(15):
         page(as_viewer, first, "then/")
