@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -19,14 +20,17 @@ from servers import hub_absences
 AWAY = timedelta(seconds=10)  # the step runs each 2 s: a longer pause is an absence
 JUMP = timedelta(seconds=3)  # the wall clock may drift from the monotonic one by so much between two rounds
 
-# Locked rows are left out: a report is being stored in them. A receipt in the future is of a clock since set back.
+# Locked rows are left out: a report is being stored in them. A receipt in the future is of a clock since set back, and
+# no sign of life; who is there, reports again within its full time from then on.
 MARK = """
 WITH quiet AS (
     SELECT n.server_id, least(n.received_at, %(now)s) AS heard FROM servers_newest n
     JOIN servers_server u ON u.id = n.server_id LEFT JOIN servers_hubbeat hub ON true
     WHERE u.state = 'up' AND (hub.at IS NULL OR hub.at >= %(now)s - %(away)s)
-        AND (greatest(n.received_at, %(awake)s, hub.since) < %(now)s - n.interval_sec * %(missed)s * interval '1 second'
-            OR n.received_at > %(now)s + n.interval_sec * %(missed)s * interval '1 second')
+        AND greatest(
+            CASE WHEN n.received_at <= %(now)s + n.interval_sec * %(missed)s * interval '1 second'
+                THEN n.received_at END, %(awake)s, hub.since
+        ) < %(now)s - n.interval_sec * %(missed)s * interval '1 second'
     FOR UPDATE OF n SKIP LOCKED
 ), marked AS (
     UPDATE servers_server s SET state = 'silent', state_since = %(now)s FROM quiet
@@ -66,8 +70,8 @@ def mark_silent() -> None:
     now = timezone.now()
     with transaction.atomic(), connection.cursor() as cursor:
         awake = watch.awake_since(now, time.monotonic())  # inside: while the database is away, no round counts
-        values = {"now": now, "awake": awake, "missed": settings.SILENT_AFTER_REPORTS, "away": hub_absences.AWAY}
-        cursor.execute(MARK, values)
+        values: dict[str, Any] = {"now": now, "awake": awake, "away": hub_absences.AWAY}
+        cursor.execute(MARK, values | {"missed": settings.SILENT_AFTER_REPORTS})
         silent = [server_id for (server_id,) in cursor.fetchall()]
         if silent:
             live.announce("fleet:all", *(f"{kind}:{server}" for server in silent for kind in ("row", "server")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -56,7 +56,7 @@ def note_boot(server_id: int, uptime_sec: float | None, before: datetime, sample
 
 
 def _heard(server_id: int, waiting: Sequence[Spell]) -> list[datetime]:
-    values = {"server": server_id, "starts": [one.start for one in waiting], "ends": [one.end for one in waiting]}
+    values: dict[str, Any] = {"starts": [one.start for one in waiting], "ends": [one.end for one in waiting]}
     with connection.cursor() as cursor:
-        cursor.execute(HEARD, values)
+        cursor.execute(HEARD, values | {"server": server_id})
         return [minute for (minute,) in cursor.fetchall()]

@@ -70,7 +70,7 @@ def word(spell: Spell) -> str:
 def lane(found: States, axis: Axis) -> dict[str, Any]:
     """What `_lanes.html` shows of the states: places in percent, each with its words; and all of it as one sentence."""
     return {
-        "parts": [_part(spell, axis) for spell in found.spells],
+        "parts": [_part(spell, axis) for spell in _recorded(found.spells)],
         "boots": [_boot(at, axis) for at in found.boots[-MOST_TOLD:]],
         "now": word(found.spells[-1]) if found.spells else "",
         "label": _label(found, axis),
@@ -97,9 +97,9 @@ def figure(server: Server, now: datetime | None = None) -> tuple[str, SafeString
     start = max(now - timedelta(days=FIGURE_DAYS), server.enrolled_at)
     if server.state == states.WAITING or start >= now:
         return None
-    found = state_history.of(server.pk, start, now).spells
-    if start == server.enrolled_at and found[0].state == UNKNOWN and not found[0].why:
-        found = found[1:]  # its first report was still to come
+    found: Sequence[Spell] = state_history.of(server.pk, start, now).spells
+    if start == server.enrolled_at:
+        found = _recorded(found)  # its first report was still to come
     said = format_html_join(", ", "{}", ((part,) for part in _shares(found)))
     return (_("Last 30 days") if start != server.enrolled_at else _("Since it was added"), said) if said else None
 
@@ -115,6 +115,11 @@ def _shares(found: Sequence[Spell]) -> Iterator[SafeString]:
         if state == UNKNOWN and (away := spells.lasting(found, UNKNOWN, seen=False)) >= 1:
             said = format_html("{} ({})", said, _("hub away %(span)s") % {"span": span(away)})
         yield said
+
+
+def _recorded(found: Sequence[Spell]) -> Sequence[Spell]:
+    """From the first record on: before it the server may not have been there."""
+    return found[1:] if found and found[0].state == UNKNOWN and not found[0].why else found
 
 
 def _part(spell: Spell, axis: Axis) -> dict[str, Any]:
@@ -149,7 +154,7 @@ def _clock(at: datetime, with_day: bool) -> str:
 
 def _label(found: States, axis: Axis) -> str:
     """The lane for who does not see it: when it was not up, and that it was otherwise."""
-    told = [_told(word(spell), spell) for spell in found.spells if spell.state != UP]
+    told = [_told(word(spell), spell) for spell in _recorded(found.spells) if spell.state != UP]
     told = told[-MOST_TOLD:] + [_("Rebooted, %(time)s UTC") % {"time": _clock(at, True)} for at in found.boots[-3:]]
     words = {"from": f"{axis.start:%H:%M}", "to": f"{axis.end:%H:%M}"}
     if not told:

@@ -6,19 +6,22 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
+import msgspec
 import pytest
 from django.db import Error, IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
 
 from actions.models import AuditEntry
-from servers import presence, state_history, states
+from servers import ingest, presence, state_history, states
 from servers.hub_absences import AWAY, Clocks, Gap, Heart, gap, read_clocks
 from servers.models import HubAbsence, HubBeat, Newest, Server, StateChange
 from servers.presence import Watch
+from servers.wire import Report
 from tests.actions.web_process import web_process
 from tests.hosts.waiting import eventually
 from tests.servers.announced import Announced, announced  # noqa: F401
+from tests.servers.reports import report
 from tests.servers.test_gathering_away import Database, database  # noqa: F401
 from tests.servers.test_ingest_races import at_once
 from tests.servers.test_presence import reported, state
@@ -112,9 +115,11 @@ class TestRecorded:
 
     def test_two_processes_that_see_the_clock_set_record_it_once(self) -> None:
         first, second = heart(START), heart(later(1))
-        first.beat(), second.beat()
+        first.beat()
+        second.beat()
         first.clocks, second.clocks = lambda: later(3, jump=28_800), lambda: later(4, jump=28_800)
-        first.beat(), second.beat()
+        first.beat()
+        second.beat()
         assert HubAbsence.objects.get().why == "clock set"
 
     def test_a_clock_set_back_takes_back_what_is_still_to_come(self, web1: Server) -> None:
@@ -256,19 +261,33 @@ class TestNoStorm:
         assert state(web1) == states.UP
 
     @pytest.mark.parametrize("hours", [-8, 8])
-    def test_a_clock_set_by_hours_marks_nobody(self, web1: Server, hours: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_clock_set_by_hours_marks_nobody_who_goes_on_reporting(
+        self, web1: Server, web2: Server, hours: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         reported(web1, 5)
-        watch, before = Watch(), timezone.now()
+        reported(web2, 5)
+        watch, before, clocks = Watch(), timezone.now(), read_clocks()
         watch.awake_since(before - HOUR, time.monotonic() - 3602)
         watch.awake_since(before - 2 * SECOND, time.monotonic() - 2)
         monkeypatch.setattr(presence, "watch", watch)
-        heart(read_clocks()).beat()
-        monkeypatch.setattr(presence.timezone, "now", lambda: before + hours * HOUR)
+        beating = heart(clocks)
+        beating.beat()
+        monkeypatch.setattr(timezone, "now", lambda: before + hours * HOUR)
         presence.mark_silent()
-        if hours > 0:  # a receipt hours ahead of the clock is no sign of life, and its next report is at most 10 s away
-            assert state(web1) == states.UP
-        heart(read_clocks()._replace(wall=before + hours * HOUR)).beat()
-        assert HubAbsence.objects.filter(end__lt=before).count() == 0
+        beating.clocks = lambda: clocks._replace(wall=before + hours * HOUR, boot_sec=clocks.boot_sec + 3)
+        beating.beat()
+        presence.mark_silent()
+        assert [state(web1), state(web2)] == [states.UP, states.UP]
+        ingest.store(web1, msgspec.convert(report(ts=7), Report), before + hours * HOUR + 5 * SECOND)
+        monkeypatch.setattr(timezone, "now", lambda: before + hours * HOUR + 32 * SECOND)
+        watch.awake_since(before + hours * HOUR + 30 * SECOND, time.monotonic() - 2)
+        watch.awake = before + hours * HOUR  # the worker ran on since then
+        beating.clocks = lambda: later(32, since=clocks._replace(wall=before + hours * HOUR), boot=clocks.boot_id)
+        beating.own = beating.clocks()
+        beating.beat()
+        presence.mark_silent()
+        assert [state(web1), state(web2)] == [states.UP, states.SILENT]
+        assert list(HubAbsence.objects.values_list("why", flat=True)) == (["clock set"] if hours > 0 else [])
 
 
 @pytest.mark.django_db
