@@ -61,9 +61,8 @@ def unseen(found: Iterable[Spell]) -> list[Spell]:
     return [spell for spell in found if spell.state != UP]
 
 
-def filled(found: Iterable[Spell], minutes: Iterable[datetime]) -> list[Spell]:
-    """The same with what was heard of later: minutes, in order, in which there is a sample."""
-    heard = _stretches(minutes)
+def filled(found: Iterable[Spell], heard: Sequence[tuple[datetime, datetime]]) -> list[Spell]:
+    """The same with what was heard of later: runs of whole minutes with a sample, in order, that do not overlap."""
     return _joined(part for spell in found for part in ([spell] if spell.state == UP else _fill(spell, heard)))
 
 
@@ -120,16 +119,6 @@ def _joined(parts: Iterable[Spell]) -> list[Spell]:
             found[-1] = found[-1]._replace(end=part.end)
         else:
             found.append(part)
-    return found
-
-
-def _stretches(minutes: Iterable[datetime]) -> list[tuple[datetime, datetime]]:
-    found: list[tuple[datetime, datetime]] = []
-    for minute in minutes:
-        if found and minute <= found[-1][1]:
-            found[-1] = found[-1][0], minute + MINUTE
-        else:
-            found.append((minute, minute + MINUTE))
     return found
 
 

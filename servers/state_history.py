@@ -20,14 +20,19 @@ SELECT at, state FROM servers_statechange WHERE server_id = %(server)s AND at < 
 ORDER BY id"""
 # The first and last seconds of a spell are of the reports around it: one is sampled before it comes.
 HEARD = f"""
-SELECT minute FROM unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[]) AS spell (start, until),
-LATERAL (
-    SELECT at AS minute FROM {HOST_MINUTES}
-    WHERE server_id = %(server)s AND at >= spell.start AND at < spell.until - interval '75 seconds'
-    UNION SELECT date_bin('1 minute', sampled_at, 'epoch') FROM {HOST_READINGS}
-    WHERE server_id = %(server)s AND sampled_at > spell.start + interval '15 seconds'
+WITH heard AS (
+    SELECT DISTINCT minute FROM unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[]) AS spell (start, until),
+    LATERAL (
+        SELECT at AS minute FROM {HOST_MINUTES}
+        WHERE server_id = %(server)s AND at >= spell.start AND at < spell.until - interval '75 seconds'
+        UNION ALL SELECT date_bin('1 minute', sampled_at, 'epoch') FROM {HOST_READINGS}
+        WHERE server_id = %(server)s AND sampled_at > spell.start + interval '15 seconds'
         AND sampled_at < spell.until - interval '15 seconds'
-) AS heard ORDER BY minute"""  # noqa: S608  names of our own
+    ) AS seen
+)
+SELECT min(minute), max(minute) + interval '1 minute'
+FROM (SELECT minute, minute - row_number() OVER (ORDER BY minute) * interval '1 minute' AS run FROM heard) AS minutes
+GROUP BY run ORDER BY 1"""  # noqa: S608  names of our own
 
 
 class States(NamedTuple):
@@ -55,8 +60,9 @@ def note_boot(server_id: int, uptime_sec: float | None, before: datetime, sample
     StateChange.objects.create(server_id=server_id, at=min(began, sampled_at), state=REBOOTED)
 
 
-def _heard(server_id: int, waiting: Sequence[Spell]) -> list[datetime]:
+def _heard(server_id: int, waiting: Sequence[Spell]) -> list[tuple[datetime, datetime]]:
+    """Runs of minutes in which there is a sample, within these spells."""
     values: dict[str, Any] = {"starts": [one.start for one in waiting], "ends": [one.end for one in waiting]}
     with connection.cursor() as cursor:
         cursor.execute(HEARD, values | {"server": server_id})
-        return [minute for (minute,) in cursor.fetchall()]
+        return [(start, end) for start, end in cursor.fetchall()]

@@ -1,4 +1,4 @@
-"""What the hub did not see, in real Chromium: hatched with its reason, in the lane of states, in the figure, told once."""
+"""What the hub did not see, in real Chromium: hatched with its reason, in the lane of states, in the figure, told."""
 
 from __future__ import annotations
 

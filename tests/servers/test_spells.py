@@ -63,8 +63,19 @@ def test_after_a_clock_was_set_back_the_later_record_holds() -> None:
     ]
 
 
+def runs(minutes: Sequence[float]) -> list[tuple[datetime, datetime]]:
+    """Minutes, in order, as runs."""
+    found: list[tuple[datetime, datetime]] = []
+    for minute in minutes:
+        if found and found[-1][1] == at(minute):
+            found[-1] = found[-1][0], at(minute + 1)
+        else:
+            found.append((at(minute), at(minute + 1)))
+    return found
+
+
 def heard(found: list[Spell], *minutes: float) -> list[tuple[float, float, str, str]]:
-    return told(spells.filled(found, [at(minute) for minute in minutes]))
+    return told(spells.filled(found, runs(minutes)))
 
 
 def test_what_came_later_fills_an_absence() -> None:
@@ -111,7 +122,7 @@ def test_the_whole_stretch_is_told_once_whatever_was_recorded(
 ) -> None:
     absences = [Away(at(first), at(first + length), "asleep") for first, length in away]
     made = spells.spells([Change(at(minute), state) for minute, state in changes], absences, T0, at(60))
-    for found in (made, spells.filled(made, [at(minute) for minute in minutes])):
+    for found in (made, spells.filled(made, runs(minutes))):
         assert (found[0].start, found[-1].end) == (T0, at(60))
         assert all(one.end == after.start for one, after in pairwise(found))
         assert all(one.start < one.end for one in found)
