@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.db import Error, close_old_connections, connection, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from pmonitor import live, logs
@@ -22,6 +23,7 @@ from servers.models import HubAbsence, HubBeat, StateChange
 
 log = logs.get(__name__)
 BEAT_SEC = 3.0
+PAUSE = timedelta(seconds=7)  # from then on servers are not to blame for their silence (presence.py)
 AWAY = timedelta(seconds=15)  # a longer pause is an absence; agents wait out a shorter one
 DRIFT = timedelta(seconds=2)  # clocks of two machines may differ by so much
 LISTENERS: list[Callable[[HubAbsence], None]] = []  # of other apps: told of an absence in its transaction
@@ -59,19 +61,28 @@ def gap(last: Clocks, now: Clocks, own: Clocks | None = None, refused: bool = Fa
 
     last: the newest beat of any process; own: this process's own; refused: the database refused some since.
     """
-    there = own is not None and now.boot_sec - own.boot_sec <= AWAY.total_seconds()
-    before = own if there and own else last
-    wall = (now.wall - before.wall).total_seconds()
-    same_boot = before.boot_id == now.boot_id
-    passed = now.boot_sec - before.boot_sec if same_boot else wall
+    before = _newer(last, now, own)
+    passed = _passed(before, now)
     if passed > AWAY.total_seconds():
-        asleep = passed - (now.awake_sec - before.awake_sec) if same_boot else 0.0
+        asleep = passed - (now.awake_sec - before.awake_sec) if before.boot_id == now.boot_id else 0.0
         why = DATABASE_AWAY if refused else ASLEEP if asleep > passed / 2 else STOPPED
-    elif wall - passed > AWAY.total_seconds():
+    elif (now.wall - before.wall).total_seconds() - passed > AWAY.total_seconds():
         why = CLOCK_SET
     else:
         return None
     return Gap(before.wall, now.wall, why) if before.wall < now.wall else None
+
+
+def _newer(last: Clocks, now: Clocks, own: Clocks | None) -> Clocks:
+    """A process that was there itself a moment ago need not trust another machine's clocks."""
+    return own if own and now.boot_sec - own.boot_sec <= AWAY.total_seconds() else last
+
+
+def _passed(before: Clocks, now: Clocks) -> float:
+    """Seconds, whatever was set; of another boot only the wall clock tells."""
+    if before.boot_id == now.boot_id:
+        return now.boot_sec - before.boot_sec
+    return (now.wall - before.wall).total_seconds()
 
 
 class Heart:
@@ -103,7 +114,8 @@ class Heart:
         if max(last.wall, self.own.wall if self.own else last.wall) - now.wall > DRIFT:
             _set_back(now.wall)
         found = gap(last, now, self.own, self.refused)
-        since = {"since": now.wall} if found or now.wall < row.since else {}
+        paused = _passed(_newer(last, now, self.own), now) > PAUSE.total_seconds()
+        since = {"since": now.wall} if found or paused or now.wall < row.since else {}
         HubBeat.objects.filter(pk=1).update(**_columns(now), **since)
         if found:
             _record(found)
@@ -145,7 +157,13 @@ def _renew_connections() -> None:
 
 
 def _columns(now: Clocks) -> dict[str, object]:
-    return {"at": now.wall, "boot_sec": now.boot_sec, "awake_sec": now.awake_sec, "boot_id": now.boot_id}
+    return {
+        "at": now.wall,
+        "told_at": Now(),
+        "boot_sec": now.boot_sec,
+        "awake_sec": now.awake_sec,
+        "boot_id": now.boot_id,
+    }
 
 
 def _record(found: Gap) -> None:

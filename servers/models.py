@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from servers import networks, states
@@ -210,6 +211,7 @@ class HubBeat(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     at = models.DateTimeField()
+    told_at = models.DateTimeField(db_default=Now())  # by the database's clock, which all have in common
     since = models.DateTimeField()  # from when on without a break
     boot_sec = models.FloatField()  # seconds since boot, with those asleep
     awake_sec = models.FloatField()  # without them

@@ -26,7 +26,7 @@ MARK = """
 WITH quiet AS (
     SELECT n.server_id, least(n.received_at, %(now)s) AS heard FROM servers_newest n
     JOIN servers_server u ON u.id = n.server_id LEFT JOIN servers_hubbeat hub ON true
-    WHERE u.state = 'up' AND (hub.at IS NULL OR hub.at >= %(now)s - %(away)s)
+    WHERE u.state = 'up' AND (hub.told_at IS NULL OR hub.told_at >= statement_timestamp() - %(pause)s)
         AND greatest(
             CASE WHEN n.received_at <= %(now)s + n.interval_sec * %(missed)s * interval '1 second'
                 THEN n.received_at END, %(awake)s, hub.since
@@ -70,7 +70,7 @@ def mark_silent() -> None:
     now = timezone.now()
     with transaction.atomic(), connection.cursor() as cursor:
         awake = watch.awake_since(now, time.monotonic())  # inside: while the database is away, no round counts
-        values: dict[str, Any] = {"now": now, "awake": awake, "away": hub_absences.AWAY}
+        values: dict[str, Any] = {"now": now, "awake": awake, "pause": hub_absences.PAUSE}
         cursor.execute(MARK, values | {"missed": settings.SILENT_AFTER_REPORTS})
         silent = [server_id for (server_id,) in cursor.fetchall()]
         if silent:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import django.db.models.deletion
+import django.db.models.functions.datetime
 from django.db import migrations, models
 
 # What is known of before: each server is in its state since then.
@@ -21,6 +22,7 @@ class Migration(migrations.Migration):
             [
                 ("id", models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
                 ("at", models.DateTimeField()),
+                ("told_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ("since", models.DateTimeField()),
                 ("boot_sec", models.FloatField()),
                 ("awake_sec", models.FloatField()),
