@@ -8,6 +8,7 @@ from django.db.models import Count
 
 from actions import (
     happened_part,
+    hub_absence,
     impact,
     in_flight,
     leases,
@@ -28,7 +29,7 @@ from actions.rollouts import live as rollouts_live
 from actions.schedules import live as schedules_live
 from pmonitor.live import TOPICS
 from pmonitor.metrics import READINGS, Reading
-from servers import fleet, ingest, server_page
+from servers import fleet, hub_absences, ingest, server_page
 
 
 def register() -> None:
@@ -46,6 +47,7 @@ def register() -> None:
     fleet.TOTALS.append(in_flight.total)
     fleet.PANELS.append(lent_panel.panel)
     ingest.LISTENERS.append(leases.hear)
+    hub_absences.LISTENERS.append(hub_absence.record)
     fleet.PARTS.append(partial(waiting.context, waiting.FLEET))
     READINGS.append(Reading("pmonitor_commands", "Commands by state.", "state", by_state))
 

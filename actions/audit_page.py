@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
-from actions import export, reads, states, verbs
+from actions import export, hub_absence, reads, states, verbs
 from actions.command_page import spent
 from actions.models import AuditEntry
 from actions.schedules import words as schedule_words
@@ -34,6 +34,7 @@ EVENTS = {  # what is not a move
     "lease.ended": gettext_lazy("Active again"),
     "lease.failed": gettext_lazy("Not started again"),
     "lease.overdue": gettext_lazy("Start overdue"),
+    hub_absence.EVENT: gettext_lazy("Hub away"),
     "rollout.started": gettext_lazy("Rollout started"),
     "rollout.halted": gettext_lazy("Rollout halted"),
     "rollout.resumed": gettext_lazy("Rollout resumed"),
@@ -44,6 +45,7 @@ EVENTS = {  # what is not a move
     **{event: word for event, (_glyph, word) in schedule_words.EVENTS.items()},
 }
 GLYPHS = {
+    hub_absence.EVENT: "silent",
     "command.denied": "refused",
     "rollout.halted": "failed",
     "rollout.ended": "cancelled",
@@ -103,6 +105,8 @@ def _what(entry: AuditEntry) -> str:
     target, (group, _dot, kind) = visible(entry.target), entry.event.partition(".")
     if entry.cmd:
         return verbs.titled(entry.cmd, target, _args(entry))
+    if entry.event == hub_absence.EVENT:
+        return hub_absence.words(entry.facts)
     if group == "read" and kind in reads.KINDS:
         return str(reads.KINDS[kind].titled) % {"target": target}
     return visible(entry.event)

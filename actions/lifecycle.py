@@ -19,6 +19,7 @@ from actions.judge import Judgement
 from actions.models import AuditEntry, Command
 from pmonitor import logs
 from pmonitor.problems import Problem
+from servers import hub_absences
 from servers import states as server_states
 from servers.models import Server
 
@@ -157,8 +158,11 @@ def expire(command: Command) -> None:
     silent = command.server.state == server_states.SILENT
     within = round((command.deliver_by - command.created_at).total_seconds())
     verdict = "expired_delivered" if command.deliveries else "expired_silent" if silent else "expired"
-    if command.created_at > timezone.now():
+    now = timezone.now()
+    if command.created_at > now:
         verdict = "expired_clock"
+    elif hub_absences.away_at(command.deliver_by, now):
+        verdict = "expired_away"
     _move(command, states.EXPIRED, HUB, verdict, {"withinSec": within}, ended_at=timezone.now())
 
 

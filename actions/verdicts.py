@@ -68,6 +68,9 @@ SENTENCES: dict[str, Promise] = {
     "expired": _("Not delivered in %(within)s. It will never run."),
     "expired_silent": _("Not delivered in %(within)s because the server was silent. It will never run."),
     "expired_delivered": _("The agent did not begin it in %(within)s. It will never run."),
+    "expired_away": _(
+        "Not delivered in %(within)s: the hub was away, or its clock was set forward, meanwhile. It will never run."
+    ),
     "expired_clock": _("The hub's clock was set back while it waited. It will never run."),
     "unsettled": _("The outcome stays unknown: %(minutes)s min of reports did not prove it."),
     "cancelled": _("Taken back by %(by)s. It never ran."),

@@ -13,14 +13,21 @@ from rest_framework.request import Request
 
 from pmonitor import problems
 from pmonitor.access import ViewerApi
-from servers import api_examples, api_shapes, history, past, proctable
+from servers import api_examples, api_shapes, history, past, proctable, state_history
 from servers.api_shapes import refusals
 from servers.models import Newest, Server
 from servers.past import Snapshot
 from servers.query import Query
 from servers.querysets import ServerQuerySet
+from servers.spells import shares
 
 AT = OpenApiParameter("at", datetime, description="A past moment, ISO 8601 with its zone; now when left out.")
+STATES = (
+    "A minute with a sample is `up`, also one whose reports came later. Else `unknown` where the hub was away (`why`:"
+    " stopped, asleep, clock set, database away) or nothing was recorded, and `silent` from the last report on where"
+    " three were missed. Shares are percent to a tenth, 100 in all. Reports that came later count as long as readings"
+    " by the minute are kept."
+)
 NO_SERVER = "No such server in your scope."
 
 
@@ -121,6 +128,34 @@ class History(ViewerApi):
         query.check()
         found = past.readings(one(request, agent).pk, start, end, count, [metric])
         return api_shapes.answer(api_shapes.History(metric, found.step, found.series[metric]))
+
+
+class States(ViewerApi):
+    """When a server was up."""
+
+    @extend_schema(
+        operation_id="get_states",
+        summary="When a server was up, silent or booted, and when the hub itself was away and does not know",
+        description=STATES,
+        parameters=[
+            OpenApiParameter("from", datetime, description="ISO 8601 with its zone; 30 days before `to` when left out"),
+            OpenApiParameter("to", datetime, description="ISO 8601 with its zone; now when left out"),
+        ],
+        responses={
+            200: api_examples.shown(api_shapes.States),
+            **refusals(s400="A parameter is wrong; it is named.", s404=NO_SERVER),
+        },
+    )
+    def get(self, request: Request, agent: str) -> HttpResponse:
+        query, now = Query(request), timezone.now()
+        end = min(query.moment("to", now), now)
+        start = query.moment("from", end - timedelta(days=30))
+        if start >= end:
+            query.wrong.setdefault("from", "expected a time before `to`, and a past one")
+        query.check()
+        found = state_history.of(one(request, agent).pk, start, end)
+        spells = [api_shapes.Spell(one.start, one.end, one.state, one.why or None) for one in found.spells]
+        return api_shapes.answer(api_shapes.States(start, end, shares(found.spells), spells, found.boots))
 
 
 def moment(query: Query) -> datetime | None:

@@ -34,6 +34,7 @@ SERVER = {
     "uptimeSec": 123456,
     "procsTotal": 214,
     "readings": {"cpu": 8.9, "memUsedMB": 2048, "memTotalMB": 8192},
+    "skewSec": 0.02,
 }
 SERVICE = {
     "name": "redis-server.service",
@@ -83,6 +84,18 @@ OF: dict[type[Struct], dict[str, Any]] = {
                 "memAt": "2026-01-31T03:12:50Z",
             }
         ],
+    },
+    api_shapes.States: {
+        "from": "2026-01-31T11:00:00Z",
+        "to": AT,
+        "shares": {"up": 90.0, "silent": 2.5, "unknown": 7.5},
+        "spells": [
+            {"from": "2026-01-31T11:00:00Z", "to": "2026-01-31T11:41:30Z", "state": "up", "why": None},
+            {"from": "2026-01-31T11:41:30Z", "to": "2026-01-31T11:46:00Z", "state": "unknown", "why": "asleep"},
+            {"from": "2026-01-31T11:46:00Z", "to": "2026-01-31T11:47:30Z", "state": "silent", "why": None},
+            {"from": "2026-01-31T11:47:30Z", "to": AT, "state": "up", "why": None},
+        ],
+        "boots": ["2026-01-31T11:47:12Z"],
     },
     api_shapes.History: {
         "metric": "cpu",

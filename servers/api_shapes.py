@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiResponse
-from msgspec import Struct
+from msgspec import Struct, field
 
+from servers import clock_skew
 from servers.models import Newest, Server
 from servers.past import Point, Series
 from servers.process_lives import Life
@@ -46,6 +47,7 @@ class Summary(Struct, rename=on_the_wire):
     uptime_sec: float | None = None
     procs_total: int | None = None
     readings: dict[str, float | None] = {}
+    skew_sec: float | None = None  # by which the agent's clock is behind the hub's
 
 
 class Fleet(Struct, rename=on_the_wire):
@@ -136,6 +138,25 @@ class History(Struct, rename=on_the_wire):
     points: list[Point]
 
 
+class Spell(Struct, rename=on_the_wire):
+    """A stretch in one state: up, silent or unknown; why: of an unknown one, why the hub was away, if it was."""
+
+    start: datetime = field(name="from")
+    end: datetime = field(name="to")
+    state: str
+    why: str | None = None
+
+
+class States(Struct, rename=on_the_wire):
+    """A server's states without a gap, oldest first; shares in percent of the whole; boots: when it was booted anew."""
+
+    start: datetime = field(name="from")
+    end: datetime = field(name="to")
+    shares: dict[str, float]
+    spells: list[Spell]
+    boots: list[datetime]
+
+
 def summary(server: Server) -> Summary:
     """A server loaded with its group and newest report."""
     return Summary(**_facts(server))
@@ -203,4 +224,5 @@ def _facts(server: Server) -> dict[str, Any]:
     if newest is not None:
         names = ("received_at", "sampled_at", "uptime_sec", "procs_total", "readings")
         facts |= {name: getattr(newest, name) for name in names}
+        facts["skew_sec"] = clock_skew.skew_of(newest)
     return facts

@@ -14,6 +14,7 @@ urlpatterns = [
     path("servers/<str:agent>", api.OneServer.as_view(), name="server"),
     path("servers/<str:agent>/processes", api.Processes.as_view(), name="server-processes"),
     path("servers/<str:agent>/history", api.History.as_view(), name="history"),
+    path("servers/<str:agent>/states", api.States.as_view(), name="states"),
     path("servers/<str:agent>/explain", spike_api.Explain.as_view(), name="explain"),
     path("processes", process_search_api.AllProcesses.as_view(), name="processes"),
     path("processes/seen", process_search_api.SeenProcesses.as_view(), name="processes-seen"),

@@ -14,7 +14,7 @@ from django.utils.translation import pgettext_lazy
 
 from pmonitor import access
 from pmonitor.visible import visible
-from servers import past, states
+from servers import clock_skew, past, states
 from servers.models import Newest, Scope, Server
 from servers.twins import twin_of
 
@@ -162,6 +162,11 @@ class Row(NamedTuple):
         return visible(self.newest.top_name) if self.newest else ""
 
     @property
+    def clock(self) -> str:
+        """A word on the agent's clock, where it is far out."""
+        return clock_skew.warning(self.newest)
+
+    @property
     def version(self) -> str:
         """Changes with every report and state."""
         return f"{self.newest.seq if self.newest else 0}{self.server.state}"
@@ -227,8 +232,8 @@ def _light(servers: models.QuerySet[Server]) -> models.QuerySet[Server]:
         .select_related("group", "newest")
         .only(
             *("agent_id", "hostname", "labels", "state", "state_since", "group__name"),
-            *(f"newest__{name}" for name in ("received_at", "seq", "cpu", "mem_used_mb", "mem_total_mb", "load1")),
-            *(f"newest__{name}" for name in ("uptime_sec", "top_name", "top_cpu")),
+            *(f"newest__{name}" for name in ("received_at", "seq", "skews", "cpu", "mem_used_mb", "mem_total_mb")),
+            *(f"newest__{name}" for name in ("load1", "uptime_sec", "top_name", "top_cpu")),
         )
     )
 

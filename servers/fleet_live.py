@@ -8,7 +8,7 @@ from typing import Any
 from django.template.loader import render_to_string
 
 from pmonitor.live import Shown, View
-from servers import fleet, fleet_totals, states
+from servers import fleet, fleet_totals, hub_away, states
 from servers.fleet import Row
 from servers.fleet_totals import Totals
 
@@ -41,7 +41,7 @@ def may_watch_fleet(user: Any, keys: set[str]) -> set[str]:
 def render_fleet(key: str, view: View) -> tuple[str, dict[str, str]]:
     """The totals, the size in the page's head, the groups; on the empty page, that a server has come."""
     context = totals_context(key, fleet_totals.totals(fleet.in_scope(key)))
-    names = ("totals", "fleet-size", "groups", "arrived")
+    names = ("totals", "fleet-size", "groups", "arrived", "hub-away")
     made = {name: render_to_string(f"_{name.replace('-', '_')}.html", context) for name in names}
     return context["version"], made | {panel.id: panel.html for panel in context["panels"]}
 
@@ -50,5 +50,6 @@ def totals_context(scope: str, totals: Totals) -> dict[str, Any]:
     """What the templates of the totals show; the page uses the same."""
     words = {state: fleet.SHOWN[state][1] for state in states.SERVER_STATES}
     panels = [panel(fleet.in_scope(scope)) for panel in fleet.PANELS]
-    version = f"{zlib.crc32(repr((totals, [panel.version for panel in panels])).encode()):x}"
-    return {"scope": scope, "totals": totals, "words": words, "version": version, "panels": panels}
+    away = hub_away.summary()
+    version = f"{zlib.crc32(repr((totals, away, [panel.version for panel in panels])).encode()):x}"
+    return {"scope": scope, "totals": totals, "words": words, "version": version, "panels": panels, "away": away}

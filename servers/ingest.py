@@ -23,7 +23,18 @@ from django.db import Error, IntegrityError, connection, transaction
 from psycopg import errors
 
 from pmonitor import live, logs
-from servers import history, partitions, report_rows, rollup, service_events, service_history, service_table, watching
+from servers import (
+    clock_skew,
+    history,
+    partitions,
+    report_rows,
+    rollup,
+    service_events,
+    service_history,
+    service_table,
+    state_history,
+    watching,
+)
 from servers.models import Server
 from servers.report_rows import Row
 from servers.service_events import Span
@@ -72,6 +83,12 @@ class _Taken(NamedTuple):
     @property
     def lists(self) -> bool:
         return self.incoming.report.services is not None and not self.late
+
+    @property
+    def booted(self) -> bool:
+        """Whether the server was booted since the report before."""
+        boot_id, before = self.incoming.report.boot_id, self.before.boot_id
+        return not self.late and None not in (boot_id, before) and boot_id != before
 
 
 End = Stored | Exception
@@ -153,6 +170,8 @@ def _take(one: Incoming, rows: dict[int, Row]) -> End | _Taken:
         return Stored(DUPLICATE, sampled_at, interval)
     between = not late and watching.is_between(row.interval_sec, row.raw_at, sampled_at)
     recent = [report.ts, *row.recent_ts[: REMEMBERED - 1]]
+    # What an agent had to keep says its age by its sentAt, not its clock.
+    skews = row.skews if late else clock_skew.next_skews(row.skews, received_at, report.sent_at)
     kept = sampled_at > received_at - history.LEVELS[history.PROCESSES].kept
     values = report_rows.values_of(report, sampled_at, address) | {
         **report_rows.tables_of(report, sampled_at, None if late else row, kept and not between),
@@ -160,17 +179,18 @@ def _take(one: Incoming, rows: dict[int, Row]) -> End | _Taken:
         "received": received_at,
         "interval": interval,
         "recent": msgspec.json.encode(recent).decode(),
+        "skews": msgspec.json.encode(skews).decode(),
     }
     statement = report_rows.statement(late=late, kept=kept, between=between)
     taken = _Taken(one, Stored(LATE if late else STORED, sampled_at, interval, between), row, statement, values)
-    rows[server.pk] = _after(taken, recent)
+    rows[server.pk] = _after(taken, recent, skews)
     return taken
 
 
-def _after(taken: _Taken, recent: list[float]) -> Row:
+def _after(taken: _Taken, recent: list[float], skews: list[float]) -> Row:
     """The row as the next report of this server finds it."""
     row, report, sampled_at = taken.before, taken.incoming.report, taken.stored.sampled_at
-    row = row._replace(seq=row.seq + 1, recent_ts=recent, interval_sec=taken.stored.interval_sec)
+    row = row._replace(seq=row.seq + 1, recent_ts=recent, skews=skews, interval_sec=taken.stored.interval_sec)
     if taken.late:
         return row
     if not taken.stored.between:
@@ -188,8 +208,10 @@ def _besides(taken: _Taken) -> None:
     server, report = taken.incoming.server, taken.incoming.report
     if taken.incoming.received_at - taken.stored.sampled_at > rollup.LATE:
         rollup.note_late(server.pk, taken.stored.sampled_at)
+    if taken.booted:
+        state_history.note_boot(server.pk, report.uptime_sec, taken.before.sampled_at, taken.stored.sampled_at)
     if taken.lists:
-        _list(server.pk, report, taken.before, taken.stored.sampled_at)
+        _list(server.pk, taken)
     if report.hostname and report.hostname != taken.before.hostname and not taken.late:
         Server.objects.filter(pk=server.pk).update(hostname=report.hostname)
     if report.leases is not None:
@@ -202,15 +224,15 @@ def heard(server: Server, report: Report, sampled_at: datetime, late: bool) -> N
         listen(server, report, sampled_at, late)
 
 
-def _list(server_id: int, report: Report, row: Row, sampled_at: datetime) -> None:
+def _list(server_id: int, taken: _Taken) -> None:
     """Replace the services, and record what happened to them since the list before, where there was one."""
+    report, row, sampled_at = taken.incoming.report, taken.before, taken.stored.sampled_at
     changes = service_table.replace(server_id, report.services or [], sampled_at)
     if row.services_at is None:
         return
     ahead = datetime.fromtimestamp(report.ts, UTC) - sampled_at
     span = Span(max(row.services_at, sampled_at - LONGEST_GAP), sampled_at, ahead)
-    booted = None not in (report.boot_id, row.boot_id) and report.boot_id != row.boot_id
-    service_history.record(server_id, service_events.events(changes, span, booted))
+    service_history.record(server_id, service_events.events(changes, span, taken.booted))
 
 
 def _announce(taken: Sequence[_Taken], came_up: set[int]) -> None:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from django.conf import settings
 from django.utils import timezone
 
-from servers import past
+from servers import hub_absences, past
+from servers.models import HubAbsence
 from servers.past import Snapshot
 
 
@@ -20,6 +21,7 @@ class Then(NamedTuple):
     table: Snapshot | None
     before: datetime | None
     after: datetime | None
+    away: HubAbsence | None  # that the moment fell into
 
     @property
     def silent(self) -> bool:
@@ -29,9 +31,9 @@ class Then(NamedTuple):
 
 
 def known(server_id: int, at: datetime) -> Then:
-    """Look the moment up; three queries, which read one chunk at most."""
+    """Look the moment up; four queries, which read one chunk at most."""
     now = timezone.now()
-    found = past.around(server_id, min(at, now))
+    found, away = past.around(server_id, min(at, now)), hub_absences.covering(at)
     if at <= now:
-        return Then(at, now, found.table, found.before, found.after)
-    return Then(at, now, None, found.table.sampled_at if found.table else found.before, None)
+        return Then(at, now, found.table, found.before, found.after, away)
+    return Then(at, now, None, found.table.sampled_at if found.table else found.before, None, away)

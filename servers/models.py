@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from servers import networks, states
@@ -121,6 +122,7 @@ class Newest(models.Model):
     raw_procs = models.BinaryField(null=True)  # its process table, where that is another than procs
     watched_until = models.DateTimeField(null=True)  # by who has the server's page open; see watching.py
     services_at = models.DateTimeField(null=True)
+    skews = models.JSONField(default=list, db_default=[])  # received - sentAt of the last reports; see clock_skew.py
 
     class Meta:
         verbose_name = _("newest report")
@@ -166,3 +168,59 @@ class Service(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class StateChange(models.Model):
+    """From when on a server was up or silent, or when it booted anew; see spells.py. Never changed, but for clocks."""
+
+    server = models.ForeignKey(Server, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField()  # silent: when it was last heard of
+    state = models.CharField(max_length=10)  # up, silent or rebooted
+
+    class Meta:
+        verbose_name = _("change of state")
+        verbose_name_plural = _("changes of state")
+        indexes: ClassVar = [models.Index(fields=["server", "at"], name="state_change_by_time")]  # state_history.py
+
+    def __str__(self) -> str:
+        return f"{self.server_id} {self.state} from {self.at:%H:%M:%S}"
+
+
+class HubAbsence(models.Model):
+    """From when to when the hub took no reports, and why; see hub_absences.py."""
+
+    STOPPED, ASLEEP, CLOCK, DATABASE = "stopped", "asleep", "clock set", "database away"
+
+    start = models.DateTimeField()
+    end = models.DateTimeField(db_index=True)  # few are of now
+    why = models.CharField(max_length=20)
+
+    class Meta:
+        verbose_name = _("absence of the hub")
+        verbose_name_plural = _("absences of the hub")
+        ordering = ("start",)
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(end__gte=models.F("start")), name="absence_ends_after_its_start")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.why} from {self.start:%H:%M:%S} to {self.end:%H:%M:%S}"
+
+
+class HubBeat(models.Model):
+    """The one row that says when a web process last took reports; see hub_absences.py."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    at = models.DateTimeField()
+    told_at = models.DateTimeField(db_default=Now())  # by the database's clock, which all have in common
+    since = models.DateTimeField()  # from when on without a break
+    boot_sec = models.FloatField()  # seconds since boot, with those asleep
+    awake_sec = models.FloatField()  # without them
+    boot_id = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        verbose_name = _("sign of life of the hub")
+        verbose_name_plural = _("signs of life of the hub")
+
+    def __str__(self) -> str:
+        return f"{self.at:%H:%M:%S}"

@@ -15,7 +15,18 @@ from django.utils.translation import ngettext, pgettext
 
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
-from servers import compared, fleet, moments, process_rows, ranges, readings, server_page, service_history, states
+from servers import (
+    compared,
+    fleet,
+    moments,
+    process_rows,
+    ranges,
+    readings,
+    server_page,
+    service_history,
+    state_words,
+    states,
+)
 from servers.known import Then, known
 from servers.models import Newest, Server, Service
 from servers.moments import Asked
@@ -158,6 +169,8 @@ def _parts(then: Then, newest: Newest | None, shown: int) -> dict[str, SafeStrin
 def _status(then: Then) -> SafeString:
     if then.table is None:
         return show.status("silent", _("Not known of this moment"), "pill", "srv-status")
+    if then.silent and then.away:
+        return show.status("silent", _("Hub away at this moment"), "pill", "srv-status")
     glyph, word = fleet.SHOWN[states.SILENT if then.silent else states.UP]
     words = pgettext("server", "%(state)s at this moment") % {"state": word}
     return show.status(glyph, words, "pill", "srv-status")
@@ -171,7 +184,13 @@ def _uptime(then: Then, newest: Newest | None) -> SafeString:
 
 def _notice(then: Then) -> SafeString:
     if then.table is None:
-        said = not_there(then.at, then.now, then.before, then.after)
+        said = not_there(then.at, then.now, then.before, then.after, then.away)
+    elif then.silent and then.away:
+        said = format_html(
+            _("{} at this moment: this is the last table before, from {}."),
+            state_words.AWAY_WORDS[then.away.why],
+            show.at(then.table.sampled_at),
+        )
     elif then.silent:
         said = format_html(
             _("The server was silent at this moment: this is its last table, from {}, {} older."),

@@ -10,10 +10,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from pmonitor.templatetags import show
+from servers import state_words
 from servers.history import CHUNKS, LEVELS
+from servers.models import HubAbsence
 
 
-def not_there(moment: datetime, now: datetime, before: datetime | None, after: datetime | None) -> SafeString:
+def not_there(
+    moment: datetime,
+    now: datetime,
+    before: datetime | None,
+    after: datetime | None,
+    away: HubAbsence | None = None,
+) -> SafeString:
     """Still to come, no longer kept, or not reported; before and after: when the nearest samples were taken."""
     kept = LEVELS[CHUNKS].kept
     if moment > now:
@@ -26,6 +34,8 @@ def not_there(moment: datetime, now: datetime, before: datetime | None, after: d
         ) % {"days": show.plain(kept.days)}
     else:
         said = _("No process table was reported at this moment.")
+        if away:
+            said = f"{said} {state_words.AWAY_WORDS[away.why]}."
     return format_html("<b>{}</b> {}", said, _nearest(before, after))
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 from django.utils.html import format_html
@@ -12,8 +11,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from pmonitor.templatetags import show
-from servers import lanes, past, ranges, watching
-from servers.curves import Axis, Value
+from servers import lanes, past, ranges, state_history, state_words, watching
+from servers.curves import Axis
 from servers.lanes import MB, METRICS
 from servers.models import Newest
 from servers.ranges import A_DAY, Window
@@ -72,6 +71,7 @@ def context(newest: Newest | None, server_id: int, values: dict[str, SafeString]
     found, axis = series(newest, server_id, window)
     cores = (newest.facts.get("cpuCount") if newest else None) or 1
     seen = [(max(point.t, axis.start), point.avg) for point in found.series["cpu"] or found.series["mem"]]
+    states = state_history.of(server_id, axis.start, axis.end)
     return {
         "window": window,
         "nowhere": not window.live,  # where the playhead is
@@ -85,7 +85,8 @@ def context(newest: Newest | None, server_id: int, values: dict[str, SafeString]
             "hold": f"{axis.gap.total_seconds():.0f}",
         },
         "lanes": lanes.lanes(found, axis, values, cores),
-        "gaps": _gaps(seen, axis),
+        "lane_states": state_words.lane(states, axis),
+        "gaps": state_words.gaps(seen, states.spells, axis),
         "marks": _marks(axis, window),
     }
 
@@ -95,16 +96,6 @@ def series(newest: Newest | None, server_id: int, window: Window) -> tuple[past.
     found = past.readings(server_id, window.start, window.end, POINTS, METRICS)
     interval = max(newest.interval_sec, watching.usual()) if newest else 10
     return found, Axis(window.start, window.end, timedelta(seconds=2.5 * max(found.step, interval)))
-
-
-def _gaps(values: Sequence[Value], axis: Axis) -> list[dict[str, str]]:
-    """Where nothing came between two reports, as x and width in percent."""
-    between = pairwise(values)
-    return [
-        {"x": f"{axis.x(before) / 10:.2f}", "width": f"{(axis.x(after) - axis.x(before)) / 10:.2f}"}
-        for (before, _b), (after, _a) in between
-        if after - before > axis.gap
-    ]
 
 
 def _marks(axis: Axis, window: Window) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ FACTS = (
 # Locks the servers' newest rows, so that the reports of each are stored one after the other; always in one order.
 # The newest raw row's process table is what the next one may be stored as a change of (rawtables.py).
 LOCK = """SELECT n.server_id, n.seq, n.sampled_at, n.recent_ts, n.services_at, n.facts->>'bootId',
-        s.hostname, s.token_hash, s.allowed_networks, n.interval_sec, n.watched_until, n.raw_at, n.raw_ts,
+        s.hostname, s.token_hash, s.allowed_networks, n.skews, n.interval_sec, n.watched_until, n.raw_at, n.raw_ts,
         CASE WHEN n.raw_ts IS NOT NULL AND n.raw_at >= %(chain)s THEN coalesce(n.raw_procs, n.procs) END
     FROM servers_newest n JOIN servers_server s ON s.id = n.server_id
     WHERE n.server_id = ANY(%(servers)s) ORDER BY n.server_id FOR UPDATE OF n"""
@@ -42,7 +42,8 @@ READING = """reading AS (
         %(cpu_iowait)s::float8, %(cpu_steal)s::float8))"""
 SNAPSHOT = """snapshot AS (
     INSERT INTO servers_processsnapshot VALUES (%(server)s::bigint, %(sampled)s, %(ts)s, %(total)s, %(raw)b))"""
-SEEN = "received_at = %(received)s, interval_sec = %(interval)s, seq = seq + 1, recent_ts = %(recent)s::jsonb"
+SEEN = """received_at = %(received)s, interval_sec = %(interval)s, seq = seq + 1, recent_ts = %(recent)s::jsonb,
+    skews = %(skews)s::jsonb"""
 NEWER = """, sampled_at = %(sampled)s, cpu = %(cpu)s::float8, mem_used_mb = %(mem_used_mb)s::float8,
     mem_total_mb = %(mem_total_mb)s::float8, load1 = %(load1)s::float8, uptime_sec = %(uptime)s::float8,
     procs_total = %(total)s, top_name = %(top_name)s, top_cpu = %(top_cpu)s::float8, readings = %(readings)s::jsonb,
@@ -52,9 +53,12 @@ RAW_NEWER = ", raw_ts = %(raw_ts)s::float8, raw_at = %(sampled)s, raw_procs = NU
 BETWEEN = ", raw_procs = CASE WHEN raw_ts IS NOT NULL THEN coalesce(raw_procs, procs) END"
 WRITE = "WITH {raw} UPDATE servers_newest SET {values} WHERE server_id = %(server)s"
 WRITE_BETWEEN = f"UPDATE servers_newest SET {SEEN}{NEWER}{BETWEEN} WHERE server_id = %(server)s"  # noqa: S608
-# A statement of its own: what it finds must not be older than the locks.
-ALIVE = """UPDATE servers_server SET state = 'up', state_since = %(received)s
-    WHERE id = ANY(%(servers)s) AND state <> 'up' RETURNING id"""
+# A statement of its own: what it finds must not be older than the locks. It inserts only where the state changes.
+ALIVE = """WITH alive AS (
+        UPDATE servers_server SET state = 'up', state_since = %(received)s
+        WHERE id = ANY(%(servers)s) AND state <> 'up' RETURNING id),
+    kept AS (INSERT INTO servers_statechange (server_id, at, state) SELECT id, %(received)s, 'up' FROM alive)
+    SELECT id FROM alive"""
 REPEATED = """SELECT EXISTS (SELECT FROM servers_hostreading
     WHERE server_id = %s AND sampled_at BETWEEN %s AND %s AND ts = %s)"""
 _VALUES = {True: SEEN, False: SEEN + NEWER + RAW_NEWER}  # by whether it is late
@@ -77,6 +81,7 @@ class Row(NamedTuple):
     hostname: str
     token_hash: str
     allowed_networks: list[str]
+    skews: list[float]
     interval_sec: float  # what the agent was last asked to report at
     watched_until: datetime | None
     raw_at: datetime | None  # when the newest raw row was sampled
@@ -114,7 +119,8 @@ def _lock(servers: Sequence[int], chain: datetime) -> dict[int, Row]:
 def _row(*columns: Any) -> Row:
     row = Row._make(columns)
     decode: Callable[[Any], Any] = msgspec.json.decode
-    return row._replace(recent_ts=decode(row.recent_ts), allowed_networks=decode(row.allowed_networks))
+    lists = {name: decode(getattr(row, name)) for name in ("recent_ts", "allowed_networks", "skews")}
+    return row._replace(**lists)
 
 
 def statement(*, late: bool, kept: bool, between: bool) -> str:

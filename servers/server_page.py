@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
-from servers import fleet, process_rows, proctable, ranges, readings, states
+from servers import clock_skew, fleet, process_rows, proctable, ranges, readings, state_words, states
 from servers.models import Newest, Server
 from servers.process_rows import Frame
 from servers.ranges import Window
@@ -103,6 +103,7 @@ def context(server: Server, role: str, query: Mapping[str, str]) -> dict[str, An
         "name": show.first_label(visible(server.hostname)),
         "labels": [f"{visible(str(name))}={visible(str(value))}" for name, value in server.labels.items()],
         "facts": facts(newest),
+        "figure": state_words.figure(server),
         "parts": {name.replace("-", "_"): html for name, html in fragments(server, newest, len(procs)).items()},
         "columns": columns(column, descending),
         "whole_mb": f"{newest.mem_total_mb:.0f}" if newest and newest.mem_total_mb else "",
@@ -176,6 +177,7 @@ def facts(newest: Newest | None) -> list[tuple[str, str]]:
         (_("Hardware"), _hardware(told.get("cpuCount"), newest.mem_total_mb if newest else None)),
         (_("Address"), told.get("address")),
         (_("Time zone"), told.get("timeZone")),
+        (_("Clock"), clock_skew.words(clock_skew.skew_of(newest))),
         (_("Agent"), told.get("version")),
     ]
     return [(name, visible(str(value))) for name, value in named if value]

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from actions import deadlines, lifecycle, states, verdicts
 from actions.models import AuditEntry, Command
-from servers.models import Server
+from servers.models import HubAbsence, HubBeat, Server
 from tests.actions.making import RUNNING, ago, command, newest, result, service
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +37,31 @@ def test_expiry_says_that_the_server_was_silent(web1: Server) -> None:
     deadlines.expire_undelivered()
     late.refresh_from_db()
     assert "because the server was silent" in verdicts.sentence(late)
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_expiry_says_that_the_hub_was_away(web1: Server, recorded: bool) -> None:
+    late = command(web1, created_at=ago(400), deliver_by=ago(340))
+    if recorded:
+        HubAbsence.objects.create(start=ago(390), end=ago(2), why="asleep")
+    else:
+        HubBeat.objects.create(at=ago(390), since=ago(9_000), boot_sec=1, awake_sec=1)
+    assert deadlines.expire_undelivered() == 1
+    assert lifecycle.claim(web1) == []
+    assert lifecycle.acknowledge(web1, late.uuid) == states.EXPIRED
+    late.refresh_from_db()
+    assert verdicts.sentence(late) == (
+        "Not delivered in 60 s: the hub was away, or its clock was set forward, meanwhile. It will never run."
+    )
+
+
+def test_an_absence_before_or_after_the_wait_is_none_of_its_business(web1: Server) -> None:
+    HubAbsence.objects.create(start=ago(900), end=ago(70), why="asleep")
+    HubBeat.objects.create(at=ago(0), since=ago(70), boot_sec=1, awake_sec=1)
+    late = command(web1, created_at=ago(61), deliver_by=ago(1))
+    deadlines.expire_undelivered()
+    late.refresh_from_db()
+    assert verdicts.sentence(late) == "Not delivered in 60 s. It will never run."
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ CALLS = {
     ("get", "/api/servers/{agent}/processes"),
     ("get", "/api/servers/{agent}/history"),
     ("get", "/api/servers/{agent}/explain"),
+    ("get", "/api/servers/{agent}/states"),
     ("get", "/api/processes"),
     ("get", "/api/processes/seen"),
     ("post", "/api/actions/{agent}"),

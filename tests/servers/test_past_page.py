@@ -229,8 +229,9 @@ def test_costs_few_queries_however_much_there_is(
     page(as_viewer, first)
     # session, user, role · server · newest report · the table and the samples beside: raw rows and times, chunk
     # readings then, the timeline's · the lanes: commands, what happened
-    # services, what happened to them, a boot since · commands up to then · what had happened
-    with django_assert_num_queries(17):
+    # services, what happened to them, a boot since · commands up to then · what had happened · the hub's absence then
+    # the states' lane: changes, the hub's absences, what came later
+    with django_assert_num_queries(21):
         page(as_viewer, first)
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(15):
         page(as_viewer, first, "then/")

@@ -150,7 +150,8 @@ def test_costs_few_queries_however_much_there_is(
     page(as_viewer)
     # session, user, role · server · newest report · readings · services, commands at work, what waits · commands
     # stops for a time · what happened, in the list and in its lane · the commands' lane
-    with django_assert_num_queries(14):
+    # states in the lane and in the figure: changes, the hub's absences, what came later, each twice
+    with django_assert_num_queries(20):
         page(as_viewer)
 
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 NOW = timezone.now()
 SECOND = timedelta(seconds=1)
 ONE = ["/api/servers/srv-web-01", "/api/servers/srv-web-01/processes", "/api/servers/srv-web-01/history"]
-ONE += ["/api/servers/srv-web-01/explain"]
+ONE += ["/api/servers/srv-web-01/explain", "/api/servers/srv-web-01/states"]
 ALL = ["/api/servers", "/api/processes", "/api/processes/seen", *ONE]
 
 

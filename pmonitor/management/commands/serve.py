@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from pmonitor import worker
 from pmonitor.asgi import application
 from pmonitor.web import Web
+from servers import hub_absences
 
 
 class Command(BaseCommand):
@@ -22,11 +23,14 @@ class Command(BaseCommand):
         web = Web(application, options["host"], options["port"])
         stop = threading.Event()
         steps = threading.Thread(target=worker.run, args=[stop], name="worker", daemon=True)
+        beats = threading.Thread(target=hub_absences.keep_beating, args=[stop], name="beats", daemon=True)
+        beats.start()  # before the first report is taken
         if not options["no_worker"]:
             steps.start()
         web.run()
         stop.set()
-        if steps.is_alive():
-            steps.join(5)
+        for thread in (beats, steps):
+            if thread.is_alive():
+                thread.join(5)
         if web.problem:
             raise CommandError(web.problem)
