@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from servers import ingest, presence, readings, rollup, state_history, state_words
+from servers import ingest, presence, ranges, readings, rollup, state_history, state_words
 from servers.history import HOUR
 from servers.models import HubAbsence, Newest, Server, StateChange
 from servers.wire import Report
@@ -178,7 +178,9 @@ class TestShown:
             store(web1, now - seconds * SECOND)
         StateChange.objects.create(server=web1, at=now - 410 * SECOND, state="silent")
         newest = Newest.objects.get(server=web1)
-        shown = readings.context(newest, web1.pk, readings.now_values(newest, True), readings.RANGES["15m"])
+        shown = readings.context(
+            newest, web1.pk, readings.now_values(newest, True), ranges.preset({"range": "15m"}, now, live=True)
+        )
         (gap,) = shown["gaps"]
         assert (gap["why"], gap["title"].split(",")[0]) == ("silent", "Server silent")
         assert shown["lane_states"]["now"] == "Silent"
