@@ -41,6 +41,7 @@ from agent.service_action import ServiceActions
 from agent.servicetable import ServiceTable
 
 WRONG_SETTINGS = 2
+SIGNAL_SEC = 1.0  # at most, until a signal is heard
 USAGE = f"""Reports this machine to its Process Monitor hub and runs the hub's commands.
 
   --config FILE   settings from FILE instead of {config.DEFAULT_FILE}; the environment comes first
@@ -193,7 +194,8 @@ def _loops(settings: config.Config, hub: Hub, stop: threading.Event) -> bool:
         # Daemons: a long-poll or an action under way must not hold back the end. The journal is on disk at every step.
         threading.Thread(target=_guarded, args=(name, loop, failures, stop), name=name, daemon=True).start()
     gc.freeze()  # what is here now stays: the collector need not look at it again
-    stop.wait()
+    while not stop.wait(SIGNAL_SEC):
+        pass  # a signal may come in by another thread, which does not wake this one, whose task its handler is
     log.info("stopped")
     return bool(failures)
 
