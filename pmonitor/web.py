@@ -84,7 +84,6 @@ class Web(uvicorn.Server):
     """Serves an ASGI application on one address until SIGTERM or SIGINT."""
 
     def __init__(self, application: Any, host: str, port: int) -> None:
-        self.problem = ""  # why it could not listen
         self.address = host.strip("[]"), port
         super().__init__(
             uvicorn.Config(
@@ -105,24 +104,19 @@ class Web(uvicorn.Server):
             )
         )
 
+    def listen(self) -> socket.socket:
+        """Take the address; raises OSError."""
+        family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
+        return socket.create_server(self.address, family=family, backlog=BACKLOG)
+
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until stopped.
 
         What the start leaves stays for life: looking through it held up all threads for 60 ms each time.
         """
-        try:
-            listening = sockets or [self._listening()]
-        except OSError as error:
-            why = (error.strerror or str(error)).partition(" (while")[0]
-            self.problem = f"It cannot listen on {self.address[0]}, port {self.address[1]}: {why}."
-            return
         gc.collect()
         gc.freeze()
-        super().run(listening)
-
-    def _listening(self) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET
-        return socket.create_server(self.address, family=family, backlog=BACKLOG)
+        super().run(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

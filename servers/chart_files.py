@@ -53,7 +53,9 @@ def picture(server: Server, newest: Newest | None, window: Window) -> HttpRespon
         "place": {name: str(pixels) for name, pixels in places.items()},  # as text: numbers are written for readers
         "lanes": [_lane(lane, HEAD + LANE * number) for number, lane in enumerate(made["lanes"])],
         "marks": [_mark(t, made["axis"], window) for t in ranges.marks(window)],
-        "gaps": [{name: f"{PLOT * float(share) / 100:.1f}" for name, share in gap.items()} for gap in made["gaps"]],
+        "gaps": [
+            {**gap, **{name: f"{PLOT * float(gap[name]) / 100:.1f}" for name in ("x", "width")}} for gap in made["gaps"]
+        ],
     }
     return _file(get_template("chart.svg").render(shown), "image/svg+xml", server, window, "svg")
 
@@ -93,3 +95,8 @@ def _mark(t: datetime, axis: Axis, window: Window) -> dict[str, str]:
 def _file(text: str, kind: str, server: Server, window: Window, ending: str) -> HttpResponse:
     name = f"{server.agent_id}_{window.start:%Y%m%dT%H%M%SZ}_{window.end:%Y%m%dT%H%M%SZ}.{ending}"
     return HttpResponse(text, kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def _along(percent: str) -> str:
+    """A share of the plot in its own units."""
+    return f"{PLOT * float(percent) / 100:.1f}"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import operator
 import struct
-import sys
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -17,13 +16,12 @@ from functools import partial
 from itertools import accumulate, chain, pairwise
 from typing import Any, Final, TypeVar
 
+from servers.planes import TYPECODES, Planes, little, zigzag
+
 WHOLE, DECIMAL, LISTED, WORDS = range(4)  # kinds of columns
-TYPECODES: Final = {1: "b", 2: "h", 4: "i", 8: "q"}  # by width in bytes
 EXPONENTS: Final = (0, 1, 2, 3, 6)  # decimals that are tried, the fewest first
 LARGEST: Final = 2**52  # up to here a double holds every whole number
 AROUND: Final = 2**64  # differences and sums are taken modulo this, so that they always fit in 8 bytes
-ZIGZAG: Final = bytes(2 * byte if byte < 128 else 511 - 2 * byte for byte in range(256))  # of one byte
-UNZIGZAG: Final = bytes(byte // 2 if byte % 2 == 0 else 255 - byte // 2 for byte in range(256))
 T = TypeVar("T")
 
 
@@ -56,7 +54,7 @@ class Writer:
         width = numbers.itemsize if any(numbers) else 0
         self.bytes.append(width)
         if width:
-            zigzagged = _zigzag(_little(numbers), width)
+            zigzagged = zigzag(little(numbers), width)
             self.bytes += b"".join(zigzagged[plane::width] for plane in range(width))
 
     def strings(self, texts: Sequence[str]) -> None:
@@ -132,39 +130,6 @@ class Decimals(dict["float | None", int]):
             raise NotDecimal
         self[value] = code
         return code
-
-
-class Planes:
-    """Whole numbers as they are stored, of which as many are made numbers of as are asked for."""
-
-    def __init__(self, planes: bytes, width: int, count: int) -> None:
-        self._planes, self._width = planes, width
-        self._firsts = [plane * count for plane in range(width)]  # where each plane begins
-
-    def numbers(self, start: int, stop: int) -> array[int]:
-        """Those from start up to and without stop."""
-        width = self._width
-        if not width:
-            return array("b", bytes(stop - start))
-        parts = [self._planes[first + start : first + stop] for first in self._firsts]
-        if width == 1:
-            return array("b", parts[0].translate(UNZIGZAG))
-        zigzagged = bytearray(width * (stop - start))
-        for plane, part in enumerate(parts):
-            zigzagged[plane::width] = part
-        return _from_little(array(TYPECODES[width], _unzigzag(bytes(zigzagged), width)))
-
-    def total(self, start: int, last: int) -> int:
-        """The sum of those from start to last."""
-        planes, after, end, zigzagged = self._planes, start + 1, last + 1, 0
-        for shift, first in enumerate(self._firsts):
-            zigzagged |= planes[first + start] << 8 * shift
-        value = zigzagged >> 1 ^ -(zigzagged & 1)
-        if any(planes.count(0, first + after, first + end) != last - start for first in self._firsts[1:]):
-            return value + sum(self.numbers(after, end))
-        if self._width and planes.count(0, after, end) != last - start:
-            return value + sum(array("b", planes[after:end].translate(UNZIGZAG)))
-        return value  # nothing but zeros after the first: the usual, and much faster to see than to sum up
 
 
 class Column:
@@ -275,38 +240,3 @@ def _narrowest(values: Sequence[int]) -> array[int]:
         except OverflowError:
             pass
     return array("q", values)
-
-
-def _zigzag(numbers: bytes, width: int) -> bytes:
-    """All numbers at once, as lanes of one very long integer: some thirty times as fast as one after the other."""
-    if width == 1:
-        return numbers.translate(ZIGZAG)
-    ones, lane = _lanes(len(numbers), width)
-    lanes = int.from_bytes(numbers, "little")
-    negative = lanes >> (8 * width - 1) & ones
-    doubled = (lanes & ones * (lane >> 1)) << 1
-    return (doubled ^ negative * lane).to_bytes(len(numbers), "little")
-
-
-def _unzigzag(numbers: bytes, width: int) -> bytes:
-    if width == 1:
-        return numbers.translate(UNZIGZAG)
-    ones, lane = _lanes(len(numbers), width)
-    lanes = int.from_bytes(numbers, "little")
-    halved = lanes >> 1 & ones * (lane >> 1)
-    return (halved ^ (lanes & ones) * lane).to_bytes(len(numbers), "little")
-
-
-def _lanes(size: int, width: int) -> tuple[int, int]:
-    """A 1 in each lane, and a lane full of ones."""
-    return int.from_bytes((b"\x01" + bytes(width - 1)) * (size // width), "little"), (1 << 8 * width) - 1
-
-
-def _little(numbers: array[int]) -> bytes:
-    return _from_little(array(numbers.typecode, numbers)).tobytes() if sys.byteorder == "big" else numbers.tobytes()
-
-
-def _from_little(numbers: array[int]) -> array[int]:
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers

@@ -21,16 +21,19 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         web = Web(application, options["host"], options["port"])
+        try:
+            listening = web.listen()
+        except OSError as error:
+            why = (error.strerror or str(error)).partition(" (while")[0]
+            raise CommandError(f"It cannot listen on {options['host']}, port {options['port']}: {why}.") from error
         stop = threading.Event()
         steps = threading.Thread(target=worker.run, args=[stop], name="worker", daemon=True)
         beats = threading.Thread(target=hub_absences.keep_beating, args=[stop], name="beats", daemon=True)
         beats.start()  # before the first report is taken
         if not options["no_worker"]:
             steps.start()
-        web.run()
+        web.run([listening])
         stop.set()
         for thread in (beats, steps):
             if thread.is_alive():
                 thread.join(5)
-        if web.problem:
-            raise CommandError(web.problem)
