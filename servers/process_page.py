@@ -73,7 +73,8 @@ def context(server: Server, pid: int, ticks: int, query: Mapping[str, str], aske
         "relatives": mark_safe(process_rows.rows(_relatives(one, procs), frame)),  # noqa: S308  it escapes
         "related": _related(one, procs),
         "columns": server_page.columns(server_page.COLUMNS["cpu"], True),
-        **_drawn(line, then, start, end, newest),
+        **(seen := _drawn(line, then, start, end, newest)),
+        "gone": seen["gone"] and one is None,
     }
 
 
@@ -153,7 +154,8 @@ def _children(one: Proc, procs: Sequence[Proc]) -> list[Proc]:
 
 
 def _related(one: Proc | None, procs: Sequence[Proc]) -> int:
-    return len(_children(one, procs)) if one else 0
+    """How many relatives there are, its parent among them."""
+    return len(_children(one, procs)) + sum(proc.pid == one.ppid for proc in procs) if one else 0
 
 
 def _started(newest: Newest | None, ticks: int, then: Then) -> datetime | None:

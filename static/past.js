@@ -141,7 +141,7 @@ document.addEventListener('click', clicked => {
   if (clicked.ctrlKey || clicked.metaKey || clicked.shiftKey || clicked.button) return;
   const link = clicked.target.closest('a'), plot = clicked.target.closest('#lanes .plot');
   if (past && link && 'travel' in link.dataset) { clicked.preventDefault(); travel(link.getAttribute('href')); }
-  if (past && link?.closest('#range') && !link.hasAttribute('download')) {
+  if (past && link?.closest('#range') && link.id !== 'explain' && !link.hasAttribute('download')) {
     const query = new URLSearchParams(link.search);
     query.set('at', iso(shown()));
     clicked.preventDefault();

@@ -66,7 +66,7 @@ def opened(page_as: PageAs, agent: Agent, role: str = "operator", **look: Any) -
 def test_term_ends_a_real_process(page_as: PageAs, agent: Agent, sleep: subprocess.Popen[bytes]) -> None:
     page = opened(page_as, agent)
     link = page.get_by_role("link", name=f"Signal PID {sleep.pid}")
-    expect(page.locator("#procs a")).to_have_count(1)
+    expect(page.locator("#procs a.btn")).to_have_count(1)
     link.focus()
     page.keyboard.press("Enter")
     expect(page.locator("#why")).to_be_focused()
@@ -90,7 +90,7 @@ def test_what_is_still_there_is_killed_from_the_commands_page(
     page_as: PageAs, agent: Agent, sleep: subprocess.Popen[bytes]
 ) -> None:
     page = opened(page_as, agent)
-    page.click("#procs a")
+    page.click("#procs a.btn")
     page.fill("#why", "It hangs")
     page.keyboard.press("Enter")
     page.click("#asked a")
@@ -115,7 +115,7 @@ def test_what_is_still_there_is_killed_from_the_commands_page(
 def test_the_dialog_asks_only_for_what_is_needed_and_fits(page_as: PageAs, agent: Agent, scheme: str) -> None:
     page = opened(page_as, agent, scheme=scheme)
     said = watch_console(page)
-    page.click("#procs a")
+    page.click("#procs a.btn")
     send = page.locator("#confirm [value=run]")
     expect(send).to_have_text("Send TERM")
     page.get_by_text("KILL", exact=True).click()
@@ -139,7 +139,7 @@ def test_the_dialog_asks_only_for_what_is_needed_and_fits(page_as: PageAs, agent
 def test_signals_without_scripts(page_as: PageAs, agent: Agent, sleep: subprocess.Popen[bytes]) -> None:
     page = page_as("operator", java_script_enabled=False)
     page.goto(f"/servers/{agent.id}/")
-    page.click("#procs a")
+    page.click("#procs a.btn")
     page.locator("[name=do][value=renice]").check(force=True)
     page.fill("#nice", "19")
     page.fill("#why", "It is in the way")
@@ -154,4 +154,4 @@ def test_signals_without_scripts(page_as: PageAs, agent: Agent, sleep: subproces
 def test_viewers_see_no_way_to_signal(page_as: PageAs, agent: Agent) -> None:
     page = opened(page_as, agent, "viewer")
     expect(page.locator("#procs tr")).to_have_count(6)
-    expect(page.locator("#procs a")).to_have_count(0)
+    expect(page.locator("#procs a.btn")).to_have_count(0)
