@@ -217,20 +217,20 @@ def test_rows_are_pushed_with_their_links_to_those_who_may_act_alone(web1: Serve
         now, messages = server_live.update(str(web1.pk), View("en", role), before)
         return now, "".join(messages)
 
-    assert 'href="processes/' not in pushed("viewer")[1]
+    assert '/act/"' not in pushed("viewer")[1]
     before, html = pushed("operator")
     assert 'aria-label="Signal PID 4711"' in html
     with_processes(web1, facts={"allow": []})
     after, html = pushed("operator", before)
     assert '<tbody id="procs">' in html
-    assert 'href="processes/' not in html
+    assert '/act/"' not in html
     assert '<tbody id="procs">' not in pushed("operator", after)[1]
 
 
 @pytest.mark.parametrize("facts", [{"features": []}, {"allow": ["restart:sleep"]}, {"bootId": None}])
 def test_no_link_where_it_would_lead_to_a_refusal(as_operator: Client, web1: Server, facts: dict[str, Any]) -> None:
     with_processes(web1, facts=facts)
-    assert 'href="processes/' not in text(as_operator.get("/servers/srv-web-01/"))
+    assert '/act/"' not in text(as_operator.get("/servers/srv-web-01/"))
 
 
 def test_what_an_agent_calls_a_process_stays_text(as_operator: Client, web1: Server) -> None:
