@@ -120,7 +120,7 @@ class History(ViewerApi):
     def get(self, request: Request, agent: str) -> HttpResponse:
         query = Query(request)
         metric = query.one_of("metric", "cpu", list(history.METRICS))
-        end = query.moment("to", timezone.now())
+        end = min(query.moment("to", now := timezone.now()), now)
         start = query.moment("from", end - timedelta(hours=1))
         count = query.whole("points", 300, 2, 2000)
         if start >= end:

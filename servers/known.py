@@ -25,9 +25,12 @@ class Then(NamedTuple):
 
     @property
     def silent(self) -> bool:
-        """Whether the server had missed its reports when the moment came."""
-        missed = timedelta(seconds=max(60, settings.SILENT_AFTER_REPORTS * settings.REPORT_INTERVAL_SEC))
-        return self.table is not None and self.at - self.table.sampled_at > missed
+        """Whether the moment is one of those, after a last report, in which three were missed."""
+        if self.table is None:
+            return False
+        interval = timedelta(seconds=settings.REPORT_INTERVAL_SEC)
+        unheard = (self.after or self.now) - self.table.sampled_at
+        return self.at - self.table.sampled_at > interval and unheard > settings.SILENT_AFTER_REPORTS * interval
 
 
 def known(server_id: int, at: datetime) -> Then:

@@ -48,7 +48,7 @@ def context(server: Server, query: Mapping[str, str], asked: Asked) -> dict[str,
             query, end := _end(asked, then.now, window.length), end >= then.now.replace(microsecond=0)
         )
     values = readings.values_at(server.pk, asked.at, newest)
-    lanes = server_page.lanes(server, readings.context(newest, server.pk, values, window))
+    lanes = server_page.lanes(server, readings.context(newest, server.pk, values, window, asked.at))
     return {
         "name": show.first_label(visible(server.hostname)),
         "labels": [f"{visible(str(name))}={visible(str(value))}" for name, value in server.labels.items()],
@@ -156,7 +156,7 @@ def _parts(then: Then, newest: Newest | None, shown: int) -> dict[str, SafeStrin
         "srv-uptime": format_html('<span id="srv-uptime">{}</span>', _uptime(then, newest)),
         "proc-h": format_html(
             '<h2 id="proc-h">{}</h2>',
-            format_html(_("Processes as of {}"), show.at(table.sampled_at if table else then.at)),
+            format_html(_("Processes as of {}"), show.at(table.sampled_at if table else then.at, _form(then))),
         ),
         "proc-count": format_html(
             '<span class="count" id="proc-count">{}</span>', show.plain(table.procs_total if table else 0)
@@ -164,6 +164,11 @@ def _parts(then: Then, newest: Newest | None, shown: int) -> dict[str, SafeStrin
         "proc-notice": _notice(then),
         "proc-foot": format_html('<p class="panel-foot" id="proc-foot">{}</p>', _foot(table, shown)),
     }
+
+
+def _form(then: Then) -> str:
+    """Moments of other days are told with their day."""
+    return "time" if abs(then.now - then.at) < timedelta(hours=12) else "full"
 
 
 def _status(then: Then) -> SafeString:

@@ -57,14 +57,15 @@ def context(server: Server, pid: int, ticks: int, query: Mapping[str, str], aske
     stretch = STRETCHES.get(query.get("range", ""), USUAL)
     start, end = _around(then.at, now, stretch.length)
     line = past.line(server.pk, pid, one.start_ticks if one else ticks or None, start, end + timedelta(microseconds=1))
+    was = one or _last_seen(server.pk, pid, ticks, line)
     frame = past_page.frame_of(newest, then, "../")
     page = {"at": moments.written(then.at)} if asked else {}
     return {
         "server": server,
         "short": show.first_label(visible(server.hostname)),
-        "name": visible(one.name) if one else _("Process %(pid)s") % {"pid": pid},
+        "name": visible(was.name) if was else _("Process %(pid)s") % {"pid": pid},
         "pid": str(pid),
-        "one": one and {"user": visible(one.user), "cmdline": visible(one.cmdline), "status": _status(one)},
+        "one": was and {"user": visible(was.user), "cmdline": visible(was.cmdline), "status": one and _status(one)},
         "then": _band(server, query, then) if asked else None,
         "back": f"{reverse('servers:detail', args=[server.agent_id])}{'?' + urlencode(page, safe=':') if page else ''}",
         "started": _started(newest, ticks, then),
@@ -76,6 +77,13 @@ def context(server: Server, pid: int, ticks: int, query: Mapping[str, str], aske
         **(seen := _drawn(line, then, start, end, newest)),
         "gone": seen["gone"] and one is None,
     }
+
+
+def _last_seen(server_id: int, pid: int, ticks: int, line: Sequence[Value]) -> Proc | None:
+    """The process as it was when it was seen last, None where it was not."""
+    table = past.table(server_id, line[-1][0]) if line else None
+    procs = past_page.processes(table)
+    return next((proc for proc in procs if (proc.pid, proc.start_ticks or 0) == (pid, ticks)), None)
 
 
 def _around(moment: datetime, now: datetime, length: timedelta) -> tuple[datetime, datetime]:

@@ -60,6 +60,8 @@ class AllProcesses(ViewerApi):
     def get(self, request: Request) -> HttpResponse:
         query = Query(request)
         wanted, at = _wanted(query), api.moment(query)
+        if at and at < timezone.now() - settings.KEPT["processes"]:
+            query.wrong["at"] = f"process tables are kept for {settings.KEPT['processes'].days} days"
         query.check()
         limits.hit("searches", f"user-{request.user.pk}")
         servers = Server.objects.visible_to(request.user).order_by("hostname").only("pk", "agent_id", "hostname")

@@ -17,7 +17,8 @@ from servers.moments import WrongMoment
 A_DAY = 86_400  # seconds
 MARKS = (60, 180, 300, 600, 1800, 3600, 10_800, 21_600, 43_200, *(A_DAY * days for days in (1, 2, 5, 15, 30, 60, 120)))
 MOST_MARKS = 8
-LEAST, MOST = timedelta(minutes=1), timedelta(days=731)
+LEAST, MOST = timedelta(minutes=1), timedelta(days=731)  # an open stretch of two years may grow for a day
+WHOLE = timedelta(days=730)
 
 
 class Range(NamedTuple):
@@ -137,7 +138,7 @@ def ways(window: Window) -> list[dict[str, Any]]:
     first = window.start - half > moments.EARLIEST
     return [
         _way("earlier", _("Earlier"), Window(window.start - half, window.end - half, None, False) if first else None),
-        _way("out", _("Zoom out"), _zoomed(window, min(2 * window.length, MOST)) if window.length < MOST else None),
+        _way("out", _("Zoom out"), _zoomed(window, min(2 * window.length, WHOLE)) if window.length < WHOLE else None),
         _way("in", _("Zoom in"), _zoomed(window, max(half, LEAST)) if window.length > LEAST else None),
         _way("later", _("Later"), None if window.live else _ending(min(window.end + half, now), window.length)),
     ]

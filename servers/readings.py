@@ -66,8 +66,10 @@ def values_of(seen: Mapping[str, Any], newest: Newest | None) -> dict[str, SafeS
     }
 
 
-def context(newest: Newest | None, server_id: int, values: dict[str, SafeString], window: Window) -> dict[str, Any]:
-    """What `_lanes.html` and `_range.html` show of a stretch; values: what the lanes' heads say."""
+def context(
+    newest: Newest | None, server_id: int, values: dict[str, SafeString], window: Window, at: datetime | None = None
+) -> dict[str, Any]:
+    """What `_lanes.html` and `_range.html` show of a stretch; values: what the lanes' heads say, of now or of at."""
     found, axis = series(newest, server_id, window)
     cores = (newest.facts.get("cpuCount") if newest else None) or 1
     seen = [(max(point.t, axis.start), point.avg) for point in found.series["cpu"] or found.series["mem"]]
@@ -85,7 +87,7 @@ def context(newest: Newest | None, server_id: int, values: dict[str, SafeString]
             "hold": f"{axis.gap.total_seconds():.0f}",
         },
         "lanes": lanes.lanes(found, axis, values, cores),
-        "lane_states": state_words.lane(states, axis),
+        "lane_states": state_words.lane(states, axis, at),
         "gaps": state_words.gaps(seen, states.spells, axis),
         "marks": _marks(axis, window),
     }

@@ -125,11 +125,12 @@ def _joined(parts: Iterable[Spell]) -> list[Spell]:
 def _fill(spell: Spell, heard: Sequence[tuple[datetime, datetime]]) -> list[Spell]:
     """A spell, up where something was heard; close to its ends that counts to the end."""
     parts, at = [], spell.start
+    near = min(NEAR, (spell.end - spell.start) / 4)  # of a short one not all is close to an end
     for start, end in heard:
         if end <= spell.start or start >= spell.end:
             continue
-        start = spell.start if start - spell.start < NEAR else start
-        end = spell.end if spell.end - end < NEAR else end
+        start = spell.start if start - spell.start < near else start
+        end = spell.end if spell.end - end < near else end
         parts += [spell._replace(start=at, end=start), Spell(max(at, start), end, UP)]
         at = end
     return [*parts, spell._replace(start=at)]

@@ -48,7 +48,7 @@ def read(query: Mapping[str, str], now: datetime) -> Asked:
     errors: dict[str, str] = {}
     given = {name: query.get(name, "").strip()[:60] for name in ("from", "to")}
     end = _moment(given, "to", errors) or now.replace(microsecond=0)
-    length = min(LONGEST, ranges.preset(query, end, live=False).length)
+    length = ranges.preset(query, end, live=False).length
     start = _moment(given, "from", errors) or min(end, now.replace(microsecond=0)) - length
     metric = query.get("metric", "") or CPU
     return checked(metric, start, end, now, errors)._replace(given=given, open=query.get("open", ""))

@@ -67,12 +67,16 @@ def word(spell: Spell) -> str:
     return str(AWAY_WORDS.get(spell.why, GAPS[AWAY]) if spell.why else STATES[spell.state])
 
 
-def lane(found: States, axis: Axis) -> dict[str, Any]:
-    """What `_lanes.html` shows of the states: places in percent, each with its words; and all of it as one sentence."""
+def lane(found: States, axis: Axis, at: datetime | None = None) -> dict[str, Any]:
+    """What `_lanes.html` shows of the states: places in percent, each with its words; and all of it as one sentence.
+
+    at: the moment whose state its head tells, where it is not the end.
+    """
+    then = [spell for spell in found.spells if at is None or spell.start <= at < spell.end]
     return {
         "parts": [_part(spell, axis) for spell in _recorded(found.spells)],
         "boots": [_boot(at, axis) for at in found.boots[-MOST_TOLD:]],
-        "now": word(found.spells[-1]) if found.spells else "",
+        "now": word(then[-1]) if then else show.nothing(),
         "label": _label(found, axis),
     }
 

@@ -7,6 +7,7 @@ import {swap} from './swap.js';
 const $ = id => document.getElementById(id);
 const past = document.body.dataset.time === 'past';
 const PAGE_STEP = 600, SLOW = 300;  // seconds, milliseconds
+const KEPT = 'pm-scrub';  // the next page's scrubber has the focus again, for the next key
 /* The timeline's stretch as an address has it; a choice of a length also says where that ends, which a moment keeps. */
 const stretch = query => query.get('from') ? `${query.get('from')} ${query.get('to')}` : query.get('range');
 let wanted = null, running = false, dragging = false, step = '', drawn = stretch(new URLSearchParams(location.search));
@@ -18,6 +19,7 @@ const inside = (scrub, ms) => ms >= scrub.min * 1000 && ms < scrub.max * 1000 + 
 /* The page's address at another moment. The timeline stays where it is as long as the moment is on it; a stretch of the
    reader's own moves along, so that the moment is in its middle. */
 function address(ms) {
+  ms = Math.min(ms, hubNow());
   const query = new URLSearchParams(location.search), shown = new URLSearchParams($('lanes').dataset.window);
   query.set('at', iso(ms));
   for (const name of ['from', 'to']) shown.has(name) && inside($('scrub'), ms) ? query.set(name, shown.get(name)) : query.delete(name);
@@ -30,7 +32,10 @@ function address(ms) {
 }
 
 export function travel(search, again = false) {
-  if (!past) return location.assign(search);
+  if (!past) {
+    if (document.activeElement?.id === 'scrub') sessionStorage.setItem(KEPT, '1');
+    return location.assign(search);
+  }
   history[again ? 'replaceState' : 'pushState'](null, '', search);
   load(search);
 }
@@ -174,3 +179,7 @@ document.addEventListener('htmx:beforeSwap', ({target, detail}) => {
   if (target.id === 'lanes' && (dragging || document.activeElement === $('scrub'))) detail.shouldSwap = false;
 });
 settle();
+if (sessionStorage.getItem(KEPT)) {
+  sessionStorage.removeItem(KEPT);
+  $('scrub').focus();
+}

@@ -1,6 +1,6 @@
 /* Signals: a row's link opens its confirmation as a dialog; there, only what the chosen signal needs is asked for. */
 document.getElementById('procs')?.addEventListener('click', event => {
-  const link = event.target.closest('a');
+  const link = event.target.closest('a.btn');
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || !window.htmx) return;
   event.preventDefault();
   if (document.body.dataset.link !== 'offline') window.htmx.ajax('GET', link.href, {source: link, target: '#confirm', swap: 'innerHTML'});

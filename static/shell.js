@@ -117,7 +117,9 @@ function failed(status) {
   $('#request-failed time').textContent = clockTime(Date.now());
 }
 document.addEventListener('htmx:responseError', event => failed(event.detail.xhr.status));
-document.addEventListener('htmx:sendError', () => failed(0));
+document.addEventListener('htmx:sendError', ({detail}) => {
+  if (!detail?.elt?.matches('[hx-trigger^=every]')) failed(0);  // nobody asked for what refreshes itself
+});
 
 startClock();
 for (const box of document.querySelectorAll('[data-single-keys]')) box.checked = keysOn();

@@ -264,3 +264,18 @@ def test_works_without_scripts(page_as: PageAs, first: datetime) -> None:
     shows(page, 29)
     page.click("text=Back to live")
     expect(page.locator("#asof")).to_have_count(0)
+
+
+def test_keys_go_on_from_the_live_page(page_as: PageAs, first: datetime) -> None:
+    page = page_as("operator")
+    page.goto(PAGE)
+    expect(page.locator("#scrub")).to_be_enabled()
+    page.locator("#scrub").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#asof")).to_be_visible()
+    expect(page.locator("#scrub")).to_be_focused()
+    at = page.url
+    page.keyboard.press("ArrowLeft")
+    expect(page).not_to_have_url(at)
+    page.keyboard.press("PageUp")  # there is no later than now
+    expect(page.locator("#proc-notice")).not_to_contain_text("still to come")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import threading
 import time
@@ -155,3 +156,10 @@ def test_viewers_see_no_way_to_signal(page_as: PageAs, agent: Agent) -> None:
     page = opened(page_as, agent, "viewer")
     expect(page.locator("#procs tr")).to_have_count(6)
     expect(page.locator("#procs a.btn")).to_have_count(0)
+
+
+def test_a_name_leads_to_the_processs_page_and_opens_no_dialog(page_as: PageAs, agent: Agent) -> None:
+    page = opened(page_as, agent)
+    page.locator("#procs th a").first.click()
+    expect(page).to_have_url(re.compile(rf"/servers/{agent.id}/processes/\d+-\d+/$"))
+    expect(page.locator("h1")).to_have_count(1)

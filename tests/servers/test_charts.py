@@ -234,3 +234,20 @@ def test_the_page_links_both_of_what_it_shows(as_viewer: Client, web1: Server) -
     shown = as_viewer.get(f"{PAGE}?{asked}").content.decode()
     for part in ("csv", "svg"):
         assert f'href="{PAGE}readings.{part}?{html.escape(asked)}"' in shown
+
+
+@pytest.mark.parametrize("language", ["en", "ro"])
+def test_a_long_stretch_refreshes_itself_once_an_hour_in_any_language(
+    as_viewer: Client, web1: Server, language: str
+) -> None:
+    tell(web1, this_hour() - HOUR, 1)
+    as_viewer.cookies["django_language"] = language
+    shown = as_viewer.get(f"{PAGE}?range=2y").content.decode()
+    assert 'hx-trigger="every 3600s"' in shown
+    assert 'data-way="out"' not in shown  # there is no more than two years
+
+
+def test_what_is_still_to_come_is_no_history(as_viewer: Client, web1: Server) -> None:
+    tell(web1, timezone.now(), 1)
+    told = as_viewer.get("/api/servers/srv-web-01/history?metric=cpu&to=2999-01-01T00:00:00Z").json()
+    assert told["step"] < 60

@@ -130,3 +130,8 @@ def test_the_whole_stretch_is_told_once_whatever_was_recorded(
         assert round(sum(spells.shares(found).values()), 6) == 100
     up_before = spells.lasting(made, UP)
     assert up_before <= spells.lasting(found, UP) <= 3600
+
+
+def test_of_a_short_absence_only_what_was_heard_is_up() -> None:
+    away = [Spell(at(0.3), at(1.8), UNKNOWN, "stopped")]
+    assert heard(away, 0) == [(0.3, 1, UP, ""), (1, 1.8, UNKNOWN, "stopped")]

@@ -237,12 +237,13 @@ def test_of_a_stretch_that_ends_in_the_future_what_there_is_is_explained(as_view
 
 def test_without_an_address_it_is_the_last_hour_or_the_timelines_range(as_viewer: Client, web1: Server) -> None:
     spike(web1, timezone.now() - LENGTH)
-    for query, seconds in (("", 3600), ("?range=15m", 900), ("?range=7d", 86_400)):
+    for query, seconds in (("", 3600), ("?range=15m", 900), ("?range=24h", 86_400)):
         page = as_viewer.get(f"{PAGE}{query}").content.decode()
         first, last = (moments.read({"at": text}, "at") for text in re.findall(r'data-moment="([^"]+)"', page))
         assert first
         assert last
         assert (last - first).total_seconds() == seconds
+    assert "At most 24 hours" in as_viewer.get(f"{PAGE}?range=7d").content.decode()
 
 
 def test_the_server_page_leads_to_it(as_viewer: Client, web1: Server, start: datetime) -> None:
