@@ -120,7 +120,13 @@ def _how_far(found: Found) -> Iterator[str]:
         "now": amount(explained.metric, found.shown(now)),
         "share": show.plain(max(share, 0.0)),
     }
-    if cpu:
+    if share > WHOLE[1] and cpu:
+        said = _("The server rose from %(before)s%% to %(now)s%%; in the samples its processes added more than that.")
+        yield said % words
+    elif share > WHOLE[1]:
+        said = _("The server rose from %(before)s to %(now)s MB; in the samples its processes added more than that.")
+        yield said % words
+    elif cpu:
         yield _("The server rose from %(before)s%% to %(now)s%%; its processes explain %(share)s%% of that.") % words
     else:
         yield _("The server rose from %(before)s to %(now)s MB; its processes explain %(share)s%% of that.") % words

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.urls import reverse
 
 PASSWORD = "correct-horse-battery"
 
@@ -111,3 +112,10 @@ def test_no_page_runs_or_styles_inline(client: Client, db: None) -> None:
     assert "style=" not in page.replace("data-style=", "")
     assert "onclick" not in page
     assert answer["Cache-Control"].startswith("max-age=0")
+
+
+def test_who_has_no_role_can_sign_out_at_least(client: Client, db: None) -> None:
+    client.force_login(User.objects.create_user("nobody-yet"))
+    told = client.get("/")
+    assert told.status_code == 403
+    assert f'action="{reverse("logout")}"' in told.content.decode()
