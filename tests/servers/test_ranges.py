@@ -92,8 +92,9 @@ def test_the_ways_on_from_now_stay_live_where_they_can() -> None:
 
 def test_there_is_an_end_to_every_way() -> None:
     assert told(ranges.asked({"from": written(THEN), "to": written(THEN + MINUTE)}))["in"] == (None, None)
-    longest = {"from": written(timezone.now() - ranges.MOST + MINUTE)}
-    assert told(ranges.asked(longest))["out"][0] == written(ranges.asked({}).end - ranges.MOST)
+    longest = {"from": written(timezone.now() - ranges.WHOLE + MINUTE)}
+    assert told(ranges.asked(longest))["out"][0] == written(ranges.asked({}).end - ranges.WHOLE)
+    assert told(ranges.asked({"range": "2y"}))["out"] == (None, None)
     first = ranges.asked({"from": written(moments.EARLIEST), "to": written(moments.EARLIEST + HOUR)})
     assert told(first)["earlier"] == (None, None)
 
