@@ -6,6 +6,7 @@ A changed table can be read only after the one it is based on, so once in a whil
 
 from __future__ import annotations
 
+import struct
 from datetime import datetime
 from itertools import accumulate, compress, count
 from operator import add, ne, sub
@@ -21,6 +22,7 @@ from servers.proctable import Table
 VERSION: Final = b"\x03"  # whole tables have the versions of proctable.py
 CPU_SCALE, MEM_SCALE = 10, 100  # as agents round them; other numbers are stored as they are
 REMEMBERED: Final = 50_000  # codes, of each scale; and numbers
+_ts = struct.Struct("<d")
 _codes = {scale: Decimals(scale) for scale in (CPU_SCALE, MEM_SCALE)}
 Number = float | None
 
@@ -46,7 +48,7 @@ def pack(base: Base, before: Table, after: Table) -> bytes:
     """What is other after than before."""
     head, writer = Writer(), Writer()
     head.number(micros(base.sampled_at))
-    head.numbers([base.ts])
+    head.bytes += _ts.pack(base.ts)
     gone, new = gone_and_new(before.stays, after.stays)
     _write_places(writer, gone)
     _write_places(writer, new)
@@ -160,7 +162,7 @@ def _changed(values: list[Any], others: list[int], new: list[int], read: list[An
 
 def _read_base(reader: Reader) -> Base:
     sampled_at = moment_of(reader.number())
-    return Base(sampled_at, reader.column(1).stretch(0, 1)[0])
+    return Base(sampled_at, _ts.unpack(reader.take(_ts.size))[0])
 
 
 def _write_places(writer: Writer, places: list[int]) -> None:

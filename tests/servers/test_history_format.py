@@ -56,7 +56,7 @@ def test_a_whole_table_is_as_shown() -> None:
 def test_a_change_is_as_told() -> None:
     data = changes.pack(changes.Base(T0, 1769860800.0), FIRST, SECOND)
     assert data[:1] == b"\x03"
-    key = bytes.fromhex("80e0a4a2ddb59203 0100 0482ddfbd2")  # the number, then a column of one decimal
+    key = bytes.fromhex("80e0a4a2ddb59203 000000b07b5fda41")  # the number, then the double
     assert data[1 : 1 + len(key)] == key
     lines = ZstdCompressionDict(b"\n".join(FIRST.stays), dict_type=DICT_TYPE_RAWCONTENT)
     body = ZstdDecompressor(dict_data=lines).decompress(data[1 + len(key) :])
