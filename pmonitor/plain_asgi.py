@@ -26,7 +26,7 @@ async def answer(send: Send, status: int, content: Any, headers: Mapping[str, st
     body = b"" if content is None else msgspec.json.encode(content)
     named = {"Content-Type": "application/json", "Cache-Control": "no-store", **(headers or {})}
     if status != 204:
-        named["Content-Length"] = str(len(body))  # else daphne sends it in chunks
+        named["Content-Length"] = str(len(body))  # else it is sent in chunks
     lines = [(name.encode(), value.encode()) for name, value in named.items()]
     await send({"type": "http.response.start", "status": status, "headers": lines})
     await send({"type": "http.response.body", "body": body})

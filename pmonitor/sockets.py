@@ -17,7 +17,7 @@ from pmonitor import access, live
 MOST_TOPICS = 400  # on one page
 LEASE_SEC = 180.0
 NOT_SIGNED_IN, COME_AGAIN = 4401, 1012
-HEARD = " "  # answers what was said; daphne would not send a message of nothing at all
+HEARD = " "  # answers what was said; not every server sends a message of nothing at all
 
 
 class PageConsumer(AsyncWebsocketConsumer):

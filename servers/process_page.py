@@ -53,10 +53,11 @@ def context(server: Server, pid: int, ticks: int, query: Mapping[str, str], aske
     now = timezone.now()
     then, newest = known(server.pk, asked.at if asked else now), server_page.newest_of(server.pk)
     procs = past_page.processes(then.table)
-    one = next((proc for proc in procs if (proc.pid, proc.start_ticks or 0) == (pid, ticks)), None)
+    one = _found(procs, pid, ticks)
     stretch = STRETCHES.get(query.get("range", ""), USUAL)
     start, end = _around(then.at, now, stretch.length)
     line = past.line(server.pk, pid, one.start_ticks if one else ticks or None, start, end + timedelta(microseconds=1))
+    relatives = _relatives(one, procs)
     was = one or _last_seen(server.pk, pid, ticks, line)
     frame = past_page.frame_of(newest, then, "../")
     page = {"at": moments.written(then.at)} if asked else {}
@@ -71,18 +72,21 @@ def context(server: Server, pid: int, ticks: int, query: Mapping[str, str], aske
         "started": _started(newest, ticks, then),
         "stretches": STRETCHES.values(),
         "stretch": stretch,
-        "relatives": mark_safe(process_rows.rows(_relatives(one, procs), frame)),  # noqa: S308  it escapes
-        "related": _related(one, procs),
+        "relatives": mark_safe(process_rows.rows(relatives, frame)),  # noqa: S308  it escapes
+        "related": max(0, len(relatives) - 1),  # without itself
         "columns": server_page.columns(server_page.COLUMNS["cpu"], True),
-        **(seen := _drawn(line, then, start, end, newest)),
-        "gone": seen["gone"] and one is None,
+        "gone": one is None and bool(line) and end - line[-1][0] > GAP,
+        **_drawn(line, then, start, end, newest),
     }
 
 
 def _last_seen(server_id: int, pid: int, ticks: int, line: Sequence[Value]) -> Proc | None:
     """The process as it was when it was seen last, None where it was not."""
     table = past.table(server_id, line[-1][0]) if line else None
-    procs = past_page.processes(table)
+    return _found(past_page.processes(table), pid, ticks)
+
+
+def _found(procs: Sequence[Proc], pid: int, ticks: int) -> Proc | None:
     return next((proc for proc in procs if (proc.pid, proc.start_ticks or 0) == (pid, ticks)), None)
 
 
@@ -106,7 +110,6 @@ def _drawn(line: Sequence[Value], then: Then, start: datetime, end: datetime, ne
         "samples": len(line),
         "first": line[0][0] if line else None,
         "last": line[-1][0] if line else None,
-        "gone": bool(line) and end - line[-1][0] > GAP,
         "playhead": f"{min(1000.0, axis.x(min(then.at, end))) / 10:.2f}",
         "whole_mb": f"{whole:.0f}" if whole else "",
     }
@@ -159,11 +162,6 @@ def _relatives(one: Proc | None, procs: Sequence[Proc]) -> list[Proc]:
 
 def _children(one: Proc, procs: Sequence[Proc]) -> list[Proc]:
     return [proc for proc in procs if proc.ppid == one.pid and proc is not one]
-
-
-def _related(one: Proc | None, procs: Sequence[Proc]) -> int:
-    """How many relatives there are, its parent among them."""
-    return len(_children(one, procs)) + sum(proc.pid == one.ppid for proc in procs) if one else 0
 
 
 def _started(newest: Newest | None, ticks: int, then: Then) -> datetime | None:

@@ -24,6 +24,7 @@ from servers.models import Newest, Server
 from servers.moments import written
 from servers.ranges import Window
 from servers.wire import Report
+from tests.servers import rolledup
 from tests.servers.reports import report
 from tests.servers.travelling import FACTS, MINUTE, PAGE, SECOND, this_hour
 
@@ -58,11 +59,7 @@ def roll_up(start: datetime, end: datetime) -> None:
     for level in (history.HOST_MINUTES, history.HOST_HOURS):
         partitions.make(history.LEVELS[level], start, end)
         rollup._roll(level, start, end)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO servers_rolledup VALUES (%s, %s) ON CONFLICT (level) DO UPDATE SET until = excluded.until",
-                [level, end],
-            )
+        rolledup.until(level, end)
 
 
 def test_every_reading_has_its_lane(web1: Server) -> None:

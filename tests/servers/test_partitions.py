@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
 from servers import history, partitions
+from tests.servers import rolledup
 from tests.servers.test_ingest_races import at_once
 
 LEVELS = list(history.LEVELS.values())
@@ -62,12 +62,7 @@ def test_a_second_run_changes_nothing() -> None:
 def test_what_has_outlived_its_level_is_dropped_and_the_rest_stays(level: history.Level) -> None:
     now = timezone.now()
     old, edge = now - level.kept - 2 * level.width, now - level.kept
-    with connection.cursor() as cursor:
-        values: list[Any] = [history.HOST_MINUTES, now]
-        cursor.execute(
-            "INSERT INTO servers_rolledup VALUES (%s, %s) ON CONFLICT (level) DO UPDATE SET until = excluded.until",
-            values,
-        )
+    rolledup.until(history.HOST_MINUTES, now)
     partitions.make(level, old, old)
     partitions.make(level, edge, edge)
     if level.emptied is not None:

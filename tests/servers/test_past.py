@@ -16,6 +16,7 @@ from servers.chunks.read import Chunk
 from servers.history import HOUR
 from servers.models import Server
 from servers.wire import Proc
+from tests.servers import rolledup
 from tests.servers.samples import minute_of, proc, store
 
 pytestmark = pytest.mark.django_db
@@ -171,11 +172,7 @@ def _rolled_up(web1: Server) -> None:
     for level, until in ((history.HOST_MINUTES, THIS - HOUR / 2), (history.HOST_HOURS, THIS - HOUR)):
         partitions.make(history.LEVELS[level], start, THIS)
         rollup._roll(level, start, until)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO servers_rolledup VALUES (%s, %s) ON CONFLICT (level) DO UPDATE SET until = excluded.until",
-                [level, until],
-            )
+        rolledup.until(level, until)
 
 
 @pytest.mark.usefixtures("_rolled_up")

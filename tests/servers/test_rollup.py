@@ -13,6 +13,7 @@ from django.utils import timezone
 from servers import history, partitions, rollup
 from servers.history import HOUR
 from servers.models import Server
+from tests.servers import rolledup
 from tests.servers.samples import proc, store
 from tests.servers.test_ingest_races import at_once
 
@@ -25,14 +26,8 @@ PAST = THIS - 3 * HOUR
 @pytest.fixture
 def _empty_history() -> Iterator[None]:
     """Nothing rolled up before PAST's hour; these tables are no models', so nobody else empties them."""
-    tables = [history.HOST_READINGS, history.HOST_MINUTES, history.HOST_HOURS, "servers_rolledup", "servers_latehour"]
-    with connection.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {', '.join(tables)}")
-        for level in rollup.WIDTHS:
-            cursor.execute("INSERT INTO servers_rolledup VALUES (%s, %s)", [level, PAST])
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {', '.join(tables)}")
+    with rolledup.nothing_before(PAST):
+        yield
 
 
 def reading(server: Server, at: datetime, cpu: float | None, late: bool = False) -> None:

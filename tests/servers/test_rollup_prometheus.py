@@ -16,6 +16,7 @@ from django.utils import timezone
 from servers import history, rollup
 from servers.history import HOUR
 from servers.models import Server
+from tests.servers import rolledup
 from tests.servers.prometheus import MILLISECOND, Prometheus, prometheus
 from tests.servers.travelling import tell
 
@@ -35,14 +36,8 @@ Samples = list[tuple[datetime, float]]
 @pytest.fixture
 def _empty_history() -> Iterator[None]:
     """These tables are no models', so nobody else empties them; what is rolled up begins with START."""
-    tables = [history.HOST_READINGS, history.HOST_MINUTES, history.HOST_HOURS, "servers_rolledup", "servers_latehour"]
-    with connection.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {', '.join(tables)}")
-        for level in rollup.WIDTHS:
-            cursor.execute("INSERT INTO servers_rolledup VALUES (%s, %s)", [level, START])
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {', '.join(tables)}")
+    with rolledup.nothing_before(START):
+        yield
 
 
 def single(value: float) -> float:
