@@ -1,4 +1,6 @@
-"""Model instances out of hand-written SQL, where building the ORM's statement anew costs more than all of the rest.
+"""What hand-written SQL finds: rows as they are, and model instances.
+
+Instances where building the ORM's statement anew costs more than all of the rest.
 
 TOKEN, USER = Columns(ApiToken, "token"), Columns(User, "person")
 row = one(f"SELECT {TOKEN}, {USER} FROM … token JOIN … person …", values)
@@ -47,8 +49,13 @@ def one(sql: str, values: Mapping[str, Any]) -> Iterator[Any] | None:
     return None if row is None else iter(row)
 
 
-def every(sql: str, values: Mapping[str, Any]) -> list[Iterator[Any]]:
-    """The values of each row that the statement finds, in turn."""
+def fetched(sql: Any, values: Any = None) -> list[tuple[Any, ...]]:
+    """The rows that the statement finds; sql: a text, or composed by psycopg."""
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        return [iter(row) for row in cursor.fetchall()]
+        return list(cursor.fetchall())
+
+
+def every(sql: str, values: Mapping[str, Any]) -> list[Iterator[Any]]:
+    """The values of each row that the statement finds, in turn."""
+    return [iter(row) for row in fetched(sql, values)]

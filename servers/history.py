@@ -6,12 +6,12 @@ servers by id without a foreign key: their partitions are dropped whole (partiti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
-from django.db import connection
+
+from pmonitor.rows import fetched
 
 
 class Level(NamedTuple):
@@ -78,11 +78,5 @@ def step_for(seconds: float, count: int) -> int:
 
 def rolled_up_until(table: str) -> datetime:
     """Everything before that is in the level (of host readings), but for what came in late."""
-    found = _rows("SELECT until FROM servers_rolledup WHERE level = %s", [table])
+    found = fetched("SELECT until FROM servers_rolledup WHERE level = %s", [table])
     return found[0][0] if found else datetime.fromtimestamp(0, UTC)
-
-
-def _rows(query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(query, parameters)
-        return list(cursor.fetchall())

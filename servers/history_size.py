@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from django.db import connection
 from django.utils import timezone
 from psycopg import sql
 
+from pmonitor.rows import fetched
 from servers import history, partitions
 from servers.history import CHUNKS, DAY, HOST_HOURS, HOST_MINUTES, HOUR, LEVELS, PROCESSES, Level
 from servers.proctable import unpack
@@ -58,21 +58,21 @@ def sizes() -> list[Size]:
 
 def process_samples() -> dict[str, Cost | None]:
     """Bytes on disk of each process in each table, raw and compacted; None where there are none."""
-    ((compacted,),) = _rows(sql.SQL("SELECT coalesce(sum(process_samples), 0)::bigint FROM servers_processchunk"))
+    ((compacted,),) = fetched(sql.SQL("SELECT coalesce(sum(process_samples), 0)::bigint FROM servers_processchunk"))
     return {"raw": _cost(PROCESSES, _raw_samples()), "compacted": _cost(CHUNKS, compacted)}
 
 
 def waiting() -> Waiting:
     """What the worker has still to do."""
     over = timezone.now() - HOUR
-    ((to_compact,),) = _rows(
+    ((to_compact,),) = fetched(
         sql.SQL(
             "SELECT count(*) FROM (SELECT DISTINCT server_id, date_bin('1 hour', sampled_at, 'epoch')"
             " FROM servers_processsnapshot WHERE sampled_at < %s) hours"
         ),
         [_hour(over)],
     )
-    ((late,),) = _rows(sql.SQL("SELECT count(*) FROM servers_latehour"))
+    ((late,),) = fetched(sql.SQL("SELECT count(*) FROM servers_latehour"))
     until = history.rolled_up_until
     return Waiting(until(HOST_MINUTES), until(HOST_HOURS), to_compact, late)
 
@@ -82,7 +82,7 @@ def _size(level: Level) -> Size:
     query = sql.SQL("SELECT count(*), min({}), max({}) FROM {}").format(
         *map(sql.Identifier, (first, last, level.table))
     )
-    ((rows, oldest, newest),) = _rows(query)
+    ((rows, oldest, newest),) = fetched(query)
     size = _bytes(level)
     if not rows:
         return Size(level.table, size, 0, None, None, None, None)
@@ -94,7 +94,7 @@ def _size(level: Level) -> Size:
 
 def _bytes(level: Level) -> int:
     names = [partitions.name_of(level, start) for start in partitions.starts(level)]
-    ((size,),) = _rows(
+    ((size,),) = fetched(
         sql.SQL("SELECT coalesce(sum(pg_total_relation_size(name::regclass)), 0)::bigint FROM unnest(%s::text[]) name"),
         [names],
     )
@@ -107,19 +107,13 @@ def _cost(table: str, samples: int) -> Cost | None:
 
 def _raw_samples() -> int:
     """As many as the raw rows tell of, or their servers' newest whole tables hold: at most 500 are sent."""
-    ((rows,),) = _rows(sql.SQL("SELECT count(*) FROM servers_processsnapshot"))
+    ((rows,),) = fetched(sql.SQL("SELECT count(*) FROM servers_processsnapshot"))
     if not rows:
         return 0
-    found = _rows(sql.SQL("SELECT procs FROM servers_newest WHERE raw_ts IS NOT NULL LIMIT 20"))
+    found = fetched(sql.SQL("SELECT procs FROM servers_newest WHERE raw_ts IS NOT NULL LIMIT 20"))
     each = [len(unpack(procs)) for (procs,) in found]
     return round(rows * sum(each) / len(each)) if each else 0
 
 
 def _hour(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
-
-
-def _rows(query: sql.SQL | sql.Composed, parameters: Any = None) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(query, parameters)
-        return list(cursor.fetchall())

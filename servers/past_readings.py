@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import connection
 from django.utils import timezone
 from msgspec import Struct
 
+from pmonitor.rows import fetched
 from servers import history
 from servers.history import HOST_HOURS, HOST_MINUTES, HOST_READINGS, LEVELS, METRICS, READINGS
 
@@ -85,7 +85,7 @@ def _stepped(
         f"SELECT server_id, date_bin(make_interval(secs => %(step)s), at, 'epoch'), {columns} FROM ({source}) readings"  # noqa: S608
         " GROUP BY 1, 2 ORDER BY 2"
     )
-    return _rows(query, about | {"step": step, "servers": list(server_ids)})
+    return fetched(query, about | {"step": step, "servers": list(server_ids)})
 
 
 def _level(start: datetime, step: int) -> str:
@@ -143,9 +143,3 @@ def _columns(metric: str) -> tuple[str, str, str]:
 def _of(metric: str, part: str) -> str:
     """The metric's expression over a level's columns; a share's whole is always the average one."""
     return _names.sub(lambda name: f"{name[0]}_{'avg' if name[0] in TOTALS else part}", METRICS[metric])
-
-
-def _rows(query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(query, parameters)
-        return list(cursor.fetchall())
