@@ -59,7 +59,7 @@ class Lab:
             self._janitor = _start_janitor()
             undo.callback(self._dismiss_janitor)
             undo.callback(sweep)
-            network.make_bridge()
+            network.make_switch()
             self._ending = undo.pop_all()
         return self
 

@@ -5,7 +5,9 @@ import subprocess
 from pathlib import Path
 
 PREFIX = "pmlab"
+SWITCH = f"{PREFIX}-switch"  # a network namespace
 BRIDGE = f"{PREFIX}0"
+HUB_CABLE = f"{PREFIX}hub"
 HUB_ADDRESS = "10.231.0.1"
 LOCK_FILE = Path("/run/lock/pmonitor-lab.lock")
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -1,13 +1,23 @@
-"""The lab's switch and cables: a bridge in the root namespace, a namespace and a veth pair for each server."""
+"""The lab's switch and cables: a bridge in a namespace of its own, a namespace and a veth pair for each server.
 
-from tests.hosts.layout import BRIDGE, HUB_ADDRESS, PREFIX, LabError, call, server_address
+In the root namespace is only the hub's cable: Chromium drops its connections whenever a link or an address comes or goes there
+(ERR_NETWORK_CHANGED), and the browser tests run beside this.
+"""
+
+from tests.hosts.layout import BRIDGE, HUB_ADDRESS, HUB_CABLE, PREFIX, SWITCH, LabError, call, server_address
+
+IN_SWITCH = ("ip", "-n", SWITCH)
 
 
-def make_bridge() -> None:
-    """The lab's switch, with the hub's address on it."""
-    call("ip", "link", "add", BRIDGE, "type", "bridge")
-    call("ip", "address", "add", f"{HUB_ADDRESS}/24", "dev", BRIDGE)
-    call("ip", "link", "set", BRIDGE, "up")
+def make_switch() -> None:
+    """The lab's switch, and the hub's cable to it with the hub's address."""
+    call("ip", "netns", "add", SWITCH)
+    call(*IN_SWITCH, "link", "add", BRIDGE, "type", "bridge")
+    call(*IN_SWITCH, "link", "set", BRIDGE, "up")
+    call("ip", "link", "add", HUB_CABLE, "type", "veth", "peer", "name", HUB_CABLE, "netns", SWITCH)
+    call(*IN_SWITCH, "link", "set", HUB_CABLE, "master", BRIDGE, "up")
+    call("ip", "address", "add", f"{HUB_ADDRESS}/24", "dev", HUB_CABLE)
+    call("ip", "link", "set", HUB_CABLE, "up")
 
 
 class Cable:
@@ -21,8 +31,8 @@ class Cable:
 
     def plug(self) -> None:
         call("ip", "netns", "add", self.namespace)
-        call("ip", "link", "add", self.device, "type", "veth", "peer", "name", "eth0", "netns", self.namespace)
-        call("ip", "link", "set", self.device, "master", BRIDGE, "up")
+        call(*IN_SWITCH, "link", "add", self.device, "type", "veth", "peer", "name", "eth0", "netns", self.namespace)
+        call(*IN_SWITCH, "link", "set", self.device, "master", BRIDGE, "up")
         inside = ("ip", "-n", self.namespace)
         call(*inside, "address", "add", f"{self.address}/24", "dev", "eth0")
         call(*inside, "link", "set", "eth0", "up")
@@ -31,15 +41,15 @@ class Cable:
     def unplug(self) -> None:
         """Take the cable and its namespace away for good."""
         self.loss(0)
-        call("ip", "link", "delete", self.device)
+        call(*IN_SWITCH, "link", "delete", self.device)
         call("ip", "netns", "delete", self.namespace)
 
     def cut(self) -> None:
-        call("ip", "link", "set", self.device, "down")
+        call(*IN_SWITCH, "link", "set", self.device, "down")
 
     def heal(self) -> None:
         """Mend the cable: up again, and no loss."""
-        call("ip", "link", "set", self.device, "up")
+        call(*IN_SWITCH, "link", "set", self.device, "up")
         self.loss(0)
 
     def loss(self, percent: int) -> None:

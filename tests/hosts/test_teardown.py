@@ -91,7 +91,7 @@ def test_a_stale_lab_is_swept_by_the_next_one() -> None:
     kill(process)
     assert "cgroup pmlab1" in leftovers()
     with Lab() as lab:
-        assert leftovers() == ["link pmlab0"]
+        assert leftovers() == ["namespace pmlab-switch", "link pmlabhub"]
         (host,) = lab.boot("successor")
         assert host.run("true").returncode == 0
     assert leftovers() == []
