@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "pmonitor",
     "servers",
     "actions",
+    "alerts",
 ]
 MIDDLEWARE = [
     "pmonitor.client.ClientMiddleware",  # first: who asks, by which scheme, and the request's id in the logs

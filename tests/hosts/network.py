@@ -1,7 +1,7 @@
 """The lab's switch and cables: a bridge in a namespace of its own, a namespace and a veth pair for each server.
 
-In the root namespace is only the hub's cable: Chromium drops its connections whenever a link or an address comes or goes there
-(ERR_NETWORK_CHANGED), and the browser tests run beside this.
+In the root namespace is only the hub's cable: Chromium drops its connections whenever a link or an address comes or
+goes there (ERR_NETWORK_CHANGED), and the browser tests run beside this.
 """
 
 from tests.hosts.layout import BRIDGE, HUB_ADDRESS, HUB_CABLE, PREFIX, SWITCH, LabError, call, server_address

@@ -1,0 +1,40 @@
+"""Queries on incidents and what belongs to them; each starts from who asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+
+from alerts import states
+from servers.models import Server
+
+if TYPE_CHECKING:
+    from alerts.models import Incident, Rule  # noqa: F401
+
+
+class RuleQuerySet(models.QuerySet["Rule"]):
+    def kept(self) -> RuleQuerySet:
+        """All but deleted ones, which stay for their incidents."""
+        return self.filter(deleted_at=None)
+
+    def visible_to(self, user: Any) -> RuleQuerySet:
+        """Every rule: what is watched for is no secret to who may see any server, and says nothing of one."""
+        return self.kept()
+
+
+class IncidentQuerySet(models.QuerySet["Incident"]):
+    def visible_to(self, user: Any) -> IncidentQuerySet:
+        """The incidents on servers in the user's scope; of one of many servers, any with a member there."""
+        mine = Server.objects.visible_to(user)
+        members = self.model.objects.filter(whole=OuterRef("pk"), server__in=mine)
+        return self.filter(Q(server__in=mine) | (Q(server=None) & Exists(members)))
+
+    def live(self) -> IncidentQuerySet:
+        """Those that are not over."""
+        return self.filter(state__in=states.LIVE)
+
+    def listed(self) -> IncidentQuerySet:
+        """Those that lists show by themselves: not the members of one of many servers."""
+        return self.filter(whole=None)

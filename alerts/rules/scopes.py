@@ -1,0 +1,109 @@
+"""Which servers a rule or a silence is for, as one line of words: "role=web env=prod group:buh web-*".
+
+Each label ("env=prod"; "env=" for any value) must be on the server; of several groups ("group:web"), and of several name
+patterns ("web-*", "srv-01"), one must fit. No word at all: every server.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from fnmatch import translate
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext as _
+
+from pmonitor import access
+from servers.models import Scope as Seen
+from servers.models import Server
+
+LENGTH = 300  # characters
+GROUP = "group:"
+_word = re.compile(r'(?:[^\s"]|"[^"]*")+')
+
+
+class Scope(NamedTuple):
+    """The words of a line, told apart."""
+
+    labels: tuple[tuple[str, str], ...] = ()  # an empty value: any
+    groups: tuple[str, ...] = ()  # casefolded
+    names: tuple[str, ...] = ()  # patterns as in a shell, of host names and agent ids
+
+    def holds(self, hostname: str, agent_id: str, labels: dict[str, Any], group: str) -> bool:
+        """Whether a server is meant; group: its group's name or empty."""
+        if any(name not in labels or (value and str(labels[name]) != value) for name, value in self.labels):
+            return False
+        if self.groups and group.casefold() not in self.groups:
+            return False
+        return not self.names or any(_fits(name, hostname, agent_id) for name in self.names)
+
+
+class Place(NamedTuple):
+    """As much of a server as a scope looks at."""
+
+    id: int
+    hostname: str
+    agent_id: str
+    labels: dict[str, Any]
+    group: str
+
+
+def wrong(line: str) -> str:
+    """What is wrong with a line, in a sentence; empty when it can be read."""
+    if len(line) > LENGTH:
+        return _("must have at most %(length)s characters") % {"length": LENGTH}
+    if not line.isprintable():
+        return _("must be one line of printable characters")
+    if line.count('"') % 2:
+        return _('has a quotation mark (") without its other one')
+    for word in _words(line):
+        if word in ("=", GROUP) or word.startswith("="):
+            return _("“%(word)s” names nothing: write env=prod, group:web or web-*") % {"word": word}
+    return ""
+
+
+def read(line: str) -> Scope:
+    """The scope that a right line means."""
+    labels, groups, names = [], [], []
+    for word in _words(line):
+        if word.casefold().startswith(GROUP):
+            groups.append(word[len(GROUP) :].casefold())
+        elif "=" in word:
+            name, _equals, value = word.partition("=")
+            labels.append((name, value))
+        else:
+            names.append(word)
+    return Scope(tuple(labels), tuple(groups), tuple(names))
+
+
+def places() -> list[Place]:
+    """Every server, as far as scopes look; one query."""
+    rows = Server.objects.order_by("pk").values_list("pk", "hostname", "agent_id", "labels", "group__name")
+    return [Place(pk, host, agent, labels or {}, group or "") for pk, host, agent, labels, group in rows]
+
+
+def of(scope: Scope, among: Iterable[Place]) -> list[int]:
+    """The ids of the servers that are meant."""
+    if scope == Scope():
+        return [place.id for place in among]
+    return [place.id for place in among if scope.holds(*place[1:])]
+
+
+def may_use(user: Any, line: str) -> bool:
+    """Whether the scope reaches no further than the user does: who sees not all servers names groups of theirs."""
+    if access.role_of(user) == access.ADMIN:
+        return True
+    mine = Seen.objects.filter(user=user.pk).prefetch_related("groups").first()
+    if mine is None:
+        return False
+    groups = read(line).groups
+    return mine.everything or (bool(groups) and set(groups) <= {group.name.casefold() for group in mine.groups.all()})
+
+
+def _words(line: str) -> list[str]:
+    return [word.replace('"', "") for word in _word.findall(line)]
+
+
+def _fits(pattern: str, hostname: str, agent_id: str) -> bool:
+    fits = re.compile(translate(pattern), re.IGNORECASE).match
+    return any(fits(name) for name in (hostname, hostname.partition(".")[0], agent_id))

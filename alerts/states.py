@@ -1,0 +1,26 @@
+"""An incident's states and the moves between them, and what else of alerts is a word. Imports nothing."""
+
+from __future__ import annotations
+
+OPEN, ACKNOWLEDGED, CLOSED = "open", "acknowledged", "closed"
+STATES = (OPEN, ACKNOWLEDGED, CLOSED)
+LIVE = (OPEN, ACKNOWLEDGED)  # those that are not over
+ALLOWED_FROM = {ACKNOWLEDGED: (OPEN,), OPEN: (ACKNOWLEDGED,), CLOSED: LIVE}
+
+WARNING, CRITICAL = "warning", "critical"
+SEVERITIES = (WARNING, CRITICAL)  # the mildest first
+
+# Why an incident closed
+CLEARED, RULE_OFF, RULE_DELETED, BY_HAND, SUBJECT_GONE = "cleared", "rule off", "rule deleted", "by hand", "gone"
+CLOSE_REASONS = (CLEARED, RULE_OFF, RULE_DELETED, BY_HAND, SUBJECT_GONE)
+
+# What stands in an incident's timeline
+OPENED, JOINED, WORSE, NO_DATA, DATA_AGAIN = "opened", "joined", "worse", "no data", "data again"
+TAKEN, GIVEN_BACK, ASSIGNED, COMMENTED = "acknowledged", "unacknowledged", "assigned", "commented"
+SNOOZED, SILENCED, FLAPPING = "snoozed", "silenced", "flapping"
+NOTIFIED, NOT_NOTIFIED, ESCALATED = "notified", "not notified", "escalated"
+ACTED, GAVE_UP, ENDED = "acted", "gave up", "closed"
+ENTRIES = (
+    OPENED, JOINED, WORSE, NO_DATA, DATA_AGAIN, TAKEN, GIVEN_BACK, ASSIGNED, COMMENTED, SNOOZED, SILENCED, FLAPPING,
+    NOTIFIED, NOT_NOTIFIED, ESCALATED, ACTED, GAVE_UP, ENDED,
+)  # fmt: skip
