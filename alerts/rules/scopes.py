@@ -1,7 +1,7 @@
 """Which servers a rule or a silence is for, as one line of words: "role=web env=prod group:buh web-*".
 
-Each label ("env=prod"; "env=" for any value) must be on the server; of several groups ("group:web"), and of several name
-patterns ("web-*", "srv-01"), one must fit. No word at all: every server.
+Each label ("env=prod"; "env=" for any value) must be on the server; of several groups ("group:web"), and of several
+name patterns ("web-*", "srv-01"), one must fit. No word at all: every server.
 """
 
 from __future__ import annotations

@@ -1,0 +1,92 @@
+"""Incidents in words: their title, what was measured, and their state. The same in pages, notices and the API.
+
+What finders write into an incident's facts is told here, kind by kind.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+
+from alerts import states
+from alerts.models import Incident
+from alerts.rules import kinds
+from pmonitor.templatetags import show
+from pmonitor.visible import visible
+
+STATE_WORDS: dict[str, Any] = {
+    states.OPEN: pgettext_lazy("incident", "Open"),
+    states.ACKNOWLEDGED: pgettext_lazy("incident", "Acknowledged"),
+    states.CLOSED: pgettext_lazy("incident", "Closed"),
+}
+SEVERITY_WORDS: dict[str, Any] = {
+    states.WARNING: pgettext_lazy("severity", "Warning"),
+    states.CRITICAL: pgettext_lazy("severity", "Critical"),
+}
+TITLES: dict[str, Any] = {  # of the facts {subject, limit, pattern, …}; a reading's is made below
+    kinds.SILENT: gettext_lazy("Server silent"),
+    kinds.REBOOTED: gettext_lazy("Server rebooted"),
+    kinds.SKEW: gettext_lazy("Clock off by more than %(limit)s"),
+    kinds.OUTDATED: gettext_lazy("Agent outdated"),
+    kinds.DISK_USED: gettext_lazy("Disk %(subject)s over %(limit)s"),
+    kinds.DISK_FILLING: gettext_lazy("Disk %(subject)s full within %(limit)s"),
+    kinds.MISSING: gettext_lazy("Process %(pattern)s missing"),
+    kinds.TOO_MANY: gettext_lazy("More than %(limit)s processes %(pattern)s"),
+    kinds.RESTARTING: gettext_lazy("Process %(pattern)s keeps restarting"),
+    kinds.PROCESS_CPU: gettext_lazy("Process %(process)s over %(limit)s CPU"),
+    kinds.PROCESS_MEMORY: gettext_lazy("Process %(process)s over %(limit)s"),
+    kinds.FAILED: gettext_lazy("%(subject)s failed"),
+    kinds.INACTIVE: gettext_lazy("%(subject)s inactive"),
+    kinds.FLAPPING: gettext_lazy("%(subject)s flapping"),
+    kinds.RESTARTED: gettext_lazy("%(subject)s keeps restarting"),
+    kinds.COMMAND_FAILED: gettext_lazy("%(cmd)s %(subject)s failed"),
+}
+TIMES = (kinds.RESTARTING, kinds.FLAPPING, kinds.RESTARTED)  # what their values count
+
+
+def title(incident: Incident) -> str:
+    """ "nginx.service failed", "Memory used above 90%"; of many servers with their number. Safe characters only."""
+    facts = incident.facts
+    if incident.kind == kinds.READING:
+        return _reading(facts)
+    words = {name: visible(str(value)) for name, value in facts.items()}
+    words |= {"subject": visible(incident.subject), "limit": amount(incident.kind, facts.get("limit"), facts)}
+    words.setdefault("pattern", "")
+    words.setdefault("process", words["pattern"])
+    words.setdefault("cmd", "")
+    return str(TITLES[incident.kind]) % words
+
+
+def amount(kind: str, value: float | None, facts: dict[str, Any]) -> str:
+    """A value of a rule's kind with its unit: "93%", "1.2 GB", "3 times", "5 h"; empty for none."""
+    if value is None:
+        return ""
+    if kind in TIMES:
+        return ngettext("%(count)s time", "%(count)s times", round(value)) % {"count": show.plain(value)}
+    return _with_unit(value, unit_of(kind, facts))
+
+
+def unit_of(kind: str, facts: dict[str, Any]) -> str:
+    """The unit of a kind's limit and values, of kinds.KINDS; a reading's is its metric's."""
+    if kind == kinds.READING:
+        metric = kinds.READINGS.get(facts.get("metric", ""))
+        return metric.unit if metric else ""
+    return kinds.KINDS[kind].unit or ""
+
+
+def _reading(facts: dict[str, Any]) -> str:
+    metric = kinds.READINGS.get(facts.get("metric", ""))
+    words = {
+        "reading": str(metric.word) if metric else visible(str(facts.get("metric", ""))),
+        "limit": amount(kinds.READING, facts.get("limit"), facts),
+    }
+    return (_("%(reading)s below %(limit)s") if facts.get("below") else _("%(reading)s above %(limit)s")) % words
+
+
+def _with_unit(value: float, unit: str) -> str:
+    number = show.plain(value, 0 if value == round(value) or abs(value) >= 100 else 1)
+    if unit == "%":
+        return f"{number}%"
+    return f"{number} {unit}" if unit not in ("", "count") else number
