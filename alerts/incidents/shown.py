@@ -76,7 +76,7 @@ class Shown(NamedTuple):
     @property
     def servers(self) -> str:
         """How many servers an incident of many is about, in words."""
-        count = int(self.incident.facts.get("members", 0))
+        count = int(self.incident.facts.get("servers", 0))
         return ngettext("%(count)s server", "%(count)s servers", count) % {"count": show.plain(count)}
 
     @property
@@ -153,7 +153,7 @@ class Shown(NamedTuple):
         """Changes with what is shown of it."""
         one = self.incident
         told: tuple[Any, ...] = (one.state, one.severity, one.silence_id, self.snoozed, one.flapping, one.no_data_since)
-        told += (one.assigned_to_id, one.acknowledged_by_name, one.facts.get("members"))
+        told += (one.assigned_to_id, one.acknowledged_by_name, one.facts.get("servers"))
         return blake2s(repr(told).encode(), digest_size=8).hexdigest()
 
 
