@@ -1,4 +1,4 @@
-"""The lines of an incident's timeline in words, each kind of entry of states.ENTRIES with its glyph. Data and sentences."""
+"""The lines of an incident's timeline in words: each kind of states.ENTRIES with its glyph and its sentence."""
 
 from __future__ import annotations
 
@@ -75,20 +75,6 @@ def _snoozed(_incident: Incident, entry: IncidentEntry) -> Said:
     return format_html(_("Snoozed until {}"), show.at(until, "short")) if until else _("Snoozed")
 
 
-def _silenced(_incident: Incident, entry: IncidentEntry) -> Said:
-    reason = visible(str(entry.facts.get("reason") or ""))
-    return _("Silenced: %(reason)s") % {"reason": reason} if reason else _("Silenced, nobody is told")
-
-
-def _flapping(incident: Incident, entry: IncidentEntry) -> Said:
-    times = int(entry.facts.get("times", 0))
-    if not times:
-        return _("Comes and goes: it stays open, and nobody is told more, until it has been quiet for a while")
-    return ngettext("Comes and goes: %(times)s time", "Comes and goes: %(times)s times", times) % {
-        "times": show.plain(times)
-    }
-
-
 def _noticed(_incident: Incident, entry: IncidentEntry) -> Said:
     return told.line(entry)
 
@@ -96,6 +82,7 @@ def _noticed(_incident: Incident, entry: IncidentEntry) -> Said:
 KINDS: dict[str, tuple[str, Any | Callable[[Incident, IncidentEntry], Said]]] = {  # the glyph; empty: the severity's
     states.OPENED: ("", _opened),
     states.JOINED: ("", gettext_lazy("Became part of an incident of many servers")),
+    states.GREW: ("", _grew),
     states.WORSE: ("", _worse),
     states.NO_DATA: ("silent", gettext_lazy("No data any more: it stays open until there is some")),
     states.DATA_AGAIN: ("up", gettext_lazy("Data again")),
@@ -104,8 +91,10 @@ KINDS: dict[str, tuple[str, Any | Callable[[Incident, IncidentEntry], Said]]] = 
     states.ASSIGNED: ("acknowledged", _assigned),
     states.COMMENTED: ("todo", gettext_lazy("Comment")),
     states.SNOOZED: ("silenced", _snoozed),
-    states.SILENCED: ("silenced", _silenced),
-    states.FLAPPING: ("running", _flapping),
+    states.WOKEN: ("todo", gettext_lazy("No longer snoozed")),
+    states.SILENCED: ("silenced", gettext_lazy("Silenced: nobody is told")),
+    states.UNSILENCED: ("todo", gettext_lazy("No longer silenced")),
+    states.FLAPPING: ("warning", gettext_lazy("Comes and goes: it stays open until it has been quiet for a while")),
     states.NOTIFIED: ("succeeded", _noticed),
     states.NOT_NOTIFIED: ("refused", _noticed),
     states.ESCALATED: ("warning", _noticed),

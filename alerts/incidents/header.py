@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Count, Window
 from django.template.loader import render_to_string
@@ -15,38 +15,37 @@ from pmonitor.live import View
 from servers import fleet
 
 
+class Untaken(NamedTuple):
+    """The incidents nobody has taken: how many, and the newest."""
+
+    number: int = 0
+    newest: Shown | None = None
+
+    @property
+    def version(self) -> str:
+        """Changes with the number and with which is the newest."""
+        return f"{self.number}-{self.newest.incident.pk}" if self.newest else "0"
+
+
 def beside(user: Any) -> SafeString:
     """What stands beside the place in the navigation."""
     scope = fleet.scope_of(user)
-    return _html(scope, newest(scope))
+    return _html(scope, untaken(scope))
 
 
-def newest(scope: str) -> Incident | None:
-    """The newest incident nobody has taken, and as its `untaken` how many there are; None for none."""
-    untaken = Incident.objects.on(fleet.in_scope(scope)).listed().loud().filter(state=states.OPEN)
-    found: Incident | None = (
-        untaken.select_related("server").annotate(untaken=Window(Count("pk"))).order_by("-pk").first()
-    )
-    return found
+def untaken(scope: str) -> Untaken:
+    """Those of a scope; one query."""
+    loud = Incident.objects.on(fleet.in_scope(scope)).listed().loud().filter(state=states.OPEN)
+    found: Any = loud.select_related("server").annotate(number=Window(Count("pk"))).order_by("-pk").first()
+    return Untaken(found.number, Shown(found)) if found else Untaken()
 
 
 def render(key: str, _view: View) -> tuple[str, dict[str, str]]:
     """The live topic `nav-incidents:<scope>`."""
-    found = newest(key)
-    return version(found), {"nav-incidents": _html(key, found)}
+    found = untaken(key)
+    return found.version, {"nav-incidents": _html(key, found)}
 
 
-def version(found: Incident | None) -> str:
-    """Changes with the number and with which is the newest."""
-    return f"{found.untaken}-{found.pk}" if found else "0"
-
-
-def _html(scope: str, found: Incident | None) -> SafeString:
-    context = {
-        "scope": scope,
-        "version": version(found),
-        "count": found.untaken if found else 0,
-        "newest": found.pk if found else 0,
-        "shown": Shown(found) if found else None,
-    }
-    return mark_safe(render_to_string("_nav_incidents.html", context).strip())  # noqa: S308  a rendered template
+def _html(scope: str, found: Untaken) -> SafeString:
+    made = render_to_string("_nav_incidents.html", {"scope": scope, "untaken": found, "newest": found.newest})
+    return mark_safe(made.strip())  # noqa: S308  a rendered template

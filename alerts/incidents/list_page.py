@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from django.db import models
 from django.db.models import Count, Exists, Max, OuterRef, Q
 from django.http import QueryDict
 
@@ -67,8 +66,7 @@ def asked(query: QueryDict) -> Asked:
 
 def matching(user: Any, wanted: Asked) -> IncidentQuerySet:
     """The incidents of the tab in the user's scope that pass the filters."""
-    found = Incident.objects.visible_to(user).listed()
-    found = {OPEN: found.loud, SILENCED: found.quiet, CLOSED: lambda: found.filter(state=states.CLOSED)}[wanted.tab]()
+    found = _of_tab(wanted.tab, Incident.objects.visible_to(user).listed())
     if wanted.severity:
         found = found.filter(severity=wanted.severity)
     if wanted.mine:
@@ -80,7 +78,13 @@ def matching(user: Any, wanted: Asked) -> IncidentQuerySet:
     return found
 
 
-def _mentions(user: Any, word: str) -> Q | models.Q:
+def _of_tab(tab: str, listed: IncidentQuerySet) -> IncidentQuerySet:
+    if tab == CLOSED:
+        return listed.filter(state=states.CLOSED)
+    return listed.quiet() if tab == SILENCED else listed.loud()
+
+
+def _mentions(user: Any, word: str) -> Q:
     own = Q(rule_name__icontains=word) | Q(subject__icontains=word) | Q(facts__pattern__icontains=word)
     return own | _on(user, Q(hostname__icontains=word) | Q(agent_id__icontains=word) | Q(group__name__icontains=word))
 

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """An index of the incidents that are not over: the header counts them on each page."""
 
-    dependencies: ClassVar = [("alerts", "0001_initial")]
+    dependencies: ClassVar = [("alerts", "0002_flapping_times")]
 
     operations: ClassVar = [
         migrations.AddIndex(
