@@ -5,6 +5,7 @@ from __future__ import annotations
 from actions import audit_page, service_page
 from alerts import audit_words
 from alerts.incidents import fleet_part, header, live, palette, server_part
+from alerts.quiet import words as silence_words
 from pmonitor import page
 from pmonitor.live import TOPICS
 from servers import fleet, search, server_page, standing
@@ -21,6 +22,7 @@ def register() -> None:
     )
     service_page.PARTS.append(server_part.of_service)
     search.FINDERS.extend((palette.incidents, palette.actions))
-    audit_page.EVENTS.update({event: word for event, (_glyph, word) in audit_words.EVENTS.items()})
-    audit_page.GLYPHS.update({event: glyph for event, (glyph, _word) in audit_words.EVENTS.items()})
-    audit_page.ABOUT["incident"] = audit_words.incident
+    for events in (audit_words.EVENTS, silence_words.EVENTS):
+        audit_page.EVENTS.update({event: word for event, (_glyph, word) in events.items()})
+        audit_page.GLYPHS.update({event: glyph for event, (glyph, _word) in events.items()})
+    audit_page.ABOUT |= {"incident": audit_words.incident, "silence": silence_words.about}

@@ -24,6 +24,7 @@ FIELDS = {  # a field's name on the wire: its name here
     "durationSec": "length", "timeZone": "zone",
 }  # fmt: skip
 NO_SUCH_TIME = {"invalid": gettext_lazy("Write a date and time such as 2026-11-28 03:00.")}
+NO_REASON = {"required": gettext_lazy("Say why: the audit trail keeps it.")}
 HOUR, DAY = 3_600, 86_400
 LENGTHS = (900, 1_800, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 12 * HOUR, DAY, 3 * DAY, 7 * DAY)  # seconds
 
@@ -52,10 +53,11 @@ class ZonedForm(forms.Form):
 
 
 class SilenceForm(ZonedForm):
-    """Why, of what, and when: once from `at` for `length` or until `until`; with `cron` again and again for `length`."""
+    """Why, of what, and when: once, from `at` for `length` or until `until`; or for `length` at each time of `cron`."""
 
     reason = forms.CharField(
-        max_length=silences.REASON_LENGTH, error_messages={"required": gettext_lazy("Say why: the audit trail keeps it.")}
+        max_length=silences.REASON_LENGTH,
+        error_messages={"required": gettext_lazy("Say why: the audit trail keeps it.")},
     )
     scope = forms.CharField(max_length=scopes.LENGTH, required=False)
     rule = forms.ModelChoiceField(Rule.objects.kept(), required=False)

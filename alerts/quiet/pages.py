@@ -55,7 +55,9 @@ def one(user: Any, silence: Silence, problem: str = "", form: EndForm | None = N
     }
 
 
-def form_context(user: Any, form: SilenceForm, data: Mapping[str, str], about: Incident | None, problem: str = "") -> Any:
+def form_context(
+    user: Any, form: SilenceForm, data: Mapping[str, str], about: Incident | None, problem: str = ""
+) -> Any:
     """What `silence_form.html` shows; data: what is in the fields; about: the incident it is prefilled from."""
     given = forms.read(data)
     return {

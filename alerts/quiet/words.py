@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from actions import verdicts
+from actions.models import AuditEntry
 from actions.schedules import times
 from actions.schedules.words import there
 from alerts.models import Silence
@@ -52,7 +54,10 @@ def when(silence: Silence) -> str:
         span = verdicts.span(silence.duration_sec or 0)
         return _("%(cron)s %(zone)s, %(span)s each") % {"cron": silence.cron, "zone": silence.zone, "span": span}
     end = silence.ended_at or silence.ends_at or silence.starts_at
-    return _("%(start)s to %(end)s") % {"start": there(silence.starts_at, silence.zone), "end": there(end, silence.zone)}
+    return _("%(start)s to %(end)s") % {
+        "start": there(silence.starts_at, silence.zone),
+        "end": there(end, silence.zone),
+    }
 
 
 def scope(silence: Silence) -> str:
@@ -63,3 +68,10 @@ def scope(silence: Silence) -> str:
 def rule(silence: Silence) -> str:
     """The name of its rule, or that it is for every rule."""
     return visible(silence.rule.name) if silence.rule else _("every rule")
+
+
+def about(entry: AuditEntry) -> tuple[str, str]:
+    """What a record of a silence is about, and its page."""
+    number, covered = entry.facts.get("silence"), [entry.facts.get("rule"), entry.facts.get("scope")]
+    said = visible(": ".join(str(one) for one in covered if one)) or _("every server")
+    return said, reverse("silences:detail", args=[number]) if isinstance(number, int) else ""
