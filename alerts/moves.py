@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.utils import timezone
 
+from actions.models import Command
 from alerts import states
 from alerts.models import Incident, IncidentEntry, Rule
 from pmonitor import live
@@ -76,13 +77,20 @@ def note(
     text: str = "",
     facts: dict[str, Any] | None = None,
     at: dict[int, Any] | None = None,
+    command: Command | None = None,
 ) -> None:
     """Write a line of the timeline of each, tell the listeners and, after the commit, the pages."""
     _in_transaction()
     now = timezone.now()
     IncidentEntry.objects.bulk_create(
         IncidentEntry(
-            incident=one, at=(at or {}).get(one.pk) or now, kind=kind, actor=actor, text=text, facts=facts or {}
+            incident=one,
+            at=(at or {}).get(one.pk) or now,
+            kind=kind,
+            actor=actor,
+            text=text,
+            facts=facts or {},
+            command=command,
         )
         for one in incidents
     )

@@ -19,8 +19,9 @@ OPENED, JOINED, WORSE, NO_DATA, DATA_AGAIN = "opened", "joined", "worse", "no da
 TAKEN, GIVEN_BACK, ASSIGNED, COMMENTED = "acknowledged", "unacknowledged", "assigned", "commented"
 SNOOZED, SILENCED, FLAPPING = "snoozed", "silenced", "flapping"
 NOTIFIED, NOT_NOTIFIED, ESCALATED = "notified", "not notified", "escalated"
-ACTED, GAVE_UP, ENDED = "acted", "gave up", "closed"
+ACTED, NOT_ACTED, ACT_ENDED, GAVE_UP = "acted", "not acted", "act ended", "gave up"  # of a remedy
+ENDED = "closed"
 ENTRIES = (
     OPENED, JOINED, WORSE, NO_DATA, DATA_AGAIN, TAKEN, GIVEN_BACK, ASSIGNED, COMMENTED, SNOOZED, SILENCED, FLAPPING,
-    NOTIFIED, NOT_NOTIFIED, ESCALATED, ACTED, GAVE_UP, ENDED,
+    NOTIFIED, NOT_NOTIFIED, ESCALATED, ACTED, NOT_ACTED, ACT_ENDED, GAVE_UP, ENDED,
 )  # fmt: skip
