@@ -111,7 +111,7 @@ def announce(incidents: Sequence[Incident]) -> None:
         )
 
 
-def _move(incident: int, state: str, **facts: Any) -> bool:
+def _move(incident: int, state: str, /, **facts: Any) -> bool:
     allowed = states.ALLOWED_FROM[state]
     return bool(Incident.objects.filter(pk=incident, state__in=allowed).update(**facts))
 
