@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from actions import audit_page
-from alerts import moves
+from alerts import timeline
 from alerts.remedy import noting
 from alerts.remedy import words as remedy_words
 
 
 def register() -> None:
     """Called once, when all apps are ready."""
-    moves.LISTENERS.append(noting.hear)
+    timeline.LISTENERS.append(noting.hear)
     audit_page.EVENTS.update(remedy_words.EVENTS)
     audit_page.GLYPHS.update(remedy_words.GLYPHS)

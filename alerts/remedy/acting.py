@@ -6,7 +6,7 @@ and the budget is counted under a lock, so that two workers together spend no mo
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -25,6 +25,7 @@ from pmonitor.problems import Problem
 
 log = logs.get(__name__)
 BATCH = 50
+CALM = timedelta(seconds=30)
 DELIVER_WITHIN, EXECUTE_WITHIN = 60, 120  # seconds; a restart that comes later helps nobody
 
 
@@ -54,6 +55,8 @@ def _decide(pk: int, now: datetime) -> bool:
     if not _is_wanted(remedy):
         remedy.delete()
         return True
+    if remedy.incident.calm_since:  # it flaps, and is well just now
+        return bool(Remedy.objects.filter(pk=pk).update(due_at=now + CALM))
     found = targets.find(remedy.server, remedy.target)
     remedy.target = found.service.name if found.service else remedy.target  # by whatever name the rule calls it
     if why := barred.find(remedy, found.protected):

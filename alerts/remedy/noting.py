@@ -6,15 +6,20 @@ from collections.abc import Sequence
 
 from django.utils import timezone
 
-from alerts import moves, states
+from alerts import states, timeline
 from alerts.incidents.unit import unit_of
 from alerts.models import Incident, Remedy
 from alerts.remedy import outcomes
 
 
 def hear(move: str, incidents: Sequence[Incident]) -> None:
-    """A listener of moves. What is one of many servers, or about no service, gets a line that says so."""
-    if move != states.OPENED:
+    """A listener of timelines, which of many servers at once hears of one incident: that gets a line that says so.
+
+    What did not act in a silence acts when that is over.
+    """
+    if move == states.UNSILENCED:
+        incidents = _held_by_silence(incidents)
+    elif move != states.OPENED:
         return
     acting = [one for one in incidents if one.rule.remedy_cmd and one.whole_id is None]
     aimed = [(one, target_of(one)) for one in acting]
@@ -29,7 +34,13 @@ def hear(move: str, incidents: Sequence[Incident]) -> None:
         (outcomes.NO_SERVICE, [one for one, target in aimed if one.server_id and not target]),
     ):
         if left:
-            moves.note(states.NOT_ACTED, left, actor=actor_of(left[0].rule_name), facts={"why": why})
+            timeline.note(states.NOT_ACTED, left, actor=actor_of(left[0].rule_name), facts={"why": why})
+
+
+def _held_by_silence(incidents: Sequence[Incident]) -> list[Incident]:
+    held = Remedy.objects.filter(incident__in=incidents, outcome=outcomes.HELD, why=outcomes.SILENCED)
+    pks = set(held.values_list("incident", flat=True))
+    return [one for one in incidents if one.pk in pks]
 
 
 def target_of(incident: Incident) -> str:

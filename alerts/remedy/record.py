@@ -9,7 +9,7 @@ from django.utils import timezone
 from actions import audit
 from actions.models import Command
 from actions.rollouts.models import Rollout
-from alerts import moves, states
+from alerts import states, timeline
 from alerts.models import Remedy
 from alerts.remedy import outcomes
 from alerts.remedy.barred import Why
@@ -77,4 +77,4 @@ def _write(
 
 def _line(kind: str, remedy: Remedy, facts: dict[str, Any], command: Command | None) -> None:
     told = {"cmd": outcomes.VERB_OF.get(remedy.rule.remedy_cmd, ""), "target": remedy.target, **facts}
-    moves.note(kind, [remedy.incident], actor=actor_of(remedy.rule.name), facts=told, command=command)
+    timeline.note(kind, [remedy.incident], actor=actor_of(remedy.rule.name), facts=told, command=command)

@@ -17,15 +17,15 @@ from actions.models import AuditEntry, Command
 from actions.rollouts import advance
 from actions.rollouts import states as rollout_states
 from actions.rollouts.models import Rollout
-from alerts import moves, states
-from alerts.models import Incident, IncidentEntry, Remedy, Rule
-from alerts.quiet.models import Silence
+from alerts import states, timeline
+from alerts.models import Incident, IncidentEntry, Remedy, Rule, Silence
+from alerts.quiet import covering
 from alerts.remedy import acting, following, outcomes, words
 from alerts.rules import kinds
-from servers.models import Server, Service
+from servers.models import Server, ServerGroup, Service
 from tests.actions.making import NGINX, ago, newest, result, service
-from tests.alerts.opening import closed, line, lines, opened, rule
-from tests.cast import signed_in
+from tests.alerts.acting_rules import closed, line, lines, opened, rule
+from tests.cast import enrolled, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -106,7 +106,8 @@ def test_a_failed_restart_is_tried_again_after_the_cooldown_and_given_up_when_th
     fails(acted())
     assert acting.act() == 0, "the cooldown is not over"
     waits = Remedy.objects.get(outcome="").due_at
-    assert waits and 290 <= (waits - timezone.now()).total_seconds() <= 300
+    assert waits
+    assert 290 <= (waits - timezone.now()).total_seconds() <= 300
     Remedy.objects.filter(outcome="failed").update(at=ago(301))
     make_due()
     fails(acted())
@@ -124,7 +125,7 @@ def test_a_failed_restart_is_tried_again_after_the_cooldown_and_given_up_when_th
 def test_listeners_hear_once_that_it_gave_up(web1: Server, restarts: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[tuple[str, int]] = []
     monkeypatch.setattr(
-        moves, "LISTENERS", [*moves.LISTENERS, lambda move, ones: heard.extend((move, one.pk) for one in ones)]
+        timeline, "LISTENERS", [*timeline.LISTENERS, lambda move, ones: heard.extend((move, one.pk) for one in ones)]
     )
     restarts.remedy_most = 1
     restarts.save()
@@ -245,10 +246,10 @@ def test_starting_a_protected_service_cuts_nobody_off(web1: Server, operator: Us
 
 def test_not_in_maintenance(web1: Server, restarts: Rule) -> None:
     now = timezone.now()
-    silence = Silence.objects.create(reason="disks", starts_at=now, made_by_name="oleg", made_at=now)
-    incident = opened(restarts, web1)
-    Incident.objects.filter(pk=incident.pk).update(silence=silence)
-    entry = unasked(incident, outcomes.SILENCED)
+    Silence.objects.create(
+        reason="disks", starts_at=now, ends_at=now + timedelta(hours=1), made_by_name="oleg", made_at=now
+    )
+    entry = unasked(opened(restarts, web1), outcomes.SILENCED)
     assert words.sentence(entry) == "It did not act: silenced, as in maintenance."
 
 
@@ -277,17 +278,52 @@ def test_not_what_its_owner_does_not_allow(web1: Server, restarts: Rule, nginx: 
     assert "The agent of this server does not offer to restart nginx.service." in words.sentence(entry)
 
 
-def test_not_members_of_one_of_many_servers(web1: Server, web2: Server, restarts: Rule) -> None:
-    now = timezone.now()
-    about: dict[str, Any] = {"began_at": now, "opened_at": now, "recorded_at": now, "rule_name": restarts.name}
-    whole = Incident.objects.create(
-        rule=restarts, kind=restarts.kind, severity="critical", facts={"members": 9}, **about
-    )
-    moves.note(states.OPENED, [whole])
+def test_not_on_many_servers_at_once(operator: User, web_group: ServerGroup) -> None:
+    """Four that open one after the other are acted on; with the fifth they are one of many, and no more are."""
+    made = rule(operator)
+    servers = [enrolled(f"web-{number}", web_group)[0] for number in range(6)]
+    for one in servers:
+        service(one)
+    for one in servers[:4]:
+        opened(made, one)
+        acted()
+    fifth = opened(made, servers[4])
+    opened(made, servers[5])
+    acting.act()
+    assert Command.objects.count() == 4
+    assert lines(fifth) == ["opened"]
+    whole = Incident.objects.get(server=None)
     assert "many servers at once" in words.sentence(line(whole, states.NOT_ACTED))
-    member = opened(restarts, web1)
-    Incident.objects.filter(pk=member.pk).update(whole=whole)
-    unasked(member, outcomes.GROUPED)
+    for command in Command.objects.all():
+        fails(command)
+    make_due()
+    acting.act()
+    assert Command.objects.count() == 4
+    assert AuditEntry.objects.filter(event="remedy.held", facts__why=outcomes.GROUPED).count() == 4
+
+
+def test_what_flaps_and_is_well_just_now_is_left_alone(web1: Server, restarts: Rule) -> None:
+    incident = opened(restarts, web1)
+    Incident.objects.filter(pk=incident.pk).update(flapping=True, calm_since=timezone.now())
+    acting.act()
+    assert Command.objects.count() == 0
+    Incident.objects.filter(pk=incident.pk).update(calm_since=None)
+    make_due()
+    assert acted().target == NGINX
+
+
+def test_when_maintenance_is_over_it_acts_on_what_is_still_there(web1: Server, restarts: Rule) -> None:
+    now = timezone.now()
+    silence = Silence.objects.create(
+        reason="disks", starts_at=now, ends_at=now + timedelta(hours=1), made_by_name="oleg", made_at=now
+    )
+    incident = opened(restarts, web1)
+    acting.act()
+    assert lines(incident) == ["opened", "silenced", "not acted"]
+    Silence.objects.filter(pk=silence.pk).update(ended_at=timezone.now())
+    assert covering.keep() == 1
+    assert acted().target == NGINX
+    assert lines(incident) == ["opened", "silenced", "not acted", "unsilenced", "acted"]
 
 
 def test_what_is_about_no_service_says_so_at_once(web1: Server, operator: User) -> None:

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("actions", "0008_rollout_probe"),
-        ("alerts", "0001_initial"),
+        ("alerts", "0002_flapping_times"),
         ("servers", "0008_states_and_absences"),
     ]
 
