@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from actions import audit_page, service_page
-from alerts import audit_words
+from alerts import audit_words, timeline
 from alerts.incidents import fleet_part, header, live, palette, server_part
 from alerts.quiet import words as silence_words
+from alerts.remedy import noting
+from alerts.remedy import words as remedy_words
 from pmonitor import page
 from pmonitor.live import TOPICS
 from servers import fleet, search, server_page, standing
@@ -26,3 +28,6 @@ def register() -> None:
         audit_page.EVENTS.update({event: word for event, (_glyph, word) in events.items()})
         audit_page.GLYPHS.update({event: glyph for event, (glyph, _word) in events.items()})
     audit_page.ABOUT |= {"incident": audit_words.incident, "silence": silence_words.about}
+    timeline.LISTENERS.append(noting.hear)
+    audit_page.EVENTS.update(remedy_words.EVENTS)
+    audit_page.GLYPHS.update(remedy_words.GLYPHS)

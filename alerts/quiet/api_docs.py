@@ -57,7 +57,9 @@ make = extend_schema(
     ),
     request=shape(wire.NewSilence),
     examples=[
-        _example("once", {"reason": "The switch is being replaced", "scope": "web-*", "endsAt": "2026-11-25T16:00:00Z"}),
+        _example(
+            "once", {"reason": "The switch is being replaced", "scope": "web-*", "endsAt": "2026-11-25T16:00:00Z"}
+        ),
         _example(
             "again and again",
             {

@@ -36,7 +36,7 @@ class NewSilence(Struct, rename="camel"):
 class Change(Struct, rename="camel"):
     """Another end; null, of windows alone: none."""
 
-    ends_at: Moment | None | UnsetType = UNSET
+    ends_at: Moment | UnsetType | None = UNSET
 
 
 NEWS, CHANGES = Decoder(NewSilence), Decoder(Change)
