@@ -46,7 +46,14 @@ SAID: dict[str, Any] = {
     "escalatedAt": None,
     "partOf": None,
 }
-LINE = {"at": "2026-11-22T11:58:49Z", "kind": "opened", "actor": None, "text": "", "facts": {}, "command": None}
+LINE: dict[str, Any] = {
+    "at": "2026-11-22T11:58:49Z",
+    "kind": "opened",
+    "actor": None,
+    "text": "",
+    "facts": {},
+    "command": None,
+}
 NOTICE = {
     "contact": "On call",
     "event": "opened",

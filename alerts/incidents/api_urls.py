@@ -8,7 +8,7 @@ from alerts.incidents import api
 
 app_name = "incidents_api"
 urlpatterns = [
-    path("", api.Incidents.as_view(), name="list"),
-    path("/<str:incident>", api.OneIncident.as_view(), name="one"),
-    path("/<str:incident>/<str:move>", api.MoveIncident.as_view(), name="move"),
+    path("incidents", api.Incidents.as_view(), name="list"),
+    path("incidents/<str:incident>", api.OneIncident.as_view(), name="one"),
+    path("incidents/<str:incident>/<str:move>", api.MoveIncident.as_view(), name="move"),
 ]

@@ -15,7 +15,7 @@ from actions.schedules import times
 from actions.schedules.words import there
 from alerts import words as incident_words
 from alerts.models import Incident, Rule, Silence
-from alerts.quiet import forms, silences, words
+from alerts.quiet import covering, forms, silences, words
 from alerts.quiet.forms import EndForm, SilenceForm
 from alerts.rules import scopes
 from pmonitor import access
@@ -48,6 +48,7 @@ def one(user: Any, silence: Silence, problem: str = "", form: EndForm | None = N
     covered = Incident.objects.visible_to(user).live().listed().filter(silence=silence).select_related("server")
     return {
         **_row(_reach(user), silence, now),
+        "open_until": covering.until(silence, now) if silence.cron and covering.holds(silence, now) else None,
         "next": _times(words.following(silence, now, NEXT_SHOWN), silence.zone),
         "covered": [_covered(incident) for incident in covered[:COVERED_SHOWN]],
         "problem": problem,

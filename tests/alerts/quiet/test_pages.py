@@ -56,7 +56,7 @@ def test_from_and_until_are_meant_by_the_clock_of_the_zone(as_operator: Client, 
     one = Silence.objects.get()
     assert one.ends_at is not None
     assert (one.starts_at.hour, one.ends_at.hour) == (3, 5)
-    assert "12:00 JST to" in text(as_operator.get(LIST))
+    assert "12:00 JST to 14:00 JST" in text(as_operator.get(LIST))
 
 
 def test_the_form_makes_windows(as_operator: Client, web1: Server) -> None:
@@ -173,6 +173,14 @@ def test_one_says_what_it_keeps_quiet(as_operator: Client, as_outsider: Client, 
     assert "&lt;b&gt;.service failed" in shown
     assert "End now" not in shown  # it is for every server, and the operator sees one group
     assert "It keeps no incident quiet now." in text(as_outsider.get(f"{LIST}{one.pk}/"))
+
+
+def test_an_open_window_says_until_when(as_operator: Client, web1: Server) -> None:
+    minute = timezone.now().minute
+    one = silence(scope="group:web", cron=f"{minute} * * * *", duration_sec=3600, ends_at=None)
+    assert "Active until" in text(as_operator.get(f"{LIST}{one.pk}/"))
+    Silence.objects.update(duration_sec=0)
+    assert "Active until" not in text(as_operator.get(f"{LIST}{one.pk}/"))
 
 
 def test_ending_it(as_operator: Client, web1: Server) -> None:
