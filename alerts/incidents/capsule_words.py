@@ -55,7 +55,7 @@ def unit(told: dict[str, Any], server: Server) -> dict[str, Any]:
     ]
     return {
         "name": visible(told["name"]),
-        "url": reverse("actions:service", args=[server.agent_id, told["name"]]),
+        "url": _page(server, told["name"]),
         "oom": told["oom"],
         "facts": [(name, visible(str(value))) for name, value in named if value],
         "events": [_event(one) for one in told["events"]],
@@ -89,6 +89,11 @@ def came(row: dict[str, Any], compared: bool) -> str:
 def lines(told: list[dict[str, Any]]) -> SafeString:
     """Log lines as the service's page shows them."""
     return format_html_join("", "{}", ((service_log.line(convert(one, service_log.Line)),) for one in told))
+
+
+def _page(server: Server, name: str) -> str:
+    """The service's own page; a name that no address can hold has none."""
+    return "" if "/" in name else reverse("actions:service", args=[server.agent_id, name])
 
 
 def _rises(row: dict[str, Any]) -> tuple[float, float]:
