@@ -157,6 +157,8 @@ class Incident(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["server", "-opened_at"], name="incident_by_server"),  # server page, charts
+            # the header's count, the list of open ones, the dashboard
+            models.Index(fields=["-id"], condition=models.Q(state__in=states.LIVE), name="incident_live"),
             models.Index(fields=["-closed_at"], name="incident_by_end"),  # the closed ones' list
             models.Index(fields=["capsule_due"], condition=models.Q(capsule_due__isnull=False), name="capsule_due"),
         ]

@@ -64,7 +64,7 @@ def announce(incidents: Sequence[Incident]) -> None:
     """Tell the pages that show these incidents, after the commit."""
     if not incidents:
         return
-    topics = ["incidents:all", "fleet:all"]
+    topics = ["incidents:all", "nav-incidents:all", "fleet:all"]
     if len(incidents) > MANY:
         topics += ["incident:all", "alerts:all", "row:all"]
     else:

@@ -12,7 +12,8 @@ from django.utils import timezone
 from actions import deadlines, leases, reads, waiting
 from actions.rollouts import advance
 from actions.schedules import due
-from alerts.incidents import capsule
+from alerts.incidents import capsule, endings
+from alerts.quiet import covering
 from alerts.remedy import acting, following
 from pmonitor import logs
 from pmonitor.models import StepRun
@@ -33,6 +34,10 @@ STEPS: list[tuple[float, Callable[[], object]]] = [  # every background job ther
     (1, reads.end_unanswered),
     (600, reads.forget_old),
     (5, leases.note_overdue),
+    (2, covering.keep),
+    (2, endings.wake_snoozed),
+    (10, endings.end_calm),
+    (60, endings.end_empty),
     (1, capsule.fill),
     (1, acting.act),
     (1, following.follow),

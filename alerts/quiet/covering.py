@@ -20,7 +20,6 @@ from alerts.incidents import locking
 from alerts.models import Incident, Silence
 from alerts.rules import scopes
 from alerts.timeline import note
-from servers.models import Server
 
 
 class Row(NamedTuple):
@@ -118,7 +117,7 @@ def _covering(rows: Sequence[Row], now: datetime) -> dict[int, int]:
     silences = in_force(now) if rows else []
     if not silences:
         return {}
-    places = _places({row.server for row in rows})
+    places = scopes.places_among({row.server for row in rows})
     reach = [(one, set(scopes.of(scopes.read(one.scope), places))) for one in silences]
     found = {}
     for row in rows:
@@ -126,11 +125,6 @@ def _covering(rows: Sequence[Row], now: datetime) -> dict[int, int]:
         if fitting:
             found[row.number] = row.silence if row.silence in fitting else fitting[0]
     return found
-
-
-def _places(servers: Collection[int]) -> list[scopes.Place]:
-    rows = Server.objects.filter(pk__in=servers).values_list("pk", "hostname", "agent_id", "labels", "group__name")
-    return [scopes.Place(pk, host, agent, labels or {}, group or "") for pk, host, agent, labels, group in rows]
 
 
 def _by_silence(found: Mapping[int, int | None]) -> dict[int | None, list[int]]:

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("actions", "0008_rollout_probe"),
-        ("alerts", "0002_flapping_times"),
+        ("alerts", "0003_live_incidents"),
         ("servers", "0008_states_and_absences"),
     ]
 
