@@ -44,7 +44,7 @@ def context(incident: Incident, role: str) -> dict[str, Any]:
         "shown": one,
         "acting": acting,
         "people": people.who_may_have(incident) if acting and not one.closed else [],
-        "state": one.standing or (incident.severity, pgettext("incident", "Open")),
+        "state": one.standing or ("todo", pgettext("incident", "Open")),
         "facts": [(name, value) for name, value in _facts(incident) if value],
         "lines": lines,
         "notices": notices,
