@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +11,7 @@ from django.utils import timezone
 
 from actions import reads
 from actions.models import AuditEntry, Read
-from alerts.incidents import capsule, capsule_log
+from alerts.incidents import capsule, capsule_found, capsule_log
 from alerts.models import Incident, Rule
 from alerts.rules import kinds
 from servers.models import Newest, Server, ServerGroup
@@ -223,7 +222,7 @@ def test_one_question_at_a_time_on_a_server(web1: Server, agent: Client, failed:
 
 
 @pytest.fixture
-def many(web_group: ServerGroup) -> Iterator[list[Server]]:
+def many(web_group: ServerGroup) -> list[Server]:
     return [enrolled(f"web-{number}", web_group)[0] for number in range(45)]
 
 
@@ -252,14 +251,14 @@ def test_of_many_servers_at_once_only_the_first_members_have_one(many: list[Serv
 def test_one_that_fails_holds_up_no_other_and_is_given_up_in_the_end(
     web1: Server, web2: Server, failed: Rule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    find = capsule.capsule_found.find
+    find = capsule_found.find
 
     def broken(incident: Incident) -> dict[str, Any]:
         if incident.server_id == web1.pk:
             raise ZeroDivisionError
         return find(incident)
 
-    monkeypatch.setattr(capsule.capsule_found, "find", broken)
+    monkeypatch.setattr(capsule_found, "find", broken)
     first, second = opened(failed, web1), opened(failed, web2)
     assert filled(second)
     first.refresh_from_db()

@@ -7,20 +7,25 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.template.loader import get_template
+from django.test import Client
 from django.utils import timezone, translation
 
 from actions import reads
 from actions.models import Read
-from alerts.incidents import capsule, capsule_page
+from alerts import states, timeline
+from alerts.incidents import capsule, capsule_page, entries, live
 from alerts.models import Incident
+from alerts.remedy import outcomes
 from alerts.rules import kinds
+from pmonitor.live import View
 from servers import moments, service_history
 from servers.models import Server, ServerGroup
 from servers.service_events import Event
 from tests.actions.making import NGINX, ago, command, newest, service
 from tests.alerts.acting_rules import opened, rule
-from tests.cast import enrolled
+from tests.cast import enrolled, signed_in
 from tests.servers.spiking import spike
 from tests.servers.travelling import family, tell
 
@@ -288,3 +293,35 @@ def test_it_costs_few_queries(spiked: Incident, viewer: User, django_assert_max_
     spiked.refresh_from_db()
     with django_assert_max_num_queries(12):
         capsule_page.context(spiked, viewer)
+
+
+def test_the_incidents_page_has_it_and_brings_it_up_to_date(web1: Server, operator: User, as_operator: Client) -> None:
+    newest(web1, facts={"features": ["reads"]})
+    service(web1, active_state="failed")
+    incident = opened(rule(), web1)
+    address = f"/alerts/{incident.uuid}/"
+    assert "Being gathered…" in as_operator.get(address).content.decode()
+    before = live.incident(str(incident.pk), View("en", "operator"))[0]
+    answered(incident, "bind() failed")
+    assert "bind() failed" in as_operator.get(address).content.decode()
+    version, parts = live.incident(str(incident.pk), View("en", "operator"))
+    assert version != before
+    assert "bind() failed" in parts["capsule"]
+    assert "bind() failed" not in live.incident(str(incident.pk), View("en", "viewer"))[1]["capsule"]
+
+
+def test_each_line_of_a_remedy_has_words_on_the_incidents_page(web1: Server, operator: User) -> None:
+    incident = opened(rule(), web1)
+    about = {"cmd": "restart", "target": NGINX}
+    with transaction.atomic():
+        timeline.note(states.ACTED, [incident], facts=about)
+        timeline.note(states.ACT_ENDED, [incident], facts={**about, "outcome": "failed"})
+        timeline.note(states.GAVE_UP, [incident], facts={**about, "most": 2, "withinSec": 3600})
+        for why in outcomes.WHY:
+            timeline.note(states.NOT_ACTED, [incident], facts={**about, "why": why, "said": "ana"})
+    lines = entries.of(incident)
+    assert set(states.ENTRIES) <= set(entries.KINDS)
+    assert len({str(line.said) for line in lines}) == 4 + len(outcomes.WHY)
+    assert next(line.glyph for line in lines if line.entry.kind == states.ACT_ENDED) == "failed"
+    html = signed_in(operator).get(f"/alerts/{incident.uuid}/").content.decode()
+    assert "It gave up on nginx.service: it acted 2 times in 1 h, as often as it may." in html

@@ -372,7 +372,6 @@ def test_one_that_fails_holds_up_no_other(
     web1: Server, web2: Server, restarts: Rule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service(web2)
-    title = words.visible
     opened(restarts, web1)
     opened(restarts, web2)
     reason = acting._reason
@@ -386,7 +385,6 @@ def test_one_that_fails_holds_up_no_other(
     assert acted().server == web2
     monkeypatch.setattr(acting, "_reason", reason)
     assert acted().server == web1, "it was tried again"
-    assert title
 
 
 def test_as_a_rollout_of_one_that_ends_well(
