@@ -29,6 +29,7 @@ from servers.models import Server
 
 GATHERING, THERE, NONE, BROKEN = "gathering", "there", "none", "failed"
 EXPLAINS = {"cpu": spike.CPU, "mem": spike.MEM}  # readings that the page of explanations knows
+METRICS = {"cpu": "cpu", "load1": "cpu", "load5": "cpu", "load15": "cpu", "mem": "memMB", "swap": "memMB"}
 LEAST_EXPLAINED, MOST_EXPLAINED = timedelta(minutes=5), timedelta(hours=24)
 
 
@@ -106,7 +107,7 @@ def _found(incident: Incident, server: Server, role: str | None) -> dict[str, An
     capsule = incident.capsule or {}
     expired = incident.opened_at < timezone.now() - settings.KEPT["processes"]
     return {
-        "processes": _processes(capsule["processes"], server, expired),
+        "processes": _processes(capsule["processes"], server, expired, _metric(incident)),
         "unit": capsule_words.unit(capsule["unit"], server) if capsule["unit"] else None,
         "log": _log(capsule["log"], role) if capsule["log"] else None,
         "fell": capsule_words.fell(capsule),
@@ -114,18 +115,25 @@ def _found(incident: Incident, server: Server, role: str | None) -> dict[str, An
     }
 
 
-def _processes(told: dict[str, Any], server: Server, expired: bool) -> dict[str, Any]:
+def _processes(told: dict[str, Any], server: Server, expired: bool, metric: str) -> dict[str, Any]:
     if not told:
         return {"rows": [], "notice": _("No process table of this moment was there.")}
+    rows = sorted(told["rows"], key=lambda row: row.get(metric) or -1, reverse=True) if metric else told["rows"]
     at = datetime.fromisoformat(told["at"])
     before = datetime.fromisoformat(told["before"]) if "before" in told else None
     return {
         "at": at,
         "before": before,
         "notice": " ".join(_process_notes(told, expired)),
-        "rows": [_process(row, server, at, before, expired) for row in told["rows"]],
-        "rose": capsule_words.rose(told["rows"]),
+        "rows": [_process(row, server, at, before, expired) for row in rows],
+        "rose": capsule_words.rose(told, metric),
     }
+
+
+def _metric(incident: Incident) -> str:
+    """What of processes the incident is about, as capsules call it; empty: neither CPU nor memory in particular."""
+    by_kind = {kinds.PROCESS_CPU: "cpu", kinds.PROCESS_MEMORY: "memMB"}
+    return by_kind.get(incident.kind, METRICS.get(incident.facts.get("metric", ""), ""))
 
 
 def _process_notes(told: dict[str, Any], expired: bool) -> Iterator[str]:

@@ -90,7 +90,8 @@ def test_until_it_is_gathered_it_says_so_and_the_chart_is_there_already(spiked: 
 
 def test_what_rose_in_a_sentence_and_in_a_table_with_links_to_then(spiked: Incident, viewer: User) -> None:
     html = shown(spiked, viewer)
-    assert "php-fpm rose most: 5% → 50% of one core." in html
+    assert "php-fpm (6 processes) rose most: 10% → 250% of one core." in html
+    assert "MB.</b>" not in html, "its rule is about CPU"
     at = moments.written(datetime.fromisoformat(spiked.capsule["processes"]["at"]))  # type: ignore[index]
     assert f'href="/servers/srv-web-01/processes/31-1031/?at={at}"' in html
     assert f"/servers/srv-web-01/?at={moments.written(spiked.opened_at)}" in html
@@ -230,7 +231,7 @@ def test_expired_history_is_said_and_not_linked(web1: Server, viewer: User) -> N
     incident = opened(rule(kind=kinds.READING), web1, "", at=at, metric="cpu")
     html = shown(incident, viewer)
     assert "The whole tables are kept for 30 days: this is what was noted of them." in html
-    assert "nginx rose most: 1% → 80% of one core." in html
+    assert "nginx (2 processes) rose most: 1% → 80% of one core." in html
     assert "/processes/41-950/" not in html
 
 
