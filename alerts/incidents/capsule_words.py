@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 from msgspec import convert
 
 from actions import happened, service_log, verbs
@@ -89,10 +89,10 @@ def _rose(most: dict[str, Any], sentence: Any) -> str:
 def came(row: dict[str, Any], compared: bool) -> str:
     """Whether a process came, went or was restarted since just before."""
     if row.get("gone"):
-        return _("gone")
+        return pgettext("process", "gone")
     if row.get("was"):
         return _("restarted, was PID %(pid)s") % {"pid": row["was"]}
-    return _("new") if compared and "cpuBefore" not in row and "memMBBefore" not in row else ""
+    return pgettext("process", "new") if compared and "cpuBefore" not in row and "memMBBefore" not in row else ""
 
 
 def lines(told: list[dict[str, Any]]) -> SafeString:
