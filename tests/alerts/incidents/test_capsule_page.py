@@ -8,43 +8,25 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.template.loader import get_template
-from django.test import Client
 from django.utils import timezone, translation
 
-from actions import reads
-from actions.models import Read
 from alerts import states, timeline
-from alerts.incidents import capsule, capsule_page, entries, live
+from alerts.incidents import capsule, capsule_page, entries
 from alerts.models import Incident
 from alerts.remedy import outcomes
 from alerts.rules import kinds
-from pmonitor.live import View
 from servers import moments, service_history
 from servers.models import Server, ServerGroup
 from servers.service_events import Event
-from tests.actions.making import NGINX, ago, command, newest, service
+from tests.actions.making import NGINX, ago, command, service
 from tests.alerts.acting_rules import opened, rule
+from tests.alerts.capsules import page, shown
 from tests.cast import enrolled, signed_in
 from tests.servers.spiking import spike
 from tests.servers.travelling import family, tell
 
 pytestmark = pytest.mark.django_db
 HOSTILE = '<script>alert("x")</script>\u202e\x1b[31m'
-
-
-def page(incident: Incident, user: User) -> str:
-    """The capsule as its incident's page includes it."""
-    incident.refresh_from_db()
-    context = {"capsule": capsule_page.context(incident, user)}
-    html: str = get_template("_capsule.html").render(context)
-    return html
-
-
-def shown(incident: Incident, user: User) -> str:
-    """The same, once the worker has looked."""
-    capsule.fill()
-    return page(incident, user)
 
 
 @pytest.fixture
@@ -55,28 +37,6 @@ def spiked(web1: Server) -> Incident:
     at = start + timedelta(minutes=5)
     by = rule(kind=kinds.READING)
     return opened(by, web1, "", at=at, began=at - timedelta(seconds=10), metric="cpu", limit=30)
-
-
-def answered(incident: Incident, *lines: str) -> None:
-    """The agent's answer came."""
-    capsule.fill()
-    told = {
-        "lines": [{"text": text, "t": None, "level": 3, "by": HOSTILE} for text in lines],
-        "cut": False,
-        "source": "",
-    }
-    Read.objects.filter(verdict="").update(verdict=reads.ANSWERED, answer=told)
-    capsule.fill()
-
-
-def with_log(server: Server, *lines: str) -> Incident:
-    """A failed service whose log was read."""
-    if not hasattr(server, "newest"):
-        newest(server, facts={"features": ["reads"]})
-    service(server, active_state="failed", result="exit-code", last_exit="7", n_restarts=5, main_pid=None)
-    incident = opened(rule(), server)
-    answered(incident, *lines)
-    return incident
 
 
 def test_until_it_is_gathered_it_says_so_and_the_chart_is_there_already(spiked: Incident, viewer: User) -> None:
@@ -131,49 +91,6 @@ def test_the_lane_of_the_rules_own_reading_is_there(web1: Server, viewer: User) 
     assert 'id="cap-lane-procs"' in shown(incident, viewer)
 
 
-def test_units_evidence_and_log_for_an_operator(web1: Server, operator: User) -> None:
-    html = page(with_log(web1, "bind() failed", "exiting"), operator)
-    for said in ("exit-code", "status 7", "<dt>Restarts</dt><dd>5</dd>", "err: bind() failed", "exiting"):
-        assert said in html
-    assert f'href="/servers/srv-web-01/services/{NGINX}/"' in html
-
-
-def test_a_viewer_gets_no_log_line_and_is_told_who_may(web1: Server, viewer: User, operator: User) -> None:
-    incident = with_log(web1, "password of the database")
-    html = page(incident, viewer)
-    assert "password of the database" not in html
-    assert "Operators may read this log." in html
-    assert "password of the database" not in repr(capsule_page.context(incident, viewer))
-    assert "password of the database" not in repr(capsule_page.told(incident, viewer))
-    told = capsule_page.told(incident, operator)
-    assert told is not None
-    assert [line["text"] for line in told["log"]["lines"]] == ["password of the database"]
-    assert "read" not in told["log"]
-
-
-@pytest.mark.parametrize(
-    ("state", "said"),
-    [
-        ("silent", "This server is silent, so it was not asked."),
-        ("waiting", "No report has come from this server yet, so it was not asked."),
-    ],
-)
-def test_why_there_is_no_log(web1: Server, operator: User, state: str, said: str) -> None:
-    service(web1)
-    if state == "silent":
-        newest(web1, facts={"features": ["reads"]})
-        Server.objects.filter(pk=web1.pk).update(state="silent")
-    assert said in shown(opened(rule(), web1), operator)
-
-
-def test_while_the_agent_is_asked_it_says_so(web1: Server, operator: User) -> None:
-    newest(web1, facts={"features": ["reads"]})
-    service(web1)
-    incident = opened(rule(), web1)
-    assert "Asking the server…" in shown(incident, operator)
-    assert capsule_page.version(incident) == "there-asking"
-
-
 def test_killed_for_memory_is_said_first(web1: Server, viewer: User) -> None:
     service(web1, active_state="failed", result="oom-kill", main_pid=None)
     service_history.record(web1.pk, [Event(NGINX, ago(5), "oom_killed", {"pidBefore": 77})])
@@ -203,25 +120,6 @@ def test_a_command_of_then_is_shown_with_its_state_of_now(web1: Server, viewer: 
     capsule.fill()
     type(one).objects.filter(pk=one.pk).update(state="failed")
     assert capsule_page.context(Incident.objects.get(pk=incident.pk), viewer)["fell"][0].state == "failed"
-
-
-def test_whatever_agents_send_is_escaped(web1: Server, operator: User) -> None:
-    now = timezone.now()
-    procs = family(90.0)
-    procs[2].name = procs[2].cmdline = procs[2].user = HOSTILE
-    tell(web1, now - timedelta(minutes=6), procs[:2])
-    tell(web1, now - timedelta(minutes=1), procs)
-    service(web1, HOSTILE[:40], result=HOSTILE[:40], last_exit=HOSTILE[:40])
-    command(web1, "failed", target=HOSTILE, reason=HOSTILE, asked_by_name=HOSTILE)
-    service_history.record(web1.pk, [Event(HOSTILE[:40], ago(5), "failed", {"result": HOSTILE})])
-    web1.newest.facts = {"features": ["reads"]}
-    web1.newest.save()
-    incident = opened(rule(), web1, HOSTILE[:40])
-    answered(incident, HOSTILE, "\r\nfine\u2028")
-    html = page(incident, operator)
-    assert "alert(" in html
-    for forbidden in ("<script", "\u202e", "\x1b", "\u2028"):
-        assert forbidden not in html
 
 
 def test_expired_history_is_said_and_not_linked(web1: Server, viewer: User) -> None:
@@ -294,21 +192,6 @@ def test_it_costs_few_queries(spiked: Incident, viewer: User, django_assert_max_
     spiked.refresh_from_db()
     with django_assert_max_num_queries(12):
         capsule_page.context(spiked, viewer)
-
-
-def test_the_incidents_page_has_it_and_brings_it_up_to_date(web1: Server, operator: User, as_operator: Client) -> None:
-    newest(web1, facts={"features": ["reads"]})
-    service(web1, active_state="failed")
-    incident = opened(rule(), web1)
-    address = f"/alerts/{incident.uuid}/"
-    assert "Being gathered…" in as_operator.get(address).content.decode()
-    before = live.incident(str(incident.pk), View("en", "operator"))[0]
-    answered(incident, "bind() failed")
-    assert "bind() failed" in as_operator.get(address).content.decode()
-    version, parts = live.incident(str(incident.pk), View("en", "operator"))
-    assert version != before
-    assert "bind() failed" in parts["capsule"]
-    assert "bind() failed" not in live.incident(str(incident.pk), View("en", "viewer"))[1]["capsule"]
 
 
 def test_each_line_of_a_remedy_has_words_on_the_incidents_page(web1: Server, operator: User) -> None:
