@@ -109,11 +109,11 @@ def asked(query: QueryDict) -> Asked:
 def scope_of(user: AbstractBaseUser | AnonymousUser) -> str:
     """ "all", or the ids of the user's server groups joined by "-", or "none"; the same servers as visible_to(user)."""
     role = access.role_of(user)
-    scope = None if role in (None, access.ADMIN) else Scope.objects.filter(user=user.pk).first()
-    if role == access.ADMIN or (scope and scope.everything):
+    mine = [] if role in (None, access.ADMIN) else Scope.objects.filter(user=user.pk).values_list("everything", "groups")
+    rows: list[tuple[bool, int | None]] = list(mine)  # one for each group
+    if role == access.ADMIN or any(everything for everything, _group in rows):
         return "all"
-    groups = sorted(scope.groups.values_list("pk", flat=True)) if scope else []
-    return "-".join(map(str, groups)) or "none"
+    return "-".join(map(str, sorted(group for _everything, group in rows if group))) or "none"
 
 
 def in_scope(scope: str) -> models.QuerySet[Server]:

@@ -44,13 +44,13 @@ def _leave_out(now: datetime) -> None:
     """One of many servers has none of its own, and of its members only the first ones have."""
     earlier = Incident.objects.filter(whole=OuterRef("whole"), pk__lt=OuterRef("pk")).order_by("pk")
     of_many = Q(server=None) | (Q(whole__isnull=False) & Exists(earlier[FIRST - 1 : FIRST]))
-    Incident.objects.filter(of_many, capsule=None, capsule_due__lte=now).update(capsule_due=None)
+    Incident.objects.filter(of_many, capsule__isnull=True, capsule_due__lte=now).update(capsule_due=None)
 
 
 def _due(now: datetime) -> list[int]:
     """The first of each server whose agent is not being asked just now, those that wait longest first."""
     asking = _asking().filter(server=OuterRef("server"))
-    first = Incident.objects.filter(capsule=None, capsule_due__lte=now).exclude(Exists(asking))
+    first = Incident.objects.filter(capsule__isnull=True, capsule_due__lte=now).exclude(Exists(asking))
     first = first.order_by("server_id", "capsule_due", "pk").distinct("server_id")
     return list(
         Incident.objects.filter(pk__in=first.values("pk")).order_by("capsule_due").values_list("pk", flat=True)[:BATCH]
@@ -71,7 +71,7 @@ def _tried(pk: int, now: datetime) -> bool:
             return _make(pk)
     except Exception:
         log.exception("capsule.failed", incident=pk)
-    here = Incident.objects.filter(pk=pk, capsule=None)
+    here = Incident.objects.filter(pk=pk, capsule__isnull=True)
     if not here.filter(recorded_at__gt=now - GIVEN_UP).update(capsule_due=now + AGAIN):
         here.update(capsule_due=None, capsule={FAILED: True})
     return False
@@ -79,7 +79,9 @@ def _tried(pk: int, now: datetime) -> bool:
 
 def _make(pk: int) -> bool:
     locked = Incident.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
-    incident = locked.filter(pk=pk, capsule=None, capsule_due__isnull=False).select_related("rule", "server").first()
+    incident = (
+        locked.filter(pk=pk, capsule__isnull=True, capsule_due__isnull=False).select_related("rule", "server").first()
+    )
     if incident is None or incident.server is None:
         return False  # another worker has it
     found = capsule_found.find(incident)

@@ -33,7 +33,7 @@ def context(incident: Incident, server: Server) -> dict[str, Any] | None:
     made = readings.context(newest, server.pk, values, window, incident.opened_at)
     shown = {*ALWAYS, METRIC_LANES.get(incident.facts.get("metric", ""), "")}
     drawn = [lane for lane in made["lanes"] if lane.id in shown]
-    if not any(lane.drawing for lane in drawn):
+    if not any(path for lane in drawn for css, path in lane.curves if css != "limit"):
         return None
     end = min(incident.closed_at or now, window.end)
     return {

@@ -29,6 +29,7 @@ from servers.models import Server
 
 GATHERING, THERE, NONE, BROKEN = "gathering", "there", "none", "failed"
 EXPLAINS = {"cpu": spike.CPU, "mem": spike.MEM}  # readings that the page of explanations knows
+METRICS = {"cpu": "cpu", "load1": "cpu", "load5": "cpu", "load15": "cpu", "mem": "memMB", "swap": "memMB"}
 LEAST_EXPLAINED, MOST_EXPLAINED = timedelta(minutes=5), timedelta(hours=24)
 
 
@@ -40,17 +41,22 @@ def context(incident: Incident, user: Any) -> dict[str, Any]:
     shown = incident if incident.server_id else _member(incident, user)
     if shown is None or shown.server is None:
         return {"state": NONE, "version": NONE, "said": _("Its servers' own incidents tell more.")}
+    first = "" if shown is incident else show.first_label(visible(shown.server.hostname))
+    return {**of(shown, shown.server, access.role_of(user)), "of": first}
+
+
+def of(incident: Incident, server: Server, role: str | None) -> dict[str, Any]:
+    """The same of a server's incident, as those of a role see it who see the server."""
     made: dict[str, Any] = {
-        "state": state_of(shown),
-        "version": version(shown),
-        "said": _said(shown),
-        "of": "" if shown is incident else show.first_label(visible(shown.server.hostname)),
-        "at": shown.opened_at,
-        "then": _at(reverse("servers:detail", args=[shown.server.agent_id]), shown.opened_at),
-        "explain": _explain(shown, shown.server),
-        "chart": capsule_chart.context(shown, shown.server),
+        "state": state_of(incident),
+        "version": version(incident),
+        "said": _said(incident),
+        "at": incident.opened_at,
+        "then": _at(reverse("servers:detail", args=[server.agent_id]), incident.opened_at),
+        "explain": _explain(incident, server),
+        "chart": capsule_chart.context(incident, server),
     }
-    return {**made, **_found(shown, shown.server, user)} if made["state"] == THERE else made
+    return {**made, **_found(incident, server, role)} if made["state"] == THERE else made
 
 
 def told(incident: Incident, user: Any) -> dict[str, Any] | None:
@@ -59,14 +65,14 @@ def told(incident: Incident, user: Any) -> dict[str, Any] | None:
     if not capsule or capsule.get(FAILED):
         return None
     kept = {name: value for name, value in (capsule.get("log") or {}).items() if name not in ("read", "lines")}
-    if capsule.get("log") and may_read_logs(user):
+    if capsule.get("log") and may_read_logs(access.role_of(user)):
         kept |= {"lines": capsule["log"].get("lines", [])}
     return {**capsule, "log": kept or None}
 
 
-def may_read_logs(user: Any) -> bool:
-    """Whether the user may read services' logs."""
-    return access.has_role(user, access.OPERATOR)
+def may_read_logs(role: str | None) -> bool:
+    """Whether those of this role may read services' logs."""
+    return role in (access.OPERATOR, access.ADMIN)
 
 
 def state_of(incident: Incident) -> str:
@@ -97,30 +103,37 @@ def _said(incident: Incident) -> str:
     return sentences.get(state_of(incident), "")
 
 
-def _found(incident: Incident, server: Server, user: Any) -> dict[str, Any]:
+def _found(incident: Incident, server: Server, role: str | None) -> dict[str, Any]:
     capsule = incident.capsule or {}
     expired = incident.opened_at < timezone.now() - settings.KEPT["processes"]
     return {
-        "processes": _processes(capsule["processes"], server, expired),
+        "processes": _processes(capsule["processes"], server, expired, _metric(incident)),
         "unit": capsule_words.unit(capsule["unit"], server) if capsule["unit"] else None,
-        "log": _log(capsule["log"], user) if capsule["log"] else None,
+        "log": _log(capsule["log"], role) if capsule["log"] else None,
         "fell": capsule_words.fell(capsule),
         "from": datetime.fromisoformat(capsule["from"]),
     }
 
 
-def _processes(told: dict[str, Any], server: Server, expired: bool) -> dict[str, Any]:
+def _processes(told: dict[str, Any], server: Server, expired: bool, metric: str) -> dict[str, Any]:
     if not told:
         return {"rows": [], "notice": _("No process table of this moment was there.")}
+    rows = sorted(told["rows"], key=lambda row: row.get(metric) or -1, reverse=True) if metric else told["rows"]
     at = datetime.fromisoformat(told["at"])
     before = datetime.fromisoformat(told["before"]) if "before" in told else None
     return {
         "at": at,
         "before": before,
         "notice": " ".join(_process_notes(told, expired)),
-        "rows": [_process(row, server, at, before, expired) for row in told["rows"]],
-        "rose": capsule_words.rose(told["rows"]),
+        "rows": [_process(row, server, at, before, expired) for row in rows],
+        "rose": capsule_words.rose(told, metric),
     }
+
+
+def _metric(incident: Incident) -> str:
+    """What of processes the incident is about, as capsules call it; empty: neither CPU nor memory in particular."""
+    by_kind = {kinds.PROCESS_CPU: "cpu", kinds.PROCESS_MEMORY: "memMB"}
+    return by_kind.get(incident.kind, METRICS.get(incident.facts.get("metric", ""), ""))
 
 
 def _process_notes(told: dict[str, Any], expired: bool) -> Iterator[str]:
@@ -158,9 +171,9 @@ def _process(
     }
 
 
-def _log(told: dict[str, Any], user: Any) -> dict[str, Any]:
+def _log(told: dict[str, Any], role: str | None) -> dict[str, Any]:
     """The log lines, or why there are none; for who may not read logs, that they may not."""
-    if not may_read_logs(user):
+    if not may_read_logs(role):
         return {"said": _("Operators may read this log.")}
     if told["state"] == capsule_log.ASKING:
         return {"said": _("Asking the server…"), "open": True}

@@ -17,6 +17,8 @@ TOP = 5  # by CPU, by memory, by what rose
 MOST_NAMED = 5
 CHARS = 255  # of a command line
 
+METRICS = {"cpu": "cpu", "memMB": "mem_mb"}  # in the capsule, of a process
+
 Key = tuple[int, int | None]
 
 
@@ -63,7 +65,7 @@ class Row(NamedTuple):
 
 
 def find(server_id: int, began: datetime, opened: datetime, named: Named) -> dict[str, Any]:
-    """The tables' moments and the processes that matter, those that use most first; empty without a table.
+    """The tables' moments, what rose most, the processes that matter, what uses most first; empty without a table.
 
     Times in ISO 8601, CPU in percent of one core, memory in MB.
     """
@@ -77,7 +79,7 @@ def find(server_id: int, began: datetime, opened: datetime, named: Named) -> dic
         "at": then.sampled_at.isoformat(),
         "before": before.sampled_at.isoformat() if before else None,
         "booted": booted,
-        "total": then.procs_total,
+        "roseMost": {name: _rose_most(rows, field) for name, field in METRICS.items()} if before else None,
         "rows": [_told(row, id(row) in rose, named) for row in _chosen(rows, rose, named)],
     }
     return {name: value for name, value in found.items() if value not in (None, False)}
@@ -115,6 +117,20 @@ def _chosen(rows: list[Row], rose: set[int], named: Named) -> list[Row]:
     ]
     chosen = {id(row): row for row in picked}
     return sorted(chosen.values(), key=lambda row: (row.then is not None, _size(row)), reverse=True)
+
+
+def _rose_most(rows: list[Row], field: str) -> dict[str, Any] | None:
+    """The name whose processes together went up most, by enough to matter: how many there are, their sums."""
+    sums: dict[str, list[float]] = {}
+    for row in rows:
+        one = sums.setdefault(row.one.name, [0, 0.0, 0.0])
+        one[0] += row.then is not None
+        one[1] += (getattr(row.before, field) or 0.0) if row.before else 0.0
+        one[2] += (getattr(row.then, field) or 0.0) if row.then else 0.0
+    name, (count, before, now) = max(sums.items(), key=lambda item: item[1][2] - item[1][1], default=("", [0, 0, 0]))
+    least = compare.GREW_CPU if field == "cpu" else compare.GREW_MB
+    told = {"name": name, "count": int(count), "before": round(before, 1), "now": round(now, 1)}
+    return told if now - before >= least else None
 
 
 def _top(rows: Iterable[Row], by: Any) -> list[Row]:

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 from msgspec import convert
 
 from actions import happened, service_log, verbs
@@ -18,6 +19,11 @@ from pmonitor.templatetags import show
 from pmonitor.visible import visible
 from servers.models import Server
 from servers.service_events import Event
+
+SAID: dict[str, Any] = {
+    "cpu": gettext_lazy("%(name)s rose most: %(before)s%% → %(now)s%% of one core."),
+    "memMB": gettext_lazy("%(name)s rose most: %(before)s → %(now)s MB."),
+}
 
 
 class Fell(NamedTuple):
@@ -31,14 +37,15 @@ class Fell(NamedTuple):
 
 
 def fell(capsule: dict[str, Any]) -> list[Fell]:
-    """Commands, and what happened to services without one of them, newest first; commands as they are now."""
+    """Commands as they are now, and what happened to other services without one of them, newest first."""
     ids = {told["id"] for told in capsule["commands"]}
+    shown = capsule["unit"]["events"] if capsule["unit"] else []
     states = {str(uuid): state for uuid, state in Command.objects.filter(uuid__in=ids).values_list("uuid", "state")}
     rows = [_command(told, states.get(told["id"], told["state"])) for told in capsule["commands"]]
     rows += [
         _event(told)
         for told in capsule["events"]
-        if told.get("command") not in ids or told["kind"] in happened.ENDED  # nobody asks for these
+        if told not in shown and (told.get("command") not in ids or told["kind"] in happened.ENDED)
     ]
     return sorted(rows, key=lambda row: row.at, reverse=True)
 
@@ -55,7 +62,7 @@ def unit(told: dict[str, Any], server: Server) -> dict[str, Any]:
     ]
     return {
         "name": visible(told["name"]),
-        "url": reverse("actions:service", args=[server.agent_id, told["name"]]),
+        "url": _page(server, told["name"]),
         "oom": told["oom"],
         "facts": [(name, visible(str(value))) for name, value in named if value],
         "events": [_event(one) for one in told["events"]],
@@ -64,26 +71,28 @@ def unit(told: dict[str, Any], server: Server) -> dict[str, Any]:
     }
 
 
-def rose(rows: list[dict[str, Any]]) -> str:
-    """What rose most, in a sentence; empty where nothing did."""
-    top = max((row for row in rows if row.get("rose")), key=lambda row: max(_rises(row)), default=None)
-    if top is None:
-        return ""
-    name, (cpu, mem) = visible(top["name"]), _rises(top)
-    if cpu >= mem:
-        words = {"name": name, "before": show.plain(top.get("cpuBefore") or 0), "now": show.plain(top.get("cpu") or 0)}
-        return _("%(name)s rose most: %(before)s%% → %(now)s%% of one core.") % words
-    words = {"name": name, "before": show.plain(top.get("memMBBefore") or 0), "now": show.plain(top.get("memMB") or 0)}
-    return _("%(name)s rose most: %(before)s → %(now)s MB.") % words
+def rose(told: dict[str, Any], metric: str) -> str:
+    """What rose most, in a sentence; metric: cpu or memMB, of both where it is neither. Empty where nothing did."""
+    most = told.get("roseMost") or {}
+    said = [_rose(most[one], SAID[one]) for one in ("cpu", "memMB") if metric in (one, "") and most.get(one)]
+    return " ".join(said)
+
+
+def _rose(most: dict[str, Any], sentence: Any) -> str:
+    words = {"name": visible(most["name"]), "count": show.plain(most["count"])}
+    if most["count"] != 1:
+        many = ngettext("%(name)s (%(count)s process)", "%(name)s (%(count)s processes)", most["count"])
+        words["name"] = many % words
+    return str(sentence) % {**words, "before": show.plain(most["before"]), "now": show.plain(most["now"])}
 
 
 def came(row: dict[str, Any], compared: bool) -> str:
     """Whether a process came, went or was restarted since just before."""
     if row.get("gone"):
-        return _("gone")
+        return pgettext("process", "gone")
     if row.get("was"):
         return _("restarted, was PID %(pid)s") % {"pid": row["was"]}
-    return _("new") if compared and "cpuBefore" not in row and "memMBBefore" not in row else ""
+    return pgettext("process", "new") if compared and "cpuBefore" not in row and "memMBBefore" not in row else ""
 
 
 def lines(told: list[dict[str, Any]]) -> SafeString:
@@ -91,10 +100,9 @@ def lines(told: list[dict[str, Any]]) -> SafeString:
     return format_html_join("", "{}", ((service_log.line(convert(one, service_log.Line)),) for one in told))
 
 
-def _rises(row: dict[str, Any]) -> tuple[float, float]:
-    """By how much its CPU and its memory went up, so that a core and a gigabyte count the same."""
-    cpu, mem = ((row.get(name) or 0) - (row.get(f"{name}Before") or 0) for name in ("cpu", "memMB"))
-    return cpu / 100, mem / 1024
+def _page(server: Server, name: str) -> str:
+    """The service's own page; a name that no address can hold has none."""
+    return "" if "/" in name else reverse("actions:service", args=[server.agent_id, name])
 
 
 def _command(told: dict[str, Any], state: str) -> Fell:

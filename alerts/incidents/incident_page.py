@@ -16,7 +16,7 @@ from django.utils.translation import pgettext
 
 from actions.audit import name_of
 from alerts import words
-from alerts.incidents import entries, people, shown
+from alerts.incidents import capsule_page, entries, people, shown
 from alerts.incidents.shown import Shown
 from alerts.models import Incident
 from alerts.notify import told
@@ -44,7 +44,7 @@ def context(incident: Incident, role: str) -> dict[str, Any]:
         "shown": one,
         "acting": acting,
         "people": people.who_may_have(incident) if acting and not one.closed else [],
-        "state": one.standing or (incident.severity, pgettext("incident", "Open")),
+        "state": one.standing or ("todo", pgettext("incident", "Open")),
         "facts": [(name, value) for name, value in _facts(incident) if value],
         "lines": lines,
         "notices": notices,
@@ -57,8 +57,10 @@ def context(incident: Incident, role: str) -> dict[str, Any]:
 
 
 def fragments(made: dict[str, Any]) -> dict[str, str]:
-    """The page's live parts by id."""
+    """The page's live parts by id; without a capsule where that depends on who looks, as that of many servers does."""
+    capsule = {"capsule": render_to_string("_capsule.html", made)} if made["capsule"] else {}
     return {
+        **capsule,
         "incident": render_to_string("_incident.html", made),
         "incident-timeline": render_to_string("_incident_timeline.html", made),
         "incident-notices": render_to_string("_incident_notices.html", made),
@@ -97,5 +99,6 @@ def _moment(incident: Incident) -> str:
 
 
 def _version(one: Shown, lines: list[entries.Line], notices: list[told.Told]) -> str:
-    what = (one.version, one.incident.worst, lines[0].entry.pk if lines else 0, len(lines), notices)
+    capsule = capsule_page.version(one.incident)
+    what = (one.version, capsule, one.incident.worst, lines[0].entry.pk if lines else 0, len(lines), notices)
     return blake2s(repr(what).encode(), digest_size=8).hexdigest()

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
-from alerts.incidents import header, incident_page, list_page, server_part, shown
+from alerts.incidents import capsule_page, header, incident_page, list_page, server_part, shown
 from alerts.incidents.shown import Shown
 from alerts.models import Incident
 from pmonitor import access
@@ -29,6 +29,7 @@ def incident(key: str, view: View) -> tuple[str, dict[str, str]]:
         row, acting = Shown(found), view.role in (access.OPERATOR, access.ADMIN)
         return row.version, {"row": render_to_string("_incident_row.html", {"row": row, "acting": acting})}
     made = incident_page.context(found, view.role)
+    made["capsule"] = capsule_page.of(found, found.server, view.role) if found.server else None
     return made["version"], incident_page.fragments(made)
 
 

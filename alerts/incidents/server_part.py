@@ -8,7 +8,7 @@ from functools import partial
 from hashlib import blake2s
 from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.template.loader import get_template, render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -75,11 +75,12 @@ def of_service(service: Service, _role: str) -> SafeString:
 
 
 def _newest(found: Any, moment: datetime | None = None) -> list[Shown]:
-    """The live ones, the worst first, and the last that closed; as of a moment, where one is given."""
-    over = Q(closed_at__isnull=False) if moment is None else Q(closed_at__lte=moment)
-    live = shown.worst_first(shown.fetched(found.exclude(over)))[:MOST]
-    ended = shown.fetched(found.filter(over)).order_by(F("closed_at").desc(), "-pk")[:ENDED]
-    return shown.all_of([*live, *ended])
+    """The live ones, the worst first, and the last that closed; as of a moment, where one is given. One query."""
+    closed = F("closed_at") if moment is None else Case(When(closed_at__lte=moment, then=F("closed_at")))
+    ordered = shown.fetched(found).annotate(over=closed).order_by(F("over").desc(nulls_first=True), "-opened_at", "-pk")
+    listed: list[Any] = list(ordered[: MOST + ENDED])
+    live = sorted((one for one in listed if one.over is None), key=lambda one: one.severity != states.CRITICAL)
+    return shown.all_of([*live[:MOST], *[one for one in listed if one.over is not None][:ENDED]])
 
 
 def _as_of(row: Shown, moment: datetime) -> Shown:

@@ -116,7 +116,7 @@ class Shown(NamedTuple):
         incident = self.incident
         if self.closed:
             glyph, word = CLOSED_WORDS[incident.close_reason]
-            return glyph, str(word)
+            return glyph, format_html("{} {}", word, show.age(incident.closed_at, "ago"))
         if self.snoozed:
             return "silenced", format_html(_("Snoozed until {}"), show.at(incident.snoozed_until, "short"))
         if incident.silence_id is not None:

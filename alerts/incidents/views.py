@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from alerts.incidents import incident_page, list_page, shown
+from alerts.incidents import capsule_page, incident_page, list_page, shown
 from alerts.models import Incident
 from pmonitor import access
 
@@ -52,4 +52,5 @@ def shown_page(request: HttpRequest, incident: Incident, status: int = 200, **sa
     """Its page; said: what was wrong with what was asked (problem, errors) and what was typed."""
     made = incident_page.context(incident, access.role_of(request.user) or "")
     made |= incident_page.members(request.user, incident)
+    made["capsule"] = capsule_page.context(incident, request.user)
     return render(request, "incident.html", {**made, **said}, status=status)

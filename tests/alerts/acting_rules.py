@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from actions import lifecycle
+from actions.models import Command
 from alerts import moves, states
-from alerts.models import Incident, IncidentEntry, Rule
+from alerts.models import Incident, IncidentEntry, Remedy, Rule
+from alerts.remedy import acting, following
 from alerts.rules import kinds
 from servers.models import Server
-from tests.actions.making import NGINX
+from tests.actions.making import NGINX, ago, result
 
 
 def rule(maker: User | None = None, **columns: Any) -> Rule:
@@ -55,3 +58,33 @@ def lines(incident: Incident) -> list[str]:
 def line(incident: Incident, kind: str) -> IncidentEntry:
     """Its only line of that kind."""
     return IncidentEntry.objects.get(incident=incident, kind=kind)
+
+
+def acted() -> Command:
+    """The command that a rule asks for now."""
+    before = set(Command.objects.values_list("pk", flat=True))
+    acting.act()
+    return Command.objects.exclude(pk__in=before).get()
+
+
+def ends(command: Command, **fields: Any) -> None:
+    """Its agent does it and says how that went; then the worker looks."""
+    lifecycle.claim(command.server)
+    lifecycle.acknowledge(command.server, command.uuid)
+    lifecycle.finish(command.server, command.uuid, result(**fields))
+    following.follow()
+
+
+def fails(command: Command) -> None:
+    ends(command, after={"activeState": "failed", "subState": "failed", "result": "exit-code", "settledSec": 5})
+
+
+def make_due() -> None:
+    """The time until the next decision has passed."""
+    Remedy.objects.filter(outcome="", due_at__isnull=False).update(due_at=ago(1))
+
+
+def long_ago() -> None:
+    """What was done so far was done an hour ago."""
+    for one in Remedy.objects.exclude(command=None):
+        Remedy.objects.filter(pk=one.pk).update(at=one.at - timedelta(hours=1))

@@ -35,6 +35,7 @@ EXAMPLES = {  # of a URL's parts, all of them of web1
     "target": "a.service",
     "cmd": "restart",
     "verb": "restart",
+    "move": "acknowledge",
     "rest": "nothing-here",
     "pid": str(NUMBER),
     "ticks": "815",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.hub import Hub
-from tests.hosts import units
+from tests.hosts import remedying, units
 from tests.hosts.agent_install import SERVICE, install_agent, uninstall_agent
 from tests.hosts.host import Host
 from tests.hosts.hub_api import REPORTED_WITHIN, Api
@@ -126,6 +126,21 @@ def test_a_units_journal_is_read_by_level_and_followed(server: Host, api: Api) -
     assert [line["text"] for line in since["lines"]] == ["again"]
     assert api.log(unit, after=since["cursor"])["lines"] == []
     server.systemctl("stop", unit)
+
+
+def test_a_rule_restarts_what_died_and_its_incident_closes(server: Host, hub: Hub, api: Api) -> None:
+    remedying.restart_when_failed(hub, "srv-units", units.OK)
+    before = server.unit_state(units.OK)["MainPID"]
+    server.run("kill", "-KILL", before)
+    closed = eventually(lambda: remedying.told(hub), lambda one: one["state"] == "closed" and one["capsule"], 60)
+    after = server.unit_state(units.OK)
+    assert (after["ActiveState"], after["MainPID"] != before) == ("active", True)
+    assert closed["said"] == [f"Restart {units.OK}.", f"Restart {units.OK}: succeeded, verified."]
+    assert closed["by"] == ["rule Sample down"]
+    unit, log = closed["capsule"]["unit"], closed["capsule"]["log"]
+    assert (unit["events"][0]["kind"], unit["events"][0]["facts"]["lastExit"]) == ("crashed", "SIGKILL")
+    assert log["state"] == "answered"
+    assert any("status=9/KILL" in line["text"] for line in log["lines"])
 
 
 def test_a_killed_agent_comes_back_and_obeys(server: Host, api: Api) -> None:

@@ -138,9 +138,10 @@ def test_queries_and_bytes_do_not_grow_with_the_fleet(admin: User, web_group: Se
     client.get("/")
     with CaptureQueriesContext(connection) as queries:
         page = client.get("/").content.decode()
-    # session, user, role; totals, commands in flight, stops for a time, what waits, labels; rows, sparklines
+    # session, user, role; incidents not taken, for the header; totals, incidents, commands in flight, stops for a time
+    # what waits, labels; rows, sparklines
     # (how far minutes are rolled up, the readings), count; the hub's absences
-    assert len(queries) == 13
+    assert len(queries) == 15
     rows = re.findall(r"<tr id=.*?</tr>", page, re.DOTALL)
     assert len(rows) == fleet.PAGE
     assert max(len(row.encode()) for row in rows) <= 2500
@@ -164,7 +165,8 @@ def test_totals_count_states_and_groups(web1: Server, web2: Server, db1: Server)
     report(web1, 5)
     Server.objects.filter(pk=db1.pk).update(state=states.SILENT)
     totals = fleet_totals.totals(Server.objects.all())
-    assert (totals.servers, totals.up, totals.silent, totals.waiting) == (4, 1, 1, 2)
+    counted = {"up": 1, "warning": 0, "critical": 0, "silent": 1, "waiting": 2}
+    assert (totals.servers, totals.standing) == (4, counted)
     assert totals.attention == 3
     assert [(group.name, group.glyph, group.servers) for group in totals.groups] == [
         ("db", "silent", 1),

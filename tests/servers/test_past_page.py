@@ -64,7 +64,7 @@ def test_nothing_of_it_is_live_and_nothing_can_be_done(as_operator: Client, web1
     tell(web1, timezone.now(), family(), services=[service()], allow=["restart:*", "signal:*"], features=["signals"])
     assert "data-act" in as_operator.get(PAGE).content.decode()
     shown = page(as_operator, first)
-    assert "data-topic" not in shown
+    assert re.findall(r'data-topic="([a-z-]+)', shown) == ["nav-incidents"]  # in the header, which is of now
     assert "data-act" not in shown
     assert "every 30s" not in shown
     assert re.search(r'href="/servers/srv-web-01/"[^>]*>\s*Back to live', shown)
@@ -227,11 +227,11 @@ def test_costs_few_queries_however_much_there_is(
     many = [service(f"unit-{number}.service") for number in range(40)]
     tell(web1, first + 2 * HOUR, [proc(number) for number in range(1, 501)], services=many)
     page(as_viewer, first)
-    # session, user, role · server · newest report · the table and the samples beside: raw rows and times, chunk
+    # session, user, role · scope and incidents not taken, for the header · server · newest report · the table and the samples beside: raw rows and times, chunk
     # readings then, the timeline's · the lanes: commands, what happened
     # services, what happened to them, a boot since · commands up to then · what had happened · the hub's absence then
-    # the states' lane: changes, the hub's absences, what came later
-    with django_assert_num_queries(21):
+    # the states' lane: changes, the hub's absences, what came later · incidents, in their lane and their list
+    with django_assert_num_queries(25):
         page(as_viewer, first)
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(16):
         page(as_viewer, first, "then/")

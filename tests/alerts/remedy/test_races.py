@@ -15,10 +15,11 @@ from alerts.remedy import acting, following, record
 from alerts.rules import kinds
 from servers.models import Server
 from tests.actions.making import command, service
-from tests.actions.test_races import ROUNDS, together
+from tests.actions.test_races import together
 from tests.alerts.acting_rules import lines, opened, rule
 
 pytestmark = pytest.mark.django_db(transaction=True)
+ROUNDS = 4
 
 
 def test_two_workers_act_once(web1: Server, operator: User) -> None:
