@@ -109,7 +109,9 @@ def asked(query: QueryDict) -> Asked:
 def scope_of(user: AbstractBaseUser | AnonymousUser) -> str:
     """ "all", or the ids of the user's server groups joined by "-", or "none"; the same servers as visible_to(user)."""
     role = access.role_of(user)
-    mine = [] if role in (None, access.ADMIN) else Scope.objects.filter(user=user.pk).values_list("everything", "groups")
+    mine = (
+        [] if role in (None, access.ADMIN) else Scope.objects.filter(user=user.pk).values_list("everything", "groups")
+    )
     rows: list[tuple[bool, int | None]] = list(mine)  # one for each group
     if role == access.ADMIN or any(everything for everything, _group in rows):
         return "all"

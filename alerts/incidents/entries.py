@@ -16,6 +16,7 @@ from alerts import states, words
 from alerts.incidents.shown import CLOSED_WORDS
 from alerts.models import Incident, IncidentEntry
 from alerts.notify import told
+from alerts.remedy import words as remedy_words
 from pmonitor.templatetags import show
 from pmonitor.visible import visible, visible_lines
 
@@ -75,6 +76,10 @@ def _snoozed(_incident: Incident, entry: IncidentEntry) -> Said:
     return format_html(_("Snoozed until {}"), show.at(until, "short")) if until else _("Snoozed")
 
 
+def _acted(_incident: Incident, entry: IncidentEntry) -> Said:
+    return remedy_words.sentence(entry)
+
+
 def _noticed(_incident: Incident, entry: IncidentEntry) -> Said:
     return told.line(entry)
 
@@ -98,7 +103,9 @@ KINDS: dict[str, tuple[str, Any | Callable[[Incident, IncidentEntry], Said]]] = 
     states.NOTIFIED: ("succeeded", _noticed),
     states.NOT_NOTIFIED: ("refused", _noticed),
     states.ESCALATED: ("warning", _noticed),
-    states.ACTED: ("delivered", gettext_lazy("Acted by its rule")),
-    states.GAVE_UP: ("failed", gettext_lazy("Its rule gave up acting")),
+    states.ACTED: ("delivered", _acted),
+    states.NOT_ACTED: ("refused", _acted),
+    states.ACT_ENDED: ("todo", _acted),
+    states.GAVE_UP: ("failed", _acted),
     states.ENDED: ("succeeded", _closed),
 }

@@ -16,7 +16,7 @@ from django.utils.translation import pgettext
 
 from actions.audit import name_of
 from alerts import words
-from alerts.incidents import entries, people, shown
+from alerts.incidents import capsule_page, entries, people, shown
 from alerts.incidents.shown import Shown
 from alerts.models import Incident
 from alerts.notify import told
@@ -50,6 +50,7 @@ def context(incident: Incident, role: str) -> dict[str, Any]:
         "notices": notices,
         "moment": _moment(incident),
         "rule": visible(incident.rule_name),
+        "flapping": words.flapping(incident, timezone.now()),
         "assigned": visible(name_of(incident.assigned_to)) if incident.assigned_to else "",
         "snoozes": SNOOZES,
         "version": _version(one, lines, notices),
@@ -97,5 +98,12 @@ def _moment(incident: Incident) -> str:
 
 
 def _version(one: Shown, lines: list[entries.Line], notices: list[told.Told]) -> str:
-    what = (one.version, one.incident.worst, lines[0].entry.pk if lines else 0, len(lines), notices)
+    what = (
+        one.version,
+        capsule_page.version(one.incident),
+        one.incident.worst,
+        lines[0].entry.pk if lines else 0,
+        len(lines),
+        notices,
+    )
     return blake2s(repr(what).encode(), digest_size=8).hexdigest()

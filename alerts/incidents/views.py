@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from alerts.incidents import incident_page, list_page, shown
+from alerts.incidents import capsule_page, incident_page, list_page, shown
 from alerts.models import Incident
 from pmonitor import access
 
@@ -42,6 +42,14 @@ def members(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return render(request, "_members.html", incident_page.members(request.user, incident_of(request, uuid)))
 
 
+@access.viewer_required
+@require_safe
+def capsule(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """What was found around its opening, as far as the reader may see it."""
+    found = capsule_page.context(incident_of(request, uuid), request.user)
+    return render(request, "_capsule.html", {"capsule": found})
+
+
 def incident_of(request: HttpRequest, uuid: UUID) -> Incident:
     """The incident in the reader's scope; else a 404."""
     found: Incident = get_object_or_404(shown.fetched(Incident.objects.visible_to(request.user)), uuid=uuid)
@@ -52,4 +60,5 @@ def shown_page(request: HttpRequest, incident: Incident, status: int = 200, **sa
     """Its page; said: what was wrong with what was asked (problem, errors) and what was typed."""
     made = incident_page.context(incident, access.role_of(request.user) or "")
     made |= incident_page.members(request.user, incident)
+    made["capsule"] = capsule_page.context(incident, request.user)
     return render(request, "incident.html", {**made, **said}, status=status)
