@@ -61,6 +61,7 @@ class Panel(NamedTuple):
 
 # Panels below the totals; an app adds its function in AppConfig.ready. It gets the servers in scope.
 PANELS: list[Callable[[models.QuerySet[Server]], Panel]] = []
+RAIL: list[Callable[[models.QuerySet[Server]], Panel]] = []  # and those beside the list, above the groups
 
 
 class Asked(NamedTuple):

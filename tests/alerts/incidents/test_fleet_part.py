@@ -93,6 +93,20 @@ def test_the_totals_count_incidents(
     assert "none unacknowledged" in theirs
 
 
+def test_the_rail_lists_the_worst(
+    down: Rule, full: Rule, operator: User, as_viewer: Client, as_outsider: Client, db1: Server, five: list[Server]
+) -> None:
+    rail = re.compile(r'<section class="panel" id="rail-incidents".*?</section>', re.DOTALL)
+    assert "hidden" in rail.findall(text(as_viewer.get("/")))[0].split(">")[0]
+    open_all([opening(full, five[1], f"/{number}", limit=90) for number in range(8)])
+    person_moves.acknowledge(operator, opened(down, five[0], "a.service"))
+    (shown,) = rail.findall(text(as_viewer.get("/")))
+    assert '<span class="count">9</span>' in shown
+    assert re.findall(r'<li id="rail-\d+" data-state="(\w+)"', shown) == ["critical"] + ["warning"] * 6
+    assert "by oleg" in shown
+    assert "<li" not in rail.findall(text(as_outsider.get("/")))[0]
+
+
 def test_many_servers_are_one_incident_and_all_of_them_in_trouble(web_group: ServerGroup, as_viewer: Client) -> None:
     silent, servers = rule("Skew", kinds.SKEW, limit=5), farm(6, web_group)
     for server in servers:
