@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from actions import verdicts
+from actions import verdicts, zones
 from actions.models import AuditEntry
 from actions.schedules import times
 from actions.schedules.words import there
@@ -49,7 +49,7 @@ def following(silence: Silence, now: datetime, count: int = 1) -> list[datetime]
 
 
 def when(silence: Silence) -> str:
-    """ "Sun 29 Nov 2026, 02:00 EET to …", "0 3 * * SUN Europe/Bucharest, 2 h each"."""
+    """ "Sun 29 Nov 2026, 02:00 EET to 04:00 EET", "0 3 * * SUN Europe/Bucharest, 2 h each"."""
     if silence.cron:
         span = verdicts.span(silence.duration_sec or 0)
         return _("%(cron)s %(zone)s, %(span)s each") % {"cron": silence.cron, "zone": silence.zone, "span": span}
