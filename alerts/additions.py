@@ -19,6 +19,7 @@ def register() -> None:
     page.BESIDE["incidents:list"] = header.beside
     standing.TROUBLES.update(fleet_part.TROUBLES)
     fleet.TOTALS.insert(0, fleet_part.total)
+    fleet.RAIL.append(fleet_part.rail)
     server_page.PARTS.append(
         server_page.Part(server_part.panels, server_part.lane, then=server_part.then, between=server_part.between)
     )

@@ -61,6 +61,7 @@ class Panel(NamedTuple):
 
 # Panels below the totals; an app adds its function in AppConfig.ready. It gets the servers in scope.
 PANELS: list[Callable[[models.QuerySet[Server]], Panel]] = []
+RAIL: list[Callable[[models.QuerySet[Server]], Panel]] = []  # and those beside the list, above the groups
 
 
 class Asked(NamedTuple):
@@ -109,7 +110,9 @@ def asked(query: QueryDict) -> Asked:
 def scope_of(user: AbstractBaseUser | AnonymousUser) -> str:
     """ "all", or the ids of the user's server groups joined by "-", or "none"; the same servers as visible_to(user)."""
     role = access.role_of(user)
-    mine = [] if role in (None, access.ADMIN) else Scope.objects.filter(user=user.pk).values_list("everything", "groups")
+    mine = (
+        [] if role in (None, access.ADMIN) else Scope.objects.filter(user=user.pk).values_list("everything", "groups")
+    )
     rows: list[tuple[bool, int | None]] = list(mine)  # one for each group
     if role == access.ADMIN or any(everything for everything, _group in rows):
         return "all"

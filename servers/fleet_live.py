@@ -43,13 +43,14 @@ def render_fleet(key: str, view: View) -> tuple[str, dict[str, str]]:
     context = totals_context(key, fleet_totals.totals(fleet.in_scope(key)))
     names = ("totals", "fleet-size", "groups", "arrived", "hub-away")
     made = {name: render_to_string(f"_{name.replace('-', '_')}.html", context) for name in names}
-    return context["version"], made | {panel.id: panel.html for panel in context["panels"]}
+    return context["version"], made | {panel.id: panel.html for panel in (*context["panels"], *context["rail"])}
 
 
 def totals_context(scope: str, totals: Totals) -> dict[str, Any]:
     """What the templates of the totals show; the page uses the same."""
     words = {name: word for name, (_glyph, word) in standing.SHOWN.items()}
-    panels = [panel(fleet.in_scope(scope)) for panel in fleet.PANELS]
+    panels, rail = ([panel(fleet.in_scope(scope)) for panel in made] for made in (fleet.PANELS, fleet.RAIL))
     away = hub_away.summary()
-    version = f"{zlib.crc32(repr((totals, away, [panel.version for panel in panels])).encode()):x}"
-    return {"scope": scope, "totals": totals, "words": words, "version": version, "panels": panels, "away": away}
+    version = f"{zlib.crc32(repr((totals, away, [panel.version for panel in (*panels, *rail)])).encode()):x}"
+    shown = {"totals": totals, "words": words, "panels": panels, "rail": rail, "away": away}
+    return {"scope": scope, "version": version, **shown}

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Window
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from alerts import states
+from alerts.incidents import shown
 from alerts.models import Incident
 from pmonitor.templatetags import show
-from servers.fleet import Total
+from servers.fleet import Panel, Total
 from servers.models import Server
+
+MOST = 7  # incidents in the rail
 
 
 def _troubled(severity: str) -> QuerySet[Incident, int | None]:
@@ -23,6 +28,15 @@ def _troubled(severity: str) -> QuerySet[Incident, int | None]:
 
 
 TROUBLES = {severity: partial(_troubled, severity) for severity in reversed(states.SEVERITIES)}  # the worst first
+
+
+def rail(servers: QuerySet[Server]) -> Panel:
+    """The worst incidents that are open on these servers; hidden when there is none. One query."""
+    loud = Incident.objects.on(servers).listed().loud()
+    found: list[Any] = list(shown.worst_first(shown.fetched(loud)).annotate(number=Window(Count("pk")))[:MOST])
+    rows = shown.all_of(found)
+    html = render_to_string("_rail_incidents.html", {"rows": rows, "count": found[0].number if found else 0})
+    return Panel("rail-incidents", html, repr([(row.incident.pk, row.version) for row in rows]))
 
 
 def total(servers: QuerySet[Server]) -> Total:

@@ -50,6 +50,7 @@ def context(incident: Incident, role: str) -> dict[str, Any]:
         "notices": notices,
         "moment": _moment(incident),
         "rule": visible(incident.rule_name),
+        "flapping": words.flapping(incident, timezone.now()),
         "assigned": visible(name_of(incident.assigned_to)) if incident.assigned_to else "",
         "snoozes": SNOOZES,
         "version": _version(one, lines, notices),

@@ -83,7 +83,9 @@ class Shown(NamedTuple):
     def named(self) -> str:
         """What it is called where one string is needed: "nginx.service failed, web-buh-10"."""
         server = self.incident.server
-        where = show.first_label(visible(server.hostname)) if server else self.servers
+        if server is None:  # whose title says on how many
+            return self.title
+        where = show.first_label(visible(server.hostname))
         return pgettext("incident", "%(title)s, %(where)s") % {"title": self.title, "where": where}
 
     @property
@@ -140,8 +142,8 @@ class Shown(NamedTuple):
     def notes(self) -> list[str | SafeString]:
         """What else is to be known at a glance."""
         incident, said = self.incident, list[str | SafeString]()
-        if incident.flapping:
-            said.append(_("flapping"))
+        if incident.flapping and not self.closed:
+            said.append(words.flapping(incident, timezone.now()))
         if incident.no_data_since and not self.closed:
             said.append(format_html(_("no data since {}"), show.at(incident.no_data_since, "short")))
         if incident.assigned_to and not self.closed:
@@ -159,7 +161,9 @@ class Shown(NamedTuple):
 
 def fetched(incidents: models.QuerySet[Incident]) -> models.QuerySet[Incident]:
     """These with what `Shown` reads of them."""
-    return incidents.select_related("server", "silence", "assigned_to").annotate(twin=twin_of(Server, "server__"))
+    return incidents.select_related("server", "silence", "assigned_to", "rule", "whole").annotate(
+        twin=twin_of(Server, "server__")
+    )
 
 
 def all_of(incidents: Iterable[Incident]) -> list[Shown]:

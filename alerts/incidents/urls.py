@@ -13,6 +13,7 @@ urlpatterns = [
     path("acknowledge/", acting.acknowledge_all, name="acknowledge-all"),
     path("<uuid:uuid>/", views.one, name="one"),
     path("<uuid:uuid>/members/", views.members, name="members"),
+    path("<uuid:uuid>/capsule/", views.capsule, name="capsule"),
     path("<uuid:uuid>/close/", acting.close, name="close"),
     path("<uuid:uuid>/<str:move>/", acting.move, name="move"),
 ]

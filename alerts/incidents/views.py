@@ -42,6 +42,14 @@ def members(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return render(request, "_members.html", incident_page.members(request.user, incident_of(request, uuid)))
 
 
+@access.viewer_required
+@require_safe
+def capsule(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """What was found around its opening, as far as the reader may see it."""
+    found = capsule_page.context(incident_of(request, uuid), request.user)
+    return render(request, "_capsule.html", {"capsule": found})
+
+
 def incident_of(request: HttpRequest, uuid: UUID) -> Incident:
     """The incident in the reader's scope; else a 404."""
     found: Incident = get_object_or_404(shown.fetched(Incident.objects.visible_to(request.user)), uuid=uuid)

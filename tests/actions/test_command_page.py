@@ -107,7 +107,8 @@ def test_a_command_costs_few_queries(
     as_operator: Client, web1: Server, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     made = command(web1, states.RUNNING)
-    with django_assert_num_queries(5):  # session, user, role · the command with its server · its service
+    # session, user, role · the command with its server · its service · for the header the scope, and incidents
+    with django_assert_num_queries(7):
         as_operator.get(f"/commands/{made.uuid}/")
 
 

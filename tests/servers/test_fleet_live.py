@@ -55,7 +55,7 @@ def test_the_version_changes_with_what_is_counted(web1: Server, web_group: Serve
     enrolled("srv-new", web_group)
     after, fragments = fleet_live.render_fleet(str(web_group.pk), EN)
     assert before != after
-    assert set(fragments) == {"totals", "fleet-size", "groups", "arrived", "hub-away", "lent"}
+    assert set(fragments) == {"totals", "fleet-size", "groups", "arrived", "hub-away", "lent", "rail-incidents"}
     for name, html in fragments.items():
         assert f'id="{name}"' in html.split(">", 1)[0]
 

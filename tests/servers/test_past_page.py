@@ -227,7 +227,8 @@ def test_costs_few_queries_however_much_there_is(
     many = [service(f"unit-{number}.service") for number in range(40)]
     tell(web1, first + 2 * HOUR, [proc(number) for number in range(1, 501)], services=many)
     page(as_viewer, first)
-    # session, user, role · scope and incidents not taken, for the header · server · newest report · the table and the samples beside: raw rows and times, chunk
+    # session, user, role · scope and incidents not taken, for the header
+    # server · newest report · the table and the samples beside: raw rows and times, chunk
     # readings then, the timeline's · the lanes: commands, what happened
     # services, what happened to them, a boot since · commands up to then · what had happened · the hub's absence then
     # the states' lane: changes, the hub's absences, what came later · incidents, in their lane and their list

@@ -148,7 +148,8 @@ def test_costs_few_queries_however_much_there_is(
     many = [service(f"unit-{number}.service") for number in range(40)]
     store(web1, procs=[proc(number) for number in range(1, 501)], services=many)
     page(as_viewer)
-    # session, user, role · scope and incidents not taken, for the header · server · newest report · readings · services, commands at work, what waits · commands
+    # session, user, role · scope and incidents not taken, for the header
+    # server · newest report · readings · services, commands at work, what waits · commands
     # stops for a time · what happened, in the list and in its lane · the commands' lane
     # states in the lane and in the figure: changes, the hub's absences, what came later, each twice
     # incidents, in their lane and their list

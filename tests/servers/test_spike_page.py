@@ -283,6 +283,7 @@ def test_the_api_tells_the_same(as_viewer: Client, start: datetime) -> None:
 def test_takes_few_queries(
     as_viewer: Client, start: datetime, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    # session, user, role, server; newest; readings twice, peak, boots, tables; commands, events
-    with django_assert_num_queries(11):
+    # session, user, role, server; newest; readings twice, peak, boots, tables; commands, events, incidents
+    # scope and incidents not taken, for the header
+    with django_assert_num_queries(14):
         as_viewer.get(PAGE, address(start))

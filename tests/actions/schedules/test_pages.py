@@ -191,7 +191,7 @@ def test_the_list_is_filtered_and_comes_page_by_page(
     for n in range(5):
         schedule(web1, operator, target=f"{n}.service")
     schedule(web2, operator, target="odd.service", enabled=False, next_at=None)
-    with django_assert_max_num_queries(5):  # session, user, role, scope, the list
+    with django_assert_max_num_queries(7):  # session, user, role, scope, the list; for the header scope and incidents
         shown = text(as_operator.get("/schedules/"))
     assert shown.count('<tr id="sch-') == 3
     assert "from=3" in shown
