@@ -12,6 +12,8 @@ from django.utils import timezone
 from actions import deadlines, leases, reads, waiting
 from actions.rollouts import advance
 from actions.schedules import due
+from alerts.notify import escalation
+from alerts.notify import sending as notices
 from pmonitor import logs
 from pmonitor.models import StepRun
 from servers import compaction, partitions, presence, rollup
@@ -34,6 +36,8 @@ STEPS: list[tuple[float, Callable[[], object]]] = [  # every background job ther
     (1, compaction.compact),
     (10, rollup.roll_up),
     (600, partitions.keep),
+    (5, escalation.escalate),
+    (1, notices.send),
 ]
 
 

@@ -1,8 +1,15 @@
-"""The API's paths of contacts, under /api/alerts/."""
+"""The API's paths of contacts, under /api/alerts/contacts."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from alerts.notify import api
 
 app_name = "contacts_api"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", api.Contacts.as_view(), name="list"),
+    path("/<int:contact>", api.OneContact.as_view(), name="one"),
+    path("/<int:contact>/tests", api.Tests.as_view(), name="tests"),
+    path("/<int:contact>/secret", api.Secret.as_view(), name="secret"),
+]

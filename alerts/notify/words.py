@@ -34,6 +34,18 @@ STATES: dict[str, tuple[str, Any]] = {  # the glyph's state, the word
     models.DROPPED: ("cancelled", pgettext_lazy("notice", "Not sent")),
 }
 
+AUDIT: dict[str, tuple[str, Any]] = {  # events of the audit trail: the glyph's state, the word
+    "contact.made": ("todo", gettext_lazy("Contact made")),
+    "contact.changed": ("todo", gettext_lazy("Contact changed")),
+    "contact.enabled": ("todo", gettext_lazy("Contact on")),
+    "contact.disabled": ("inactive", gettext_lazy("Contact off")),
+    "contact.secret_renewed": ("todo", gettext_lazy("Secret renewed")),
+    "contact.deleted": ("cancelled", gettext_lazy("Contact deleted")),
+    "contact.tested": ("todo", gettext_lazy("Contact tested")),
+    "contact.broken": ("failed", gettext_lazy("Contact broken")),
+    "contact.mended": ("succeeded", gettext_lazy("Contact works again")),
+}
+
 # Why a notice was not sent, as its row and the timeline keep it: the word, or "word:detail"
 OVER, SILENCED, SNOOZED, OFF = "over", "silenced", "snoozed", "off"
 JOINED, TAKEN, UNTOLD, BROKEN, EMPTY = "joined", "taken", "untold", "broken", "empty"
@@ -72,7 +84,7 @@ def why(said: str) -> str:
 
 
 def line(kind: str, facts: dict[str, Any]) -> str:
-    """The sentence of a line of an incident's timeline; facts: {contact, event, why, summary}, of escalations {after}."""
+    """The sentence of a line of an incident's timeline; facts: {contact, event, why, summary}."""
     told = {"contact": visible(str(facts.get("contact", ""))), "why": why(str(facts.get("why", "")))}
     if kind == states.ESCALATED:
         return _("Nobody took it on in time; told the next ones")
