@@ -45,7 +45,11 @@ def usable(host: str, port: int, allow_internal: bool) -> list[tuple[int, Any]]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):  # UnicodeError: a label longer than names may have
         raise DeliveryError("name") from None
-    kept = [(family, where) for family, _type, _proto, _name, where in found if allow_internal or _is_public(where[0])]
+    kept: list[tuple[int, Any]] = [
+        (family, where)
+        for family, _type, _proto, _name, where in found
+        if allow_internal or is_public(ipaddress.ip_address(str(where[0]).partition("%")[0]))
+    ]
     if not kept:
         raise DeliveryError("internal", permanent=True)
     return kept
@@ -69,10 +73,6 @@ def is_public(address: Address) -> bool:
         if inner is not None:
             return is_public(inner)
     return address.is_global and not address.is_multicast and not address.is_reserved and address not in METADATA
-
-
-def _is_public(text: str | int) -> bool:
-    return is_public(ipaddress.ip_address(str(text).partition("%")[0]))
 
 
 def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:

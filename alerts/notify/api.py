@@ -72,7 +72,7 @@ class Tests(access.OperatorApi):
     @api_docs.test
     def post(self, request: Request, contact: int) -> Response:
         _only_admins(request)
-        return Response(wire.notice(contacts.test(request.user, _contact(contact), _address(request))), status=202)
+        return Response(wire.notice(contacts.try_out(request.user, _contact(contact), _address(request))), status=202)
 
 
 class Secret(access.OperatorApi):

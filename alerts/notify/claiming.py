@@ -40,7 +40,9 @@ def ready(now: datetime) -> list[int]:
     """Of each contact the next one, unless one of its own is being sent: a slow receiver holds up no other."""
     busy = Notification.objects.filter(state=models.SENDING, claimed_until__gt=now).values("contact")
     due = Notification.objects.filter(_due(now)).exclude(contact__in=busy)
-    return list(due.order_by("contact", "attempts", "due_at", "pk").distinct("contact").values_list("pk", flat=True))
+    return list(
+        due.order_by("contact_id", "attempts", "due_at", "pk").distinct("contact_id").values_list("pk", flat=True)
+    )
 
 
 def unwanted(row: Notification) -> str:

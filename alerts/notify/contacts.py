@@ -82,7 +82,7 @@ def delete(user: Any, contact: Contact, address: str | None = None) -> None:
         Contact.objects.filter(pk=contact.pk).delete()
 
 
-def test(user: Any, contact: Contact, address: str | None = None) -> Notification:
+def try_out(user: Any, contact: Contact, address: str | None = None) -> Notification:
     """Queue a notice that tries it, the way that all go; also when it is off or broken. One at a time."""
     with transaction.atomic():
         Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
@@ -92,7 +92,7 @@ def test(user: Any, contact: Contact, address: str | None = None) -> Notificatio
         if on_its_way:
             return on_its_way
         _write("contact.tested", contact, user, address, {})
-        return queueing.test(contact)
+        return queueing.test_of(contact)
 
 
 def broke(contact: Contact, why: str) -> bool:

@@ -1,4 +1,4 @@
-"""Worker step: tells the next ones of incidents that nobody took on in time, once. Changes `escalated_at`, nothing else."""
+"""Worker step: tells the next ones of incidents that nobody took on in time, once. Changes `escalated_at` alone."""
 
 from __future__ import annotations
 

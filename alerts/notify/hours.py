@@ -1,7 +1,8 @@
 """The hours of a contact: on which days, from when to when by the clock of a zone. Pure.
 
 A stretch belongs to the day it begins on, so that "Friday 22:00 to 06:00" ends on Saturday. From and until the same is
-the whole day. When clocks go forward, a time that is left out is meant right after; when they go back, the first of two.
+the whole day. When clocks go forward, a time that is left out is meant right after; of one that comes twice,
+the first.
 """
 
 from __future__ import annotations

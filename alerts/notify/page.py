@@ -92,7 +92,7 @@ def form_context(form: ContactForm, given: dict[str, Any], problem: str = "") ->
 def _last(contacts: list[int]) -> dict[int, Notification]:
     """The newest notice of each; of one that is told by a summary, the summary."""
     own = Notification.objects.filter(contact__in=contacts, summary=None)
-    newest = own.order_by("contact", "-id").distinct("contact")
+    newest = own.order_by("contact_id", "-id").distinct("contact_id")
     return {one.contact_id: one for one in newest}
 
 

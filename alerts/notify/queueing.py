@@ -83,7 +83,7 @@ def untold(pairs: Iterable[tuple[Incident, Contact]], why: str) -> None:
         moves.note(states.NOT_NOTIFIED, incidents, facts={"contact": name, "why": why})
 
 
-def test(contact: Contact) -> Notification:
+def test_of(contact: Contact) -> Notification:
     """A notice that tries whether the contact is reached. The caller is in a transaction."""
     now = timezone.now()
     return Notification.objects.create(contact=contact, event=models.TEST, made_at=now, due_at=now)

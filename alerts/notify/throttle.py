@@ -31,14 +31,14 @@ def fold() -> int:
 def _fold(pk: int, now: datetime) -> int:
     with transaction.atomic():
         # Not a lock that keeps new notices from naming the contact.
-        contact = next(iter(Contact.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=pk)), None)
+        contact = Contact.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=pk).first()
         if contact is None:
             return 0  # another worker does it
         due = list(_due(now).filter(contact=pk).select_related("incident").order_by("pk"))
         summary, rest = _too_many(contact, due, now)
         if not rest:
             return 0
-        if summary.pk is None:
+        if summary._state.adding:
             summary.save(force_insert=True)
         return Notification.objects.filter(pk__in=[row.pk for row in rest], state=models.QUEUED).update(summary=summary)
 

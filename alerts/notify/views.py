@@ -44,7 +44,7 @@ def change(request: HttpRequest, pk: int) -> HttpResponseBase:
 @require_POST
 def test(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Send it a test."""
-    return _moved(request, pk, contacts.test)
+    return _moved(request, pk, contacts.try_out)
 
 
 @access.admin_required
