@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from actions import audit_page
-from alerts import moves
+from actions import audit_page, service_page
+from alerts import audit_words, timeline
+from alerts.incidents import fleet_part, header, live, palette, server_part
 from alerts.notify import live as contacts_live
 from alerts.notify import queueing
-from alerts.notify import words as contact_words
+from pmonitor import page
 from pmonitor.live import TOPICS
+from servers import fleet, search, server_page, standing
 
 
 def register() -> None:
     """Called once, when all apps are ready."""
-    TOPICS.update(contacts_live.TOPICS)
-    moves.LISTENERS.append(queueing.hear)
-    audit_page.EVENTS.update({event: word for event, (_glyph, word) in contact_words.AUDIT.items()})
-    audit_page.GLYPHS.update({event: glyph for event, (glyph, _word) in contact_words.AUDIT.items()})
+    TOPICS.update(live.TOPICS | contacts_live.TOPICS)
+    timeline.LISTENERS.append(queueing.hear)
+    page.BESIDE["incidents:list"] = header.beside
+    standing.TROUBLES.update(fleet_part.TROUBLES)
+    fleet.TOTALS.insert(0, fleet_part.total)
+    server_page.PARTS.append(
+        server_page.Part(server_part.panels, server_part.lane, then=server_part.then, between=server_part.between)
+    )
+    service_page.PARTS.append(server_part.of_service)
+    search.FINDERS.extend((palette.incidents, palette.actions))
+    audit_page.EVENTS.update({event: word for event, (_glyph, word) in audit_words.EVENTS.items()})
+    audit_page.GLYPHS.update({event: glyph for event, (glyph, _word) in audit_words.EVENTS.items()})
+    audit_page.ABOUT["incident"] = audit_words.incident
+    audit_page.ABOUT["contact"] = audit_words.contact

@@ -129,7 +129,9 @@ class Incident(models.Model):
     snoozed_until = models.DateTimeField(null=True)  # nobody is told of it until then
     silence = models.ForeignKey(Silence, null=True, on_delete=models.SET_NULL, related_name="incidents")  # of now
     flapping = models.BooleanField(default=False)
-    reopened = models.PositiveIntegerField(default=0)  # how often it came back while flapping
+    flapping_since = models.DateTimeField(null=True)  # the first of the openings that make it flap
+    calm_since = models.DateTimeField(null=True)  # while it flaps: since when its subject is well
+    reopened = models.PositiveIntegerField(default=0)  # how often it came back since flapping_since
     escalated_at = models.DateTimeField(null=True)
     capsule = models.JSONField(null=True)  # what was found around its opening; incidents/capsule.py
     capsule_due = models.DateTimeField(null=True)  # when to look, None: done
@@ -154,6 +156,8 @@ class Incident(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["server", "-opened_at"], name="incident_by_server"),  # server page, charts
+            # the header's count, the list of open ones, the dashboard
+            models.Index(fields=["-id"], condition=models.Q(state__in=states.LIVE), name="incident_live"),
             models.Index(fields=["-closed_at"], name="incident_by_end"),  # the closed ones' list
             models.Index(fields=["capsule_due"], condition=models.Q(capsule_due__isnull=False), name="capsule_due"),
         ]

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
 from django.utils import timezone
 
-from alerts import moves, states
+from alerts import states, timeline
 from alerts.models import Incident
 
 BATCH = 500
@@ -22,7 +22,7 @@ def escalate() -> int:
         locked = _due(now).select_for_update(skip_locked=True, of=("self",)).select_related("rule", "server")
         due = list(locked.order_by("pk")[:BATCH])
         Incident.objects.filter(pk__in=[one.pk for one in due]).update(escalated_at=now)
-        moves.note(states.ESCALATED, due)
+        timeline.note(states.ESCALATED, due)
     return len(due)
 
 

@@ -1,4 +1,4 @@
-"""Makes the notices of what moves: a row a contact, in the transaction of the move. Listens to moves.LISTENERS.
+"""Makes the notices of what moves: a row a contact, in the transaction of the move. Listens to timeline.LISTENERS.
 
 An opening goes to the contacts of its rule whose severity it has, unless it is silenced or snoozed; its end only to
 whoever was told of the opening. What is not sent yet when an incident ends is never sent. Outside of a contact's hours
@@ -14,14 +14,13 @@ from typing import Any
 
 from django.utils import timezone
 
-from alerts import moves, states
+from alerts import states, timeline
 from alerts.models import Contact, Incident, Notification, Rule
 from alerts.notify import hours, models, words
 from servers.models import HubAbsence
 
 AFTERMATH = timedelta(seconds=120)  # after an absence: servers must be silent for a while before a rule says so
 DOWNS = (models.OPENED, models.ESCALATION)  # the events that tell that something is wrong
-WOKEN, UNSILENCED = "woken", "unsilenced"
 
 
 def hear(move: str, incidents: Sequence[Incident]) -> None:
@@ -80,7 +79,7 @@ def untold(pairs: Iterable[tuple[Incident, Contact]], why: str) -> None:
     for incident, contact in pairs:
         of_contact[contact.name].append(incident)
     for name, incidents in of_contact.items():
-        moves.note(states.NOT_NOTIFIED, incidents, facts={"contact": name, "why": why})
+        timeline.note(states.NOT_NOTIFIED, incidents, facts={"contact": name, "why": why})
 
 
 def test_of(contact: Contact) -> Notification:
@@ -148,8 +147,8 @@ def _held(now: datetime) -> tuple[datetime, int | None]:
 
 MOVES: dict[str, Callable[[Sequence[Incident]], None]] = {
     states.OPENED: opened,
-    WOKEN: opened,
-    UNSILENCED: unsilenced,
+    states.WOKEN: opened,
+    states.UNSILENCED: unsilenced,
     states.ESCALATED: escalated,
     states.ENDED: closed,
     states.JOINED: joined,

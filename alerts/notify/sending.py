@@ -13,7 +13,7 @@ from typing import Any
 from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 
-from alerts import moves, states
+from alerts import states, timeline
 from alerts.models import Contact, Incident, Notification
 from alerts.notify import claiming, contacts, messages, models, queueing, throttle, transports, words
 from alerts.notify.failures import DeliveryError
@@ -85,7 +85,7 @@ def _sent(row: Notification) -> None:
         told = _incidents(row)
         Notification.objects.filter(summary=row, state=models.SENDING).update(state=models.SENT, sent_at=now)
         facts = {"contact": row.contact.name, "event": row.event}
-        moves.note(states.NOTIFIED, told, facts=facts | ({"summary": True} if row.event == models.SUMMARY else {}))
+        timeline.note(states.NOTIFIED, told, facts=facts | ({"summary": True} if row.event == models.SUMMARY else {}))
         if row.event == models.TEST:
             contacts.mended(row.contact)
 

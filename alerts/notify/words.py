@@ -34,18 +34,6 @@ STATES: dict[str, tuple[str, Any]] = {  # the glyph's state, the word
     models.DROPPED: ("cancelled", pgettext_lazy("notice", "Not sent")),
 }
 
-AUDIT: dict[str, tuple[str, Any]] = {  # events of the audit trail: the glyph's state, the word
-    "contact.made": ("todo", gettext_lazy("Contact made")),
-    "contact.changed": ("todo", gettext_lazy("Contact changed")),
-    "contact.enabled": ("todo", gettext_lazy("Contact on")),
-    "contact.disabled": ("inactive", gettext_lazy("Contact off")),
-    "contact.secret_renewed": ("todo", gettext_lazy("Secret renewed")),
-    "contact.deleted": ("cancelled", gettext_lazy("Contact deleted")),
-    "contact.tested": ("todo", gettext_lazy("Contact tested")),
-    "contact.broken": ("failed", gettext_lazy("Contact broken")),
-    "contact.mended": ("succeeded", gettext_lazy("Contact works again")),
-}
-
 # Why a notice was not sent, as its row and the timeline keep it: the word, or "word:detail"
 OVER, SILENCED, SNOOZED, OFF = "over", "silenced", "snoozed", "off"
 JOINED, TAKEN, UNTOLD, BROKEN, EMPTY = "joined", "taken", "untold", "broken", "empty"

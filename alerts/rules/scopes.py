@@ -7,7 +7,7 @@ name patterns ("web-*", "srv-01"), one must fit. No word at all: every server.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from fnmatch import translate
 from typing import Any, NamedTuple
 
@@ -78,8 +78,17 @@ def read(line: str) -> Scope:
 
 def places() -> list[Place]:
     """Every server, as far as scopes look; one query."""
-    rows = Server.objects.order_by("pk").values_list("pk", "hostname", "agent_id", "labels", "group__name")
-    return [Place(pk, host, agent, labels or {}, group or "") for pk, host, agent, labels, group in rows]
+    return _places(Server.objects.all())
+
+
+def places_of(user: Any) -> list[Place]:
+    """Every server in the user's scope."""
+    return _places(Server.objects.visible_to(user))
+
+
+def places_among(servers: Collection[int]) -> list[Place]:
+    """These servers."""
+    return _places(Server.objects.filter(pk__in=servers))
 
 
 def of(scope: Scope, among: Iterable[Place]) -> list[int]:
@@ -87,6 +96,14 @@ def of(scope: Scope, among: Iterable[Place]) -> list[int]:
     if scope == Scope():
         return [place.id for place in among]
     return [place.id for place in among if scope.holds(*place[1:])]
+
+
+def own(user: Any) -> str:
+    """The widest line that the user may use: empty, or the groups that they see."""
+    mine = None if access.role_of(user) == access.ADMIN else Seen.objects.filter(user=user.pk).first()
+    if mine is None or mine.everything:
+        return ""
+    return " ".join(f'{GROUP}"{name}"' if " " in name else f"{GROUP}{name}" for name in _groups(mine))
 
 
 def may_use(user: Any, line: str) -> bool:
@@ -97,7 +114,16 @@ def may_use(user: Any, line: str) -> bool:
     if mine is None:
         return False
     groups = read(line).groups
-    return mine.everything or (bool(groups) and set(groups) <= {group.name.casefold() for group in mine.groups.all()})
+    return mine.everything or (bool(groups) and set(groups) <= {name.casefold() for name in _groups(mine)})
+
+
+def _groups(mine: Seen) -> list[str]:
+    return [group.name for group in mine.groups.all()]
+
+
+def _places(servers: Any) -> list[Place]:
+    rows = servers.order_by("pk").values_list("pk", "hostname", "agent_id", "labels", "group__name")
+    return [Place(pk, host, agent, labels or {}, group or "") for pk, host, agent, labels, group in rows]
 
 
 def _words(line: str) -> list[str]:

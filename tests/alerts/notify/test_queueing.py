@@ -78,17 +78,17 @@ def test_after_a_silence_those_are_told_who_were_not(web1: Server) -> None:
     watch = rule("r", first)
     incident = opened(watch, web1)
     Incident.objects.filter(pk=incident.pk).update(silence=silence())
-    queueing.hear(queueing.UNSILENCED, [incident])
+    queueing.hear(states.UNSILENCED, [incident])
     assert notices() == [("opened", "queued")]  # it is silenced still
     Incident.objects.filter(pk=incident.pk).update(silence=None)
     watch.contacts.set([first, second])
-    queueing.hear(queueing.UNSILENCED, [incident])
+    queueing.hear(states.UNSILENCED, [incident])
     assert list(Notification.objects.order_by("pk").values_list("contact__name", flat=True)) == ["a", "b"]
 
 
 def test_one_that_is_woken_is_told_again(web1: Server) -> None:
     incident = opened(rule("r", contact()), web1)
-    queueing.hear(queueing.WOKEN, [incident])
+    queueing.hear(states.WOKEN, [incident])
     assert notices() == [("opened", "queued")] * 2
 
 
