@@ -15,11 +15,14 @@ from alerts.notify.checks import Wanted
 from pmonitor import client
 from pmonitor.admin_site import ReadOnlyAdmin
 
+FIELDS = {"address": "new_address"}
+
 
 class ContactAdminForm(forms.ModelForm[Contact]):
     """The checks are those of the page. The address is never shown; of one that is changed, an empty one stays."""
 
-    address = forms.CharField(label=_("address"), max_length=checks.ADDRESS_LENGTH, required=False)
+    # No field of the model's name: the admin would fill it with what is recorded.
+    new_address = forms.CharField(label=_("address"), max_length=checks.ADDRESS_LENGTH, required=False)
 
     class Meta:
         model = Contact
@@ -31,7 +34,7 @@ class ContactAdminForm(forms.ModelForm[Contact]):
         self.wanted = Wanted(
             name=given.get("name", ""),
             kind=own.kind if own else given.get("kind", ""),
-            address=given.get("address") or (own.address if own else ""),
+            address=given.get("new_address") or (own.address if own else ""),
             severity=given.get("severity", ""),
             hours=given.get("hours") or {},
             language=given.get("language", ""),
@@ -39,8 +42,9 @@ class ContactAdminForm(forms.ModelForm[Contact]):
             enabled=given.get("enabled", False),
         )
         for name, said in checks.wrong(self.wanted, own).items():
-            if name.partition(".")[0] not in self.errors:
-                self.add_error(name.partition(".")[0], said)
+            field = FIELDS.get(name, name).partition(".")[0]
+            if field not in self.errors:
+                self.add_error(field, said)
         return given
 
 
@@ -52,7 +56,7 @@ class ContactAdmin(admin.ModelAdmin[Contact]):
     list_display = ("name", "kind", "masked", "severity", "enabled", "broken_at")
     list_filter = ("kind", "enabled")
     search_fields = ("name",)
-    fields = ("name", "kind", "masked", "address", "severity", "hours", "language", "allow_internal", "enabled")
+    fields = ("name", "kind", "masked", "new_address", "severity", "hours", "language", "allow_internal", "enabled")
     readonly_fields = ("masked",)
 
     @admin.display(description=_("address"))

@@ -14,7 +14,7 @@ from alerts.notify.failures import DeliveryError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 # Addresses that count as public and yet are the machine's own cloud, or lead to any IPv4 address
-METADATA = (ipaddress.ip_address("168.63.129.16"),)
+CLOUDS = (ipaddress.ip_network("168.63.129.16/32"), ipaddress.ip_network("192.0.0.0/24"))
 NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 MOST_TRIED = 3  # addresses of one host
 
@@ -72,7 +72,9 @@ def is_public(address: Address) -> bool:
         inner = _inner(address)
         if inner is not None:
             return is_public(inner)
-    return address.is_global and not address.is_multicast and not address.is_reserved and address not in METADATA
+    if any(address in network for network in CLOUDS):
+        return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
 
 
 def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:

@@ -51,19 +51,20 @@ def change(user: Any, contact: Contact, wanted: Wanted, address: str | None = No
     if {"address", "allow_internal"} & set(columns) or columns.get("enabled"):
         columns |= {"broken_at": None, "broken_why": ""}
     try:
-        _change("contact.changed", contact, user, address, facts, **columns)
+        _change("contact.changed", contact, (user, address), columns, facts)
     except IntegrityError as error:
         raise _taken() from error
 
 
 def enable(user: Any, contact: Contact, address: str | None = None) -> None:
     """Switch it on, and let what is broken be tried again."""
-    _change("contact.enabled", contact, user, address, {}, enabled=True, broken_at=None, broken_why="")
+    columns = {"enabled": True, "broken_at": None, "broken_why": ""}
+    _change("contact.enabled", contact, (user, address), columns)
 
 
 def disable(user: Any, contact: Contact, address: str | None = None) -> None:
     """Nothing is sent to it until it is switched on; what waits is dropped when it comes due."""
-    _change("contact.disabled", contact, user, address, {}, enabled=False)
+    _change("contact.disabled", contact, (user, address), {"enabled": False})
 
 
 def renew_secret(user: Any, contact: Contact, address: str | None = None) -> str:
@@ -71,7 +72,7 @@ def renew_secret(user: Any, contact: Contact, address: str | None = None) -> str
     if contact.kind != models.WEBHOOK:
         raise Problem(409, _("Only webhooks have a secret."))
     secret = new_secret()
-    _change("contact.secret_renewed", contact, user, address, {}, secret=secret)
+    _change("contact.secret_renewed", contact, (user, address), {"secret": secret})
     return secret
 
 
@@ -85,7 +86,8 @@ def delete(user: Any, contact: Contact, address: str | None = None) -> None:
 def try_out(user: Any, contact: Contact, address: str | None = None) -> Notification:
     """Queue a notice that tries it, the way that all go; also when it is off or broken. One at a time."""
     with transaction.atomic():
-        Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
+        if not Contact.objects.select_for_update(no_key=True).filter(pk=contact.pk):
+            raise _gone()
         on_its_way = Notification.objects.filter(
             contact=contact, event=models.TEST, state__in=(models.QUEUED, models.SENDING)
         ).first()
@@ -133,15 +135,23 @@ def _taken() -> Problem:
     return bad({"name": _("is the name of another contact")})
 
 
+def _gone() -> Problem:
+    return Problem(404, _("This contact was deleted meanwhile."))
+
+
 def _change(
-    event: str, contact: Contact, user: Any, address: str | None, facts: dict[str, Any], **columns: Any
+    event: str,
+    contact: Contact,
+    who: tuple[Any, str | None],
+    columns: dict[str, Any],
+    facts: dict[str, Any] | None = None,
 ) -> None:
     with transaction.atomic():
         if not Contact.objects.filter(pk=contact.pk).update(**columns):
-            raise Problem(404, _("This contact was deleted meanwhile."))
+            raise _gone()
         for name, value in columns.items():
             setattr(contact, name, value)
-        _write(event, contact, user, address, facts)
+        _write(event, contact, *who, facts or {})
 
 
 def _write(event: str, contact: Contact, user: Any, address: str | None, facts: dict[str, Any]) -> None:

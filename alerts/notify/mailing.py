@@ -25,11 +25,11 @@ def send(address: str, message: Message) -> None:
     if server is None:
         raise DeliveryError("no mail", permanent=True, contacts=False)
     mail = _written(address, message)
-    try:
-        with told_apart():
+    with told_apart():
+        try:
             _deliver(server, address, mail)
-    except smtplib.SMTPException as error:
-        raise _told(error) from None
+        except smtplib.SMTPException as error:  # which is an OSError, too
+            raise _told(error) from None
 
 
 def _deliver(server: Mail, address: str, mail: EmailMessage) -> None:

@@ -10,16 +10,23 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from actions import zones
 from actions.schedules import words as schedule_words
 from alerts import states
 from alerts import words as incident_words
 from alerts.models import Contact, Incident, Notification
-from alerts.notify import models, summaries
+from alerts.notify import models, summaries, top_process
+from pmonitor.templatetags import show
 from pmonitor.visible import visible
 from servers import moments, state_words
+
+TITLES: dict[str, Any] = {
+    models.OPENED: gettext_lazy("%(severity)s: %(what)s"),
+    models.CLOSED: gettext_lazy("Over: %(what)s"),
+    models.ESCALATION: gettext_lazy("Nobody took it on: %(what)s"),
+}
 
 
 class Line(NamedTuple):
@@ -73,7 +80,7 @@ def of(row: Notification) -> Message:
             return _test(row)
         if row.event == models.SUMMARY:
             return _summary(row)
-        return _incident(row, Incident.objects.select_related("server__newest", "rule").get(notifications=row))
+        return _incident(row, Incident.objects.select_related("server").get(notifications=row))
 
 
 def page(path: str) -> str:
@@ -90,7 +97,7 @@ def _test(row: Notification) -> Message:
 def _summary(row: Notification) -> Message:
     row.facts = row.facts | summaries.counted(row)
     lines = [Line(label, value) for label, value in summaries.lines(row.facts)]
-    links = _links((_("Incidents"), page("/alerts/")))
+    links = _links((_("Incidents"), page(reverse("incidents:list"))))
     severity = states.CRITICAL if row.facts["critical"] else states.WARNING
     good = not row.facts["opened"] and not row.facts["escalation"]
     data = {"summary": row.facts}
@@ -98,11 +105,8 @@ def _summary(row: Notification) -> Message:
 
 
 def _incident(row: Notification, one: Incident) -> Message:
-    title = _titles(row.event) % {
-        "severity": incident_words.SEVERITY_WORDS[one.severity],
-        "title": incident_words.title(one),
-        "where": _where(one),
-    }
+    words = {"severity": incident_words.SEVERITY_WORDS[one.severity], "what": _what(one)}
+    title = str(TITLES[row.event]) % words
     links = _links((_("Incident"), _page_of(one)), (_("The server at that moment"), _moment(one)))
     intro = _("Nobody has taken it on yet.") if row.event == models.ESCALATION else ""
     good = row.event == models.CLOSED
@@ -110,12 +114,10 @@ def _incident(row: Notification, one: Incident) -> Message:
     return _message(row, title, intro, lines, links, one.severity, good, {"incident": _data(one)}, str(one.uuid))
 
 
-def _titles(event: str) -> str:
-    return {
-        models.OPENED: _("%(severity)s: %(title)s, %(where)s"),
-        models.CLOSED: _("Over: %(title)s, %(where)s"),
-        models.ESCALATION: _("Nobody took it on: %(title)s, %(where)s"),
-    }[event]
+def _what(one: Incident) -> str:
+    """What and where; of many servers, the title says how many."""
+    title = incident_words.title(one)
+    return f"{title}, {_where(one)}" if one.server else title
 
 
 def _lines(one: Incident, contact: Contact, good: bool) -> list[tuple[str, str]]:
@@ -126,7 +128,7 @@ def _lines(one: Incident, contact: Contact, good: bool) -> list[tuple[str, str]]
         (_("Rule"), visible(one.rule_name)),
         (_("Since"), schedule_words.there(one.began_at, zone)),
         (_("Value"), incident_words.amount(one.kind, one.value, one.facts)),
-        (_("Process with the most CPU"), "" if good else _top(one)),
+        (_("Process"), "" if good or one.server is None else top_process.told(one)),
         (_("Taken on by"), visible(one.acknowledged_by_name)),
     ]
     if good and one.closed_at:
@@ -141,8 +143,8 @@ def _lines(one: Incident, contact: Contact, good: bool) -> list[tuple[str, str]]
 def _where(one: Incident) -> str:
     if one.server:
         return visible(one.server.hostname)
-    servers = int(one.facts.get("servers", one.facts.get("members", 0)))
-    return ngettext("%(n)s server", "%(n)s servers", servers) % {"n": servers}
+    servers = int(one.facts.get("servers", 0))
+    return ngettext("%(n)s server", "%(n)s servers", servers) % {"n": show.plain(servers)}
 
 
 def _whole_name(one: Incident) -> str:
@@ -151,16 +153,8 @@ def _whole_name(one: Incident) -> str:
     return _where(one)
 
 
-def _top(one: Incident) -> str:
-    """The process that used most CPU in the newest report."""
-    newest = getattr(one.server, "newest", None) if one.server else None
-    if newest is None or not newest.top_name or newest.top_cpu is None:
-        return ""
-    return f"{visible(newest.top_name)}, {newest.top_cpu:.0f}%"
-
-
 def _page_of(one: Incident) -> str:
-    return page(f"/alerts/{one.uuid}/")
+    return page(reverse("incidents:one", args=[one.uuid]))
 
 
 def _moment(one: Incident) -> str:

@@ -1,8 +1,10 @@
 """Makes the notices of what moves: a row a contact, in the transaction of the move. Listens to timeline.LISTENERS.
 
 An opening goes to the contacts of its rule whose severity it has, unless it is silenced or snoozed; its end only to
-whoever was told of the opening. What is not sent yet when an incident ends is never sent. Outside of a contact's hours
-a notice waits for them. Right after an absence of the hub it waits a little, so that one summary can tell all.
+whoever was told of the opening. An opening waits a moment: the first few of many servers at once become one incident
+before anybody is told of each, and the process that it is about is found. What is not sent yet when an incident ends
+is never sent. Outside of a contact's hours a notice waits for them. Right after an absence of the hub it waits a
+little, so that one summary can tell all.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from alerts.models import Contact, Incident, Notification, Rule
 from alerts.notify import hours, models, words
 from servers.models import HubAbsence
 
+GATHER = timedelta(seconds=10)  # an opening waits so long for others of its rule, and for what is found around it
 AFTERMATH = timedelta(seconds=120)  # after an absence: servers must be silent for a while before a rule says so
 DOWNS = (models.OPENED, models.ESCALATION)  # the events that tell that something is wrong
 
@@ -122,7 +125,8 @@ def _make(event: str, pairs: Sequence[tuple[Incident, Contact]]) -> None:
         return
     now = timezone.now()
     held, absence = _held(now)
-    due = {to.pk: hours.due(to.hours, held) for _one, to in pairs}
+    begins = max(held, now + GATHER) if event == models.OPENED else held
+    due = {to.pk: hours.due(to.hours, begins) for _one, to in pairs}
     facts = {"absence": absence} if absence else {}
     Notification.objects.bulk_create(
         Notification(

@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from alerts.models import Contact
-from alerts.notify import contacts, forms, page
+from alerts.notify import contacts, forms, models, page
 from alerts.notify.forms import ContactForm
 from pmonitor import access, client, limits
 from pmonitor.problems import Problem
@@ -66,8 +66,7 @@ def disable(request: HttpRequest, pk: int) -> HttpResponseBase:
 @require_POST
 def renew(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Give a webhook a new secret, and show it once."""
-    limits.hit("actions", f"user-{request.user.pk}")
-    contact = get_object_or_404(Contact, pk=pk)
+    contact = get_object_or_404(Contact, pk=pk, kind=models.WEBHOOK)
     secret = contacts.renew_secret(request.user, contact, _address(request))
     return render(request, "contact_secret.html", {"contact": contact, "secret": secret})
 
@@ -111,8 +110,13 @@ def _saved(request: HttpRequest, form: ContactForm) -> HttpResponseBase:
 
 def _moved(request: HttpRequest, pk: int, move: Callable[[Any, Contact, str | None], object]) -> HttpResponseBase:
     """Make the move; the row as it is then for htmx, else the list."""
-    limits.hit("actions", f"user-{request.user.pk}")
-    move(request.user, get_object_or_404(Contact, pk=pk), _address(request))
+    contact = get_object_or_404(Contact, pk=pk)
+    try:
+        limits.hit("actions", f"user-{request.user.pk}")
+        move(request.user, contact, _address(request))
+    except Problem as raised:
+        context = page.listed(_role(request)) | {"problem": raised.sentence}
+        return render(request, "contacts.html", context, status=raised.status_code)
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "_contact_row.html", {"row": page.one(pk, _role(request))})
     return redirect("contacts:list")

@@ -30,6 +30,25 @@ def rule(name: str = "Memory high", *contacts: Contact, **columns: Any) -> Rule:
     return made
 
 
+def storm(number: int, of: Contact, server: Server) -> list[Incident]:
+    """So many different rules fire at once; every tenth of them is critical."""
+    severities = [states.WARNING if one % 10 else states.CRITICAL for one in range(number)]
+    made = Rule.objects.bulk_create(
+        Rule(
+            name=f"rule {one:03}",
+            kind="reading",
+            params={"metric": "mem"},
+            limit=90,
+            severity=severity,
+            made_at=timezone.now(),
+        )
+        for one, severity in enumerate(severities)
+    )
+    Rule.contacts.through.objects.bulk_create(Rule.contacts.through(rule=one, contact=of) for one in made)
+    with transaction.atomic():
+        return moves.open_([opening(one, server) for one in made])
+
+
 def opening(of: Rule, server: Server, subject: str = "", at: datetime | None = None) -> moves.Opening:
     """The rule fires on the server, now."""
     at = at or timezone.now()

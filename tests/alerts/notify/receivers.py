@@ -15,6 +15,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 from pmonitor.env import Mail
+from tests.ports import free_port
 
 
 class Got(NamedTuple):
@@ -49,8 +50,8 @@ class Handler(BaseHTTPRequestHandler):
         self.server.got.append(Got(self.path, self.headers, body))
         if self.server.how == "hang":
             self.server.over.wait(30)
-        elif self.server.how == "cut":
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Le")
+        if self.server.how == "cut":
+            self.wfile.write(b"HTTP/1.1 2")
         elif self.server.how == "drip":
             self._drip()
         else:
@@ -123,9 +124,9 @@ def mail_server(user: str = "", **options: Any) -> Iterator[Mailer]:
     post = Post()
     if user:
         options |= {"authenticator": authenticate, "auth_required": True}
-    controller = Controller(post, hostname="127.0.0.1", port=0, **options)
+    port = free_port()
+    controller = Controller(post, hostname="127.0.0.1", port=port, **options)
     controller.start()
-    port = controller.server.sockets[0].getsockname()[1]
     yield Mailer(post, Mail("127.0.0.1", port, False, user, "right" if user else ""))
     controller.stop()
 
