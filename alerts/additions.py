@@ -7,6 +7,9 @@ from alerts import audit_words, timeline
 from alerts.incidents import fleet_part, header, live, palette, server_part
 from alerts.notify import live as contacts_live
 from alerts.notify import queueing
+from alerts.quiet import words as silence_words
+from alerts.remedy import noting
+from alerts.remedy import words as remedy_words
 from pmonitor import page
 from pmonitor.live import TOPICS
 from servers import fleet, search, server_page, standing
@@ -24,7 +27,14 @@ def register() -> None:
     )
     service_page.PARTS.append(server_part.of_service)
     search.FINDERS.extend((palette.incidents, palette.actions))
-    audit_page.EVENTS.update({event: word for event, (_glyph, word) in audit_words.EVENTS.items()})
-    audit_page.GLYPHS.update({event: glyph for event, (glyph, _word) in audit_words.EVENTS.items()})
-    audit_page.ABOUT["incident"] = audit_words.incident
-    audit_page.ABOUT["contact"] = audit_words.contact
+    for events in (audit_words.EVENTS, silence_words.EVENTS):
+        audit_page.EVENTS.update({event: word for event, (_glyph, word) in events.items()})
+        audit_page.GLYPHS.update({event: glyph for event, (glyph, _word) in events.items()})
+    audit_page.ABOUT |= {
+        "incident": audit_words.incident,
+        "silence": silence_words.about,
+        "contact": audit_words.contact,
+    }
+    timeline.LISTENERS.append(noting.hear)
+    audit_page.EVENTS.update(remedy_words.EVENTS)
+    audit_page.GLYPHS.update(remedy_words.GLYPHS)

@@ -10,6 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from actions.models import Command
+from actions.rollouts.models import Rollout
 from alerts import states
 from alerts.notify.models import Contact, Notification
 from alerts.querysets import IncidentQuerySet, RuleQuerySet
@@ -186,19 +187,26 @@ class IncidentEntry(models.Model):
 
 
 class Remedy(models.Model):
-    """One time that a rule acted, or would have; the rule's budget counts them. Only remedy/ makes one."""
+    """One time that a rule acts, or would have; the rule's budget counts them. Only remedy/ makes and changes one."""
 
     rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="remedies")
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="remedies")
     server = models.ForeignKey(Server, on_delete=models.CASCADE, related_name="+")
     target = models.CharField(max_length=255)
-    at = models.DateTimeField()
+    at = models.DateTimeField()  # when it was asked for, or decided otherwise; until then, when it was noted
+    due_at = models.DateTimeField(null=True)  # when to decide, None: done
     command = models.ForeignKey(Command, null=True, on_delete=models.SET_NULL, related_name="+")
-    outcome = models.CharField(max_length=20, blank=True)  # of remedy/; empty: asked, not ended
+    rollout = models.ForeignKey(Rollout, null=True, on_delete=models.SET_NULL, related_name="+")
+    joined = models.BooleanField(default=False)  # somebody had asked for the same: it is theirs, and costs nothing
+    outcome = models.CharField(max_length=20, blank=True)  # of remedy/outcomes.py; empty: to decide, or not ended
     why = models.CharField(max_length=400, blank=True)  # of a refusal
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["rule", "server", "target", "at"], name="remedy_budget")]
+        indexes: ClassVar = [
+            models.Index(fields=["rule", "server", "target", "at"], name="remedy_budget"),
+            # the worker's steps: what is to decide, and what has not ended
+            models.Index(fields=["due_at"], condition=models.Q(outcome=""), name="remedy_open"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.rule_id} {self.target}"

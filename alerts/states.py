@@ -20,8 +20,10 @@ JOINED, GREW = "joined", "grew"  # it became a member of one of many servers; th
 TAKEN, GIVEN_BACK, ASSIGNED, COMMENTED = "acknowledged", "unacknowledged", "assigned", "commented"
 SNOOZED, WOKEN, SILENCED, UNSILENCED, FLAPPING = "snoozed", "woken", "silenced", "unsilenced", "flapping"
 NOTIFIED, NOT_NOTIFIED, ESCALATED = "notified", "not notified", "escalated"
-ACTED, GAVE_UP, ENDED = "acted", "gave up", "closed"
+ACTED, NOT_ACTED, ACT_ENDED, GAVE_UP = "acted", "not acted", "act ended", "gave up"  # of a remedy
+ENDED = "closed"
 ENTRIES = (
     OPENED, WORSE, NO_DATA, DATA_AGAIN, JOINED, GREW, TAKEN, GIVEN_BACK, ASSIGNED, COMMENTED, SNOOZED, WOKEN, SILENCED,
-    UNSILENCED, FLAPPING, NOTIFIED, NOT_NOTIFIED, ESCALATED, ACTED, GAVE_UP, ENDED,
+    UNSILENCED, FLAPPING, NOTIFIED, NOT_NOTIFIED, ESCALATED, ACTED, NOT_ACTED, ACT_ENDED, GAVE_UP,
+    ENDED,
 )  # fmt: skip

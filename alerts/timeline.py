@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
+from actions.models import Command
 from alerts import states
 from alerts.models import Incident, IncidentEntry
 from pmonitor import live
@@ -31,10 +32,11 @@ def note(
     text: str = "",
     facts: dict[str, Any] | None = None,
     at: dict[int, Any] | None = None,
+    command: Command | None = None,
 ) -> None:
     """Write a line of the timeline of each, tell the listeners and, after the commit, the pages.
 
-    at: by the incident's number, the moment of its line; now where it has none.
+    at: by the incident's number, the moment of its line; now where it has none. command: a remedy's.
     """
     in_transaction()
     if not incidents:
@@ -42,7 +44,13 @@ def note(
     now = timezone.now()
     IncidentEntry.objects.bulk_create(
         IncidentEntry(
-            incident=one, at=(at or {}).get(one.pk) or now, kind=kind, actor=actor, text=text, facts=facts or {}
+            incident=one,
+            at=(at or {}).get(one.pk) or now,
+            kind=kind,
+            actor=actor,
+            text=text,
+            facts=facts or {},
+            command=command,
         )
         for one in incidents
     )

@@ -24,6 +24,7 @@ FIELDS = {  # a field's name on the wire: its name here
     "durationSec": "length", "timeZone": "zone",
 }  # fmt: skip
 NO_SUCH_TIME = {"invalid": gettext_lazy("Write a date and time such as 2026-11-28 03:00.")}
+NO_REASON = {"required": gettext_lazy("Say why: the audit trail keeps it.")}
 HOUR, DAY = 3_600, 86_400
 LENGTHS = (900, 1_800, HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 12 * HOUR, DAY, 3 * DAY, 7 * DAY)  # seconds
 
@@ -52,7 +53,7 @@ class ZonedForm(forms.Form):
 
 
 class SilenceForm(ZonedForm):
-    """Why, of what, and when: once from `at` for `length` or until `until`; with `cron` again and again for `length`."""
+    """Why, of what, and when: once, from `at` for `length` or until `until`; or for `length` at each time of `cron`."""
 
     reason = forms.CharField(
         max_length=silences.REASON_LENGTH,
@@ -91,7 +92,7 @@ class EndForm(ZonedForm):
 
 def filled(user: Any, incident: Incident | None) -> dict[str, str]:
     """What a new form begins with: as much as the user may silence, or the incident's rule on its server."""
-    line = scopes.own(user)
+    line = scopes.reach_of(user).line
     given = {"scope": line, "length": str(HOUR)}
     if incident is None:
         return given

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from actions import verdicts
+from actions import verdicts, zones
+from actions.models import AuditEntry
 from actions.schedules import times
 from actions.schedules.words import there
 from alerts.models import Silence
@@ -47,7 +49,7 @@ def following(silence: Silence, now: datetime, count: int = 1) -> list[datetime]
 
 
 def when(silence: Silence) -> str:
-    """ "Sun 29 Nov 2026, 02:00 EET to …", "0 3 * * SUN Europe/Bucharest, 2 h each"."""
+    """ "Sun 29 Nov 2026, 02:00 EET to 04:00 EET", "0 3 * * SUN Europe/Bucharest, 2 h each"."""
     if silence.cron:
         span = verdicts.span(silence.duration_sec or 0)
         return _("%(cron)s %(zone)s, %(span)s each") % {"cron": silence.cron, "zone": silence.zone, "span": span}
@@ -66,3 +68,10 @@ def scope(silence: Silence) -> str:
 def rule(silence: Silence) -> str:
     """The name of its rule, or that it is for every rule."""
     return visible(silence.rule.name) if silence.rule else _("every rule")
+
+
+def about(entry: AuditEntry) -> tuple[str, str]:
+    """What a record of a silence is about, and its page."""
+    number, covered = entry.facts.get("silence"), [entry.facts.get("rule"), entry.facts.get("scope")]
+    said = visible(": ".join(str(one) for one in covered if one)) or _("every server")
+    return said, reverse("silences:detail", args=[number]) if isinstance(number, int) else ""

@@ -44,7 +44,8 @@ def storm(number: int, of: Contact, server: Server) -> list[Incident]:
         )
         for one, severity in enumerate(severities)
     )
-    Rule.contacts.through.objects.bulk_create(Rule.contacts.through(rule=one, contact=of) for one in made)
+    link: Any = Rule.contacts.through
+    link.objects.bulk_create(link(rule=one, contact=of) for one in made)
     with transaction.atomic():
         return moves.open_([opening(one, server) for one in made])
 

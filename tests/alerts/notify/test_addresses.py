@@ -70,7 +70,12 @@ def test_a_name_that_changes_its_address_is_asked_once(receiver: Receiver, monke
     assert [where[0] for _family, where in kept] == ["8.8.8.8"]
     assert asked == ["rebinding.example.net"]
     connected: list[str] = []
-    monkeypatch.setattr(addresses, "is_public", lambda address: connected.append(str(address)) or True)
+
+    def looked_at(address: addresses.Address) -> bool:
+        connected.append(str(address))
+        return True
+
+    monkeypatch.setattr(addresses, "is_public", looked_at)
     resolving(monkeypatch, ["127.0.0.1"], ["127.0.0.2"])
     posting.post(f"http://rebinding.example.net:{receiver.server_port}/", b"{}", {})
     assert connected == ["127.0.0.1"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -60,7 +61,7 @@ def test_without_an_address_of_its_own_the_hub_sends_no_links(web1: Server, sett
 def test_an_end_says_how_long_it_took_and_the_worst(web1: Server) -> None:
     one = opened(rule("r", contact()), web1)
     Notification.objects.update(event=models.CLOSED)
-    told = message(state=states.CLOSED, closed_at=one.began_at + timezone.timedelta(minutes=95), worst=98.25)
+    told = message(state=states.CLOSED, closed_at=one.began_at + timedelta(minutes=95), worst=98.25)
     assert told.good
     assert (said(told)["Took"], said(told)["Worst"]) == ("1 h 35 min", "98.2%")
 

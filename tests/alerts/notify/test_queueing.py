@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -65,7 +66,11 @@ def test_nobody_is_told_of_what_is_quiet_by_then(web1: Server, web2: Server, rec
     whole.opened_at = whole.recorded_at = timezone.now()
     whole.save()
     later = timezone.now() + timedelta(hours=1)
-    quiet = {"silence": {"silence": silence()}, "snooze": {"snoozed_until": later}, "member": {"whole": whole}}
+    quiet: dict[str, dict[str, Any]] = {
+        "silence": {"silence": silence()},
+        "snooze": {"snoozed_until": later},
+        "member": {"whole": whole},
+    }
     Incident.objects.filter(pk=incident.pk).update(**quiet[why])
     sent()
     assert notices(incident=incident) == [("opened", "dropped")]

@@ -226,7 +226,7 @@ def test_two_workers_send_each_notice_once(web1: Server, receiver: Receiver) -> 
 def test_an_end_while_the_opening_is_sent_is_told_after_it(web1: Server, receiver: Receiver) -> None:
     receiver.how = "hang"
     incident = opened(rule("r", contact(address=receiver.url)), web1)
-    thread = threading.Thread(target=lambda: (sending.work(), connection.close()))
+    thread = threading.Thread(target=in_thread)
     thread.start()
     until(lambda: len(receiver.got) == 1)
     closed(incident)
@@ -254,9 +254,14 @@ def test_a_slow_receiver_holds_up_neither_the_step_nor_the_others(web1: Server) 
         until(lambda: len(fast.got) == 5)
         assert len(slow.got) == 2
         slow.over.set()
-    until(lambda: sending.free._value == sending.MOST_AT_ONCE)  # type: ignore[attr-defined]
+    until(lambda: sending.free._value == sending.MOST_AT_ONCE)
     told = Notification.objects.filter(contact__name__startswith="fast")
     assert {row.state for row in told} == {models.SENT}
+
+
+def in_thread() -> None:
+    sending.work()
+    connection.close()
 
 
 def until(holds: Any) -> None:

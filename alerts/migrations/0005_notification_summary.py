@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alerts", "0003_live_incidents"),
+        ("alerts", "0004_remedy_to_do"),
     ]
 
     operations = [
