@@ -5,8 +5,8 @@ from __future__ import annotations
 from actions import audit_page, service_page
 from alerts import audit_words, timeline
 from alerts.incidents import fleet_part, header, live, palette, server_part
+from alerts.notify import escalation, queueing
 from alerts.notify import live as contacts_live
-from alerts.notify import queueing
 from alerts.quiet import words as silence_words
 from alerts.remedy import noting
 from alerts.remedy import words as remedy_words
@@ -18,7 +18,7 @@ from servers import fleet, search, server_page, standing
 def register() -> None:
     """Called once, when all apps are ready."""
     TOPICS.update(live.TOPICS | contacts_live.TOPICS)
-    timeline.LISTENERS.append(queueing.hear)
+    timeline.LISTENERS += [queueing.hear, escalation.hear]
     page.BESIDE["incidents:list"] = header.beside
     standing.TROUBLES.update(fleet_part.TROUBLES)
     fleet.TOTALS.insert(0, fleet_part.total)

@@ -48,9 +48,11 @@ def unsilenced(incidents: Sequence[Incident]) -> None:
 
 
 def escalated(incidents: Sequence[Incident]) -> None:
-    """Tell the contacts that the rules escalate to."""
+    """Tell the contacts that the rules escalate to; of a rule that names none, its own once more."""
     told = _tellable(incidents)
-    _queue(models.ESCALATION, told, _of_rules(Rule.escalate_to.through, told))
+    next_ones = _of_rules(Rule.escalate_to.through, told)
+    own = _of_rules(Rule.contacts.through, [one for one in told if one.rule_id not in next_ones])
+    _queue(models.ESCALATION, told, own | next_ones)
 
 
 def closed(incidents: Sequence[Incident]) -> None:

@@ -74,6 +74,8 @@ def why(said: str) -> str:
 def line(kind: str, facts: dict[str, Any]) -> str:
     """The sentence of a line of an incident's timeline; facts: {contact, event, why, summary}."""
     told = {"contact": visible(str(facts.get("contact", ""))), "why": why(str(facts.get("why", "")))}
+    if kind == states.ESCALATED and facts.get("why"):
+        return _("Its rule gave up acting; told the next ones")
     if kind == states.ESCALATED:
         return _("Nobody took it on in time; told the next ones")
     if kind == states.NOT_NOTIFIED:

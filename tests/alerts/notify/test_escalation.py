@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
-from alerts import states
+from alerts import states, timeline
 from alerts.models import Incident, Notification, Rule
-from alerts.notify import escalation
+from alerts.notify import escalation, words
 from alerts.quiet.models import Silence
 from servers.models import Server
 from tests.actions.test_races import together
@@ -82,6 +83,21 @@ def test_one_that_is_taken_on_before_it_is_sent_is_not_told(web1: Server, receiv
     sent()
     assert notices(contact__name="boss") == [("escalation", "dropped")]
     assert incident.entries.get(kind=states.NOT_NOTIFIED).facts["why"] == "taken"
+
+
+@pytest.mark.parametrize("next_ones", [["boss"], []])
+def test_a_rule_that_gives_up_acting_escalates_at_once(web1: Server, receiver: Receiver, next_ones: list[str]) -> None:
+    watch = rule("r", contact("first", receiver.url), escalate_after_sec=None)
+    watch.escalate_to.set([contact(name, receiver.url) for name in next_ones])
+    incident = opened(watch, web1)
+    sent()
+    with transaction.atomic():
+        timeline.note(states.GAVE_UP, [incident])
+        timeline.note(states.GAVE_UP, [incident])
+    assert notices(event="escalation") == [("escalation", "queued")]
+    assert Notification.objects.get(event="escalation").contact.name == (next_ones or ["first"])[0]
+    entry = incident.entries.get(kind=states.ESCALATED)
+    assert words.line(entry.kind, entry.facts) == "Its rule gave up acting; told the next ones"
 
 
 @pytest.mark.django_db(transaction=True)
