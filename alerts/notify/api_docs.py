@@ -16,7 +16,7 @@ SHORT: dict[str, Any] = {
     "id": 3,
     "name": "On call",
     "kind": "webhook",
-    "state": "works",
+    "state": "on",
     "brokenAt": None,
     "brokenWhy": "",
 }

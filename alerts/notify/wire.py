@@ -46,7 +46,7 @@ NEWS, CHANGES = Decoder(NewContact), Decoder(Change)
 
 def short(contact: Contact) -> dict[str, Any]:
     """What every operator may know of a contact."""
-    state = "off" if not contact.enabled else "broken" if contact.broken_at else "works"
+    state = "off" if not contact.enabled else "broken" if contact.broken_at else "on"
     return {
         "id": contact.pk,
         "name": contact.name,

@@ -36,7 +36,7 @@ def test_one_is_made_and_its_secret_told_once(program: Client) -> None:
     answer = post(program, **HOOK)
     said = answer.json()
     assert answer.status_code == 201
-    assert (said["address"], said["state"], said["severity"]) == ("https://example.net/…", "works", "warning")
+    assert (said["address"], said["state"], said["severity"]) == ("https://example.net/…", "on", "warning")
     assert said["secret"] == Contact.objects.get().secret
     again = program.get(f"{PATH}/{said['id']}").json()
     assert "secret" not in again
