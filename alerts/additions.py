@@ -5,6 +5,8 @@ from __future__ import annotations
 from actions import audit_page, service_page
 from alerts import audit_words, timeline
 from alerts.incidents import fleet_part, header, live, palette, server_part
+from alerts.notify import escalation, queueing
+from alerts.notify import live as contacts_live
 from alerts.quiet import words as silence_words
 from alerts.remedy import noting
 from alerts.remedy import words as remedy_words
@@ -15,7 +17,8 @@ from servers import fleet, search, server_page, standing
 
 def register() -> None:
     """Called once, when all apps are ready."""
-    TOPICS.update(live.TOPICS)
+    TOPICS.update(live.TOPICS | contacts_live.TOPICS)
+    timeline.LISTENERS += [queueing.hear, escalation.hear]
     page.BESIDE["incidents:list"] = header.beside
     standing.TROUBLES.update(fleet_part.TROUBLES)
     fleet.TOTALS.insert(0, fleet_part.total)
@@ -28,7 +31,11 @@ def register() -> None:
     for events in (audit_words.EVENTS, silence_words.EVENTS):
         audit_page.EVENTS.update({event: word for event, (_glyph, word) in events.items()})
         audit_page.GLYPHS.update({event: glyph for event, (glyph, _word) in events.items()})
-    audit_page.ABOUT |= {"incident": audit_words.incident, "silence": silence_words.about}
+    audit_page.ABOUT |= {
+        "incident": audit_words.incident,
+        "silence": silence_words.about,
+        "contact": audit_words.contact,
+    }
     timeline.LISTENERS.append(noting.hear)
     audit_page.EVENTS.update(remedy_words.EVENTS)
     audit_page.GLYPHS.update(remedy_words.GLYPHS)

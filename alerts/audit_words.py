@@ -19,6 +19,15 @@ EVENTS: dict[str, tuple[str, Any]] = {
     "incident.snoozed": ("silenced", _("Incident snoozed")),
     "incident.woken": ("todo", _("Snooze ended")),
     "incident.closed": ("cancelled", _("Incident closed by hand")),
+    "contact.made": ("todo", _("Contact made")),
+    "contact.changed": ("todo", _("Contact changed")),
+    "contact.enabled": ("todo", _("Contact on")),
+    "contact.disabled": ("inactive", _("Contact off")),
+    "contact.secret_renewed": ("todo", _("Secret renewed")),
+    "contact.deleted": ("cancelled", _("Contact deleted")),
+    "contact.tested": ("todo", _("Contact tested")),
+    "contact.broken": ("failed", _("Contact broken")),
+    "contact.mended": ("succeeded", _("Contact works again")),
 }
 
 
@@ -27,3 +36,8 @@ def incident(entry: AuditEntry) -> tuple[str, str]:
     rule, about = visible(str(entry.facts.get("rule", ""))), visible(entry.target)
     uuid = str(entry.facts.get("incident", ""))
     return f"{rule}: {about}" if about else rule, reverse("incidents:one", args=[UUID(uuid)]) if uuid else ""
+
+
+def contact(entry: AuditEntry) -> tuple[str, str]:
+    """Which contact a record is about, and the list that it is in, or was."""
+    return visible(entry.target), reverse("contacts:list")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -19,6 +20,16 @@ class BadSetting(SystemExit):
 
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(f"Setting {name}: {problem}")
+
+
+class Mail(NamedTuple):
+    """A mail server. secure: TLS from the first byte on; else it is begun when the server offers it."""
+
+    host: str
+    port: int
+    secure: bool
+    user: str
+    password: str
 
 
 def text(name: str, default: str | None = None) -> str:
@@ -99,3 +110,20 @@ def database(name: str) -> dict[str, str]:
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(parts.port or ""),
     }
+
+
+def mail(name: str) -> Mail | None:
+    """smtp://user:password@host:port or smtps://… ; None when it is not set."""
+    value = text(name, "")
+    if not value:
+        return None
+    parts = urlsplit(value)
+    try:
+        port = parts.port or (465 if parts.scheme == "smtps" else 25)
+    except ValueError:
+        port = 0
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or not port or parts.path.strip("/") or parts.query:
+        raise BadSetting(name, "is not of the form smtp://user:password@host:port, or smtps://…")
+    return Mail(
+        parts.hostname, port, parts.scheme == "smtps", unquote(parts.username or ""), unquote(parts.password or "")
+    )

@@ -24,6 +24,8 @@ SHARED: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
+SECRETIVE = ("apprise", "urllib3")  # they log addresses, which hold contacts' secrets
+
 
 def configure(form: str, level: str) -> None:
     """Route structlog and the standard library through one handler on stderr; form is json, text or auto."""
@@ -38,9 +40,15 @@ def configure(form: str, level: str) -> None:
             "version": 1,
             "disable_existing_loggers": False,
             "formatters": {"lines": formatter},
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
+            "handlers": {
+                "stderr": {"class": "logging.StreamHandler", "formatter": "lines"},
+                "nowhere": {"class": "logging.NullHandler"},
+            },
             "root": {"handlers": ["stderr"], "level": level},
-            "loggers": {name: {"level": "WARNING"} for name in ("uvicorn", "asyncio", "axes", "django.request")},
+            "loggers": {
+                **{name: {"level": "WARNING"} for name in ("uvicorn", "asyncio", "axes", "django.request")},
+                **{name: {"handlers": ["nowhere"], "propagate": False} for name in SECRETIVE},
+            },
         }
     )
     structlog.configure(

@@ -206,6 +206,10 @@ RATE_LIMITS = {
     "search-parts": (10 * env.integer("LIMIT_SEARCHES", 60, 1, 100_000), 60),  # of a search of the past
 }
 
+# Mail, for who is told of incidents
+SMTP = env.mail("SMTP_URL")  # None: e-mail contacts cannot be told
+SMTP_FROM = env.text("SMTP_FROM", None if SMTP else "")  # whom mail comes from
+
 # Language and time
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("ro", _("Romanian"))]

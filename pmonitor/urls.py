@@ -21,7 +21,7 @@ urlpatterns = [
     path("api/alerts/", include("alerts.incidents.api_urls")),
     path("api/alerts/rules", include("alerts.rules.api_urls")),
     path("api/alerts/", include("alerts.quiet.api_urls")),
-    path("api/alerts/contacts", include("alerts.notify.api_urls")),
+    path("api/alerts/", include("alerts.notify.api_urls")),
     path("api/schema", schema.schema, name="schema"),
     path("api/docs", schema.docs, name="docs"),
     path("api/<path:rest>", problems.no_such_call),

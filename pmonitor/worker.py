@@ -13,6 +13,8 @@ from actions import deadlines, leases, reads, waiting
 from actions.rollouts import advance
 from actions.schedules import due
 from alerts.incidents import capsule, endings
+from alerts.notify import escalation
+from alerts.notify import sending as notices
 from alerts.quiet import covering
 from alerts.remedy import acting, following
 from pmonitor import logs
@@ -44,6 +46,8 @@ STEPS: list[tuple[float, Callable[[], object]]] = [  # every background job ther
     (1, compaction.compact),
     (10, rollup.roll_up),
     (600, partitions.keep),
+    (5, escalation.escalate),
+    (1, notices.send),
 ]
 
 

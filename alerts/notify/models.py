@@ -12,6 +12,7 @@ from alerts import states
 EMAIL, SLACK, WEBHOOK, APPRISE = "email", "slack", "webhook", "apprise"
 KINDS = (EMAIL, SLACK, WEBHOOK, APPRISE)
 QUEUED, SENDING, SENT, FAILED, DROPPED = "queued", "sending", "sent", "failed", "dropped"
+ON_THE_WAY = (QUEUED, SENDING, SENT)
 OPENED, CLOSED, ESCALATION, SUMMARY, TEST = "opened", "closed", "escalation", "summary", "test"
 
 
@@ -34,7 +35,7 @@ class Contact(models.Model):
     allow_internal = models.BooleanField(_("internal addresses"), default=False)
     enabled = models.BooleanField(_("enabled"), default=True)
     broken_at = models.DateTimeField(null=True, blank=True)  # since when nothing gets there, for good
-    broken_why = models.CharField(max_length=400, blank=True)
+    broken_why = models.CharField(max_length=400, blank=True)  # of words.WHY
     made_by_name = models.CharField(max_length=150, blank=True)
     made_at = models.DateTimeField()
 
@@ -54,6 +55,9 @@ class Notification(models.Model):
     incident = models.ForeignKey(
         "alerts.Incident", null=True, on_delete=models.CASCADE, related_name="notifications"
     )  # None: a summary, a test
+    summary = models.ForeignKey(
+        "self", null=True, on_delete=models.SET_NULL, related_name="notices"
+    )  # the one that tells it, with many others; it is not sent by itself
     event = models.CharField(max_length=12)
     state = models.CharField(max_length=10, default=QUEUED)
     made_at = models.DateTimeField()
@@ -61,8 +65,8 @@ class Notification(models.Model):
     claimed_until = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     sent_at = models.DateTimeField(null=True)
-    error = models.CharField(max_length=400, blank=True)
-    facts = models.JSONField(default=dict)  # of a summary: how many of what
+    error = models.CharField(max_length=400, blank=True)  # of words.WHY, "word" or "word:detail"
+    facts = models.JSONField(default=dict)  # of a summary: how many of what; {"absence": …}: see throttle.py
 
     class Meta:
         verbose_name = _("notification")

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from alerts import states
 from alerts.notify import models
@@ -72,8 +72,10 @@ def why(said: str) -> str:
 
 
 def line(kind: str, facts: dict[str, Any]) -> str:
-    """The sentence of a line of an incident's timeline; facts: {contact, event, why, summary}, of escalations {after}."""
+    """The sentence of a line of an incident's timeline; facts: {contact, event, why, summary}."""
     told = {"contact": visible(str(facts.get("contact", ""))), "why": why(str(facts.get("why", "")))}
+    if kind == states.ESCALATED and facts.get("why"):
+        return _("Its rule gave up acting; told the next ones")
     if kind == states.ESCALATED:
         return _("Nobody took it on in time; told the next ones")
     if kind == states.NOT_NOTIFIED:
@@ -101,7 +103,7 @@ def masked(contact: Contact) -> str:
 def state(contact: Contact) -> tuple[str, str]:
     """How a contact stands: a glyph's state and a word."""
     if not contact.enabled:
-        return "inactive", str(pgettext_lazy("contact", "Off"))
+        return "inactive", pgettext("contact", "Off")
     if contact.broken_at:
-        return "failed", str(pgettext_lazy("contact", "Broken"))
-    return "active", str(pgettext_lazy("contact", "Works"))
+        return "failed", pgettext("contact", "Broken")
+    return "active", pgettext("contact", "On")

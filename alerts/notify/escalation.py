@@ -1,0 +1,49 @@
+"""Tells the next ones of incidents that nobody took on in time, or whose rule gave up acting. Once each.
+
+Changes `escalated_at` of incidents, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
+from django.utils import timezone
+
+from alerts import states, timeline
+from alerts.models import Incident
+
+BATCH = 500
+GAVE_UP = "gave up"  # the fact "why" of the line
+
+
+def escalate() -> int:
+    """Worker step: escalate what is due; returns how many incidents."""
+    now = timezone.now()
+    after = ExpressionWrapper(F("rule__escalate_after_sec") * Value(timedelta(seconds=1)), output_field=DurationField())
+    with transaction.atomic():
+        due = _open(now).filter(rule__escalate_after_sec__isnull=False, recorded_at__lte=now - after)
+        return _escalate(due[:BATCH], now, {})
+
+
+def hear(move: str, incidents: Sequence[Incident]) -> None:
+    """Escalate at once what a rule gave up acting on. A listener of timeline's, in the move's transaction."""
+    if move == states.GAVE_UP:
+        now = timezone.now()
+        _escalate(_open(now).filter(pk__in=[one.pk for one in incidents]), now, {"why": GAVE_UP})
+
+
+def _escalate(due: Any, now: datetime, facts: dict[str, Any]) -> int:
+    locked = list(due.select_for_update(skip_locked=True, of=("self",)).select_related("rule", "server"))
+    Incident.objects.filter(pk__in=[one.pk for one in locked]).update(escalated_at=now)
+    timeline.note(states.ESCALATED, locked, facts=facts)
+    return len(locked)
+
+
+def _open(now: datetime) -> Any:
+    """What nobody took on, and is neither silenced nor snoozed."""
+    found = Incident.objects.listed().filter(state=states.OPEN, escalated_at=None, silence=None)
+    return found.filter(Q(snoozed_until=None) | Q(snoozed_until__lte=now)).order_by("pk")
