@@ -109,7 +109,7 @@ def _what(entry: AuditEntry) -> str:
         return hub_absence.words(entry.facts)
     if group == "read" and kind in reads.KINDS:
         return str(reads.KINDS[kind].titled) % {"target": target}
-    return visible(entry.event)
+    return target or visible(entry.event)
 
 
 def _event(entry: AuditEntry) -> str:

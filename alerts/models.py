@@ -154,6 +154,7 @@ class Incident(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["server", "-opened_at"], name="incident_by_server"),  # server page, charts
+            models.Index(fields=["rule", "-opened_at"], name="incident_by_rule"),  # how often a rule fired
             models.Index(fields=["-closed_at"], name="incident_by_end"),  # the closed ones' list
             models.Index(fields=["capsule_due"], condition=models.Q(capsule_due__isnull=False), name="capsule_due"),
         ]

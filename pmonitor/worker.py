@@ -12,6 +12,7 @@ from django.utils import timezone
 from actions import deadlines, leases, reads, waiting
 from actions.rollouts import advance
 from actions.schedules import due
+from alerts.rules import starter
 from pmonitor import logs
 from pmonitor.models import StepRun
 from servers import compaction, partitions, presence, rollup
@@ -34,6 +35,7 @@ STEPS: list[tuple[float, Callable[[], object]]] = [  # every background job ther
     (1, compaction.compact),
     (10, rollup.roll_up),
     (600, partitions.keep),
+    (600, starter.make_once),
 ]
 
 

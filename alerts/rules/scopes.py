@@ -91,13 +91,23 @@ def of(scope: Scope, among: Iterable[Place]) -> list[int]:
 
 def may_use(user: Any, line: str) -> bool:
     """Whether the scope reaches no further than the user does: who sees not all servers names groups of theirs."""
+    return within(reach(user), line)
+
+
+def reach(user: Any) -> frozenset[str] | None:
+    """The groups the user sees, casefolded; None: every server. One query for who is no admin."""
     if access.role_of(user) == access.ADMIN:
-        return True
+        return None
     mine = Seen.objects.filter(user=user.pk).prefetch_related("groups").first()
     if mine is None:
-        return False
+        return frozenset()
+    return None if mine.everything else frozenset(group.name.casefold() for group in mine.groups.all())
+
+
+def within(mine: frozenset[str] | None, line: str) -> bool:
+    """Whether a scope that the line means names nothing but groups of these."""
     groups = read(line).groups
-    return mine.everything or (bool(groups) and set(groups) <= {group.name.casefold() for group in mine.groups.all()})
+    return mine is None or (bool(groups) and mine.issuperset(groups))
 
 
 def _words(line: str) -> list[str]:

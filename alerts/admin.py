@@ -1,0 +1,7 @@
+"""Alerts in the Django admin, part by part."""
+
+from __future__ import annotations
+
+from alerts.rules.admin import RuleAdmin
+
+__all__ = ["RuleAdmin"]
