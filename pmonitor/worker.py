@@ -12,6 +12,7 @@ from django.utils import timezone
 from actions import deadlines, leases, reads, waiting
 from actions.rollouts import advance
 from actions.schedules import due
+from alerts.evaluate import rounds
 from alerts.rules import starter
 from pmonitor import logs
 from pmonitor.models import StepRun
@@ -32,6 +33,7 @@ STEPS: list[tuple[float, Callable[[], object]]] = [  # every background job ther
     (1, reads.end_unanswered),
     (600, reads.forget_old),
     (5, leases.note_overdue),
+    (5, rounds.evaluate),
     (1, compaction.compact),
     (10, rollup.roll_up),
     (600, partitions.keep),
