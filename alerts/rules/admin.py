@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 from alerts.models import Rule
 from alerts.rules import changes, checks, kinds, sentence, wanted
 from alerts.rules.wanted import Wanted
 from pmonitor import client
+from pmonitor.problems import Problem
 
 FIELDS = {  # a field's name on the wire, where it is another one than its column's
     "clearLimit": "clear_limit", "forSec": "for_sec", "clearForSec": "clear_for_sec",
@@ -50,7 +52,7 @@ class RuleForm(forms.ModelForm[Rule]):
     def wanted(self) -> Wanted:
         """What was filled in."""
         given = self.cleaned_data
-        many = {name: tuple(sorted(one.pk for one in given[name])) for name in wanted.MANY}
+        many: dict[str, Any] = {name: tuple(sorted(one.pk for one in given[name])) for name in wanted.MANY}
         return Wanted(**{name: given[name] for name in wanted.COLUMNS}, **many)._replace(params=given["params"] or {})
 
 
@@ -63,7 +65,7 @@ class RuleAdmin(admin.ModelAdmin[Rule]):
     list_filter = ("enabled", "severity", "kind")
     search_fields = ("name", "scope", "made_by_name")
     filter_horizontal = ("contacts", "escalate_to")
-    actions: ClassVar = ["delete_chosen"]
+    actions = ("delete_chosen",)
 
     @admin.display(description=_("when"))
     def said(self, rule: Rule) -> str:
@@ -73,6 +75,14 @@ class RuleAdmin(admin.ModelAdmin[Rule]):
     def delete_chosen(self, request: HttpRequest, chosen: QuerySet[Rule]) -> None:
         for rule in chosen:
             changes.delete(request.user, rule, client.address(request) or None)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """What is refused only when it is saved (somebody was faster) is said."""
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except Problem as problem:
+            self.message_user(request, problem.sentence, messages.ERROR)
+            return redirect("admin:alerts_rule_changelist")
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Without Django's own, which would take the rows away."""

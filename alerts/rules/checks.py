@@ -202,11 +202,9 @@ def _remedy(given: Wanted, user: Any) -> dict[str, str]:
 
 
 def _target(given: Wanted) -> dict[str, str]:
-    target, about = given.remedy_target, kinds.KINDS.get(given.kind)
+    target = given.remedy_target
     if len(target) > 255 or not target.isprintable() or any(sign.isspace() or sign in "*?[]" for sign in target):
         return {"remedy.target": _("must be the name of one service, such as nginx.service")}
-    if target or (about and about.group == kinds.SERVICE):
-        return {}
-    if given.params.get("by") == "service" and not any(sign in "*?[" for sign in str(given.params.get("pattern"))):
+    if target or wanted.about_a_service(given.kind, given.params):
         return {}
     return {"remedy.target": _("must name the service, such as nginx.service: this kind is not about one")}

@@ -66,7 +66,7 @@ def of_kind(form: Filled) -> dict[str, Any]:
             "times": kind not in wanted.MOMENTS,
             "samples": kind in wanted.SAMPLED,
             "remedy": kind not in wanted.NOTHING_TO_TELL,
-            "own_service": about.group == kinds.SERVICE or params.get("by") == "service",
+            "own_service": wanted.about_a_service(kind, params),
         },
         "lead": LEADS.get(kind, ""),
         "unit": _unit(kind, params),

@@ -79,7 +79,7 @@ def read(data: QueryDict, base: Wanted | None = None) -> Filled:
     known = kind in kinds.KINDS
     begun = _begun(kind if known else kinds.READING, base)
     form = filled(begun)
-    given = {name: data[name][:LONGEST].replace("\0", "") for name in form.given if name in data}
+    given = {name: str(data.get(name, ""))[:LONGEST].replace("\0", "") for name in form.given if name in data}
     if data.get("shown", kind) != kind:
         given = {name: text for name, text in given.items() if name not in OF_A_KIND}
     if "shown" in data:  # the whole form: a box that is not in it is not ticked

@@ -87,6 +87,12 @@ def fires_below(kind: str, params: dict[str, Any]) -> bool:
     return kind in BELOW or (kind == kinds.READING and params.get("below") is True)
 
 
+def about_a_service(kind: str, params: dict[str, Any]) -> bool:
+    """Whether each incident is about one service, which a remedy may then be for without naming it."""
+    kind_is = kind in kinds.KINDS and kinds.KINDS[kind].group == kinds.SERVICE
+    return kind_is or (params.get("by") == "service" and not any(sign in "*?[" for sign in str(params.get("pattern"))))
+
+
 def usual(kind: str) -> Wanted:
     """What a new rule of the kind begins with."""
     about = kinds.KINDS[kind]
