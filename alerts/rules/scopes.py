@@ -7,7 +7,7 @@ name patterns ("web-*", "srv-01"), one must fit. No word at all: every server.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from fnmatch import translate
 from typing import Any, NamedTuple
 
@@ -78,8 +78,17 @@ def read(line: str) -> Scope:
 
 def places() -> list[Place]:
     """Every server, as far as scopes look; one query."""
-    rows = Server.objects.order_by("pk").values_list("pk", "hostname", "agent_id", "labels", "group__name")
-    return [Place(pk, host, agent, labels or {}, group or "") for pk, host, agent, labels, group in rows]
+    return _places(Server.objects.all())
+
+
+def places_of(user: Any) -> list[Place]:
+    """Every server in the user's scope."""
+    return _places(Server.objects.visible_to(user))
+
+
+def places_among(servers: Collection[int]) -> list[Place]:
+    """These servers."""
+    return _places(Server.objects.filter(pk__in=servers))
 
 
 def of(scope: Scope, among: Iterable[Place]) -> list[int]:
@@ -87,6 +96,14 @@ def of(scope: Scope, among: Iterable[Place]) -> list[int]:
     if scope == Scope():
         return [place.id for place in among]
     return [place.id for place in among if scope.holds(*place[1:])]
+
+
+def own(user: Any) -> str:
+    """The widest line that the user may use: empty, or the groups that they see."""
+    mine = None if access.role_of(user) == access.ADMIN else Seen.objects.filter(user=user.pk).first()
+    if mine is None or mine.everything:
+        return ""
+    return " ".join(f'{GROUP}"{name}"' if " " in name else f"{GROUP}{name}" for name in _groups(mine))
 
 
 def may_use(user: Any, line: str) -> bool:
@@ -101,13 +118,22 @@ def reach(user: Any) -> frozenset[str] | None:
     mine = Seen.objects.filter(user=user.pk).prefetch_related("groups").first()
     if mine is None:
         return frozenset()
-    return None if mine.everything else frozenset(group.name.casefold() for group in mine.groups.all())
+    return None if mine.everything else frozenset(name.casefold() for name in _groups(mine))
 
 
 def within(mine: frozenset[str] | None, line: str) -> bool:
     """Whether a scope that the line means names nothing but groups of these."""
     groups = read(line).groups
     return mine is None or (bool(groups) and mine.issuperset(groups))
+
+
+def _groups(mine: Seen) -> list[str]:
+    return [group.name for group in mine.groups.all()]
+
+
+def _places(servers: Any) -> list[Place]:
+    rows = servers.order_by("pk").values_list("pk", "hostname", "agent_id", "labels", "group__name")
+    return [Place(pk, host, agent, labels or {}, group or "") for pk, host, agent, labels, group in rows]
 
 
 def _words(line: str) -> list[str]:

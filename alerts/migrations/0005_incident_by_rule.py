@@ -7,6 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("alerts", "0002_what_was_looked_at"),
+        ("alerts", "0004_remedy_to_do"),
         ("servers", "0008_states_and_absences"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
