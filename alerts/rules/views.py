@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRedirect
 
 from alerts.models import Rule
-from alerts.rules import changes, forms, page, wanted
+from alerts.rules import changes, forms, page, scopes, wanted
 from alerts.rules import preview as previewing
 from alerts.rules.forms import Filled
 from alerts.rules.wanted import Wanted
@@ -35,7 +35,7 @@ def listed(request: HttpRequest) -> HttpResponse:
 def new(request: HttpRequest) -> HttpResponseBase:
     """The form for a new rule, filled from the address; POST makes it."""
     if request.method != "POST":
-        return _shown(request, forms.read(request.GET))
+        return _shown(request, forms.read(_begun(request)))
     return _posted(request, None)
 
 
@@ -124,6 +124,13 @@ def _posted(request: HttpRequest, rule: Rule | None) -> HttpResponseBase:
         return _shown(request, form, rule, errors, said, status=problem.status_code)
     messages.success(request, _("The rule “%(name)s” is saved.") % {"name": visible(made.name)}, "succeeded")
     return redirect("rules:list")
+
+
+def _begun(request: HttpRequest) -> QueryDict:
+    """What the address says of a new rule; it is for the groups of who makes it, unless it says."""
+    query = request.GET.copy()
+    query.setdefault("scope", scopes.own(request.user))
+    return query
 
 
 def _saved(request: HttpRequest, given: Wanted, rule: Rule | None) -> Rule:

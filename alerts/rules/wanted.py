@@ -68,7 +68,7 @@ def whole(given: Wanted) -> Wanted:
     """With all the kind's params, also those that were left out, and no budget of nothing; it was found right."""
     params = msgspec.to_builtins(msgspec.convert(given.params, kinds.KINDS[given.kind].params))
     remedy = {} if given.remedy_cmd else {name: Wanted._field_defaults[name] for name in REMEDY}
-    return given._replace(params=params, **remedy)
+    return given._replace(params=params, limit=_float(given.limit), clear_limit=_float(given.clear_limit), **remedy)
 
 
 def columns(wanted: Wanted) -> dict[str, Any]:
@@ -100,3 +100,8 @@ def usual(kind: str) -> Wanted:
     params = {field.encode_name: field.default for field in fields if not field.required}
     params |= {field.encode_name: FIRST[field.encode_name] for field in fields if field.required}
     return Wanted("", kind, params, about.usual, for_sec=about.seconds)
+
+
+def _float(value: float | None) -> float | None:
+    """As the database gives it back, so that it is the same one then."""
+    return None if value is None else float(value)

@@ -78,7 +78,7 @@ def test_whoever_changes_it_answers_for_it(operator: User, admin: User) -> None:
 def test_a_change_on_top_of_somebody_elses_is_told(operator: User, admin: User) -> None:
     one = rule(operator)
     seen = wanted.stamp(wanted.of(one))
-    changes.change(admin, one, MEMORY._replace(limit=99), seen)
+    changes.change(admin, one, MEMORY._replace(limit=99.0), seen)
     with pytest.raises(Problem) as raised:
         changes.change(operator, one, MEMORY._replace(limit=70, clear_limit=60), seen)
     assert raised.value.status_code == 409

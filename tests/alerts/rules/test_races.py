@@ -17,7 +17,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_of_two_editors_one_is_told_of_the_other(operator: User, admin: User) -> None:
     one = rule(operator)
     for number in range(ROUNDS):
-        seen, said = wanted.stamp(wanted.of(Rule.objects.get(pk=one.pk))), []
+        seen = wanted.stamp(wanted.of(Rule.objects.get(pk=one.pk)))
+        said: list[int] = []
 
         def save(user: User, limit: float, seen: str = seen, said: list[int] = said) -> None:
             try:
@@ -50,16 +51,19 @@ def test_two_deletions_and_a_change_close_it_once(operator: User) -> None:
         name = f"Rule {number}"
         one = rule(operator, name=name)
 
-        def attempt(move: str, one: Rule = one, name: str = name) -> None:
+        said: list[int] = []
+
+        def attempt(move: str, one: Rule = one, name: str = name, said: list[int] = said) -> None:
             try:
                 if move == "delete":
                     changes.delete(operator, one)
                 else:
                     changes.change(operator, one, MEMORY._replace(name=name, limit=95))
             except Problem as problem:
-                assert problem.status_code == 409
+                said.append(problem.status_code)
 
         together(lambda: attempt("delete"), lambda: attempt("delete"), lambda: attempt("change"))
+        assert set(said) == {409}
         assert events(name).count("rule.deleted") == 1
         assert not Rule.objects.kept().filter(name=name).exists()
 

@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 
 from alerts.models import Rule
 from alerts.rules import changes, checks, kinds, starter
+from alerts.rules.wanted import Wanted
 from pmonitor import worker
 from tests.alerts.rules.making import rule
 
@@ -24,7 +25,7 @@ def test_they_are_made_where_there_has_never_been_a_rule() -> None:
 
 
 @pytest.mark.parametrize("given", starter.STARTER, ids=lambda given: given.name)
-def test_each_makes_sense(given: starter.Wanted, admin: User) -> None:
+def test_each_makes_sense(given: Wanted, admin: User) -> None:
     assert checks.wrong(given, admin) == {}
 
 
