@@ -8,8 +8,8 @@ from alerts.rules import api
 
 app_name = "rules_api"
 urlpatterns = [
-    path("", api.Rules.as_view(), name="rules"),
-    path("/preview", api.Preview.as_view(), name="preview"),
-    path("/<int:number>", api.OneRule.as_view(), name="rule"),
-    path("/<int:number>/clone", api.Clone.as_view(), name="clone"),
+    path("rules", api.Rules.as_view(), name="rules"),
+    path("rules/preview", api.Preview.as_view(), name="preview"),
+    path("rules/<int:number>", api.OneRule.as_view(), name="rule"),
+    path("rules/<int:number>/clone", api.Clone.as_view(), name="clone"),
 ]

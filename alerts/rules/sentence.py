@@ -50,10 +50,10 @@ TOGETHER: dict[str, Any] = {
     "user": gettext_lazy("processes of user %(pattern)s together"),
     "service": gettext_lazy("processes of %(pattern)s together"),
 }
-ACTS: dict[str, Any] = {
-    wanted.RESTART: gettext_lazy("restarts %(target)s"),
-    wanted.START: gettext_lazy("starts %(target)s"),
-    wanted.ROLLOUT: gettext_lazy("restarts %(target)s as a rollout"),
+ACTS: dict[str, tuple[Any, Any]] = {  # on the service it is about, on one that is named
+    wanted.RESTART: (gettext_lazy("restarts it"), gettext_lazy("restarts %(target)s")),
+    wanted.START: (gettext_lazy("starts it"), gettext_lazy("starts %(target)s")),
+    wanted.ROLLOUT: (gettext_lazy("restarts it as a rollout"), gettext_lazy("restarts %(target)s as a rollout")),
 }
 
 
@@ -73,14 +73,15 @@ def condition(rule: Rule | Wanted) -> str:
 
 def acts(rule: Rule | Wanted) -> str:
     """What it does by itself, and how often at most; its remedy has a verb."""
-    target = visible(rule.remedy_target) or _("it")
-    what = str(ACTS[rule.remedy_cmd]) % {"target": target}
-    said = {"what": what, "most": rule.remedy_most, "span": span(rule.remedy_within_sec)}
-    if rule.remedy_within_sec == 3_600:
-        return _("%(what)s, %(most)s an hour at most") % said
-    if rule.remedy_within_sec == wanted.DAY:
-        return _("%(what)s, %(most)s a day at most") % said
-    return _("%(what)s, %(most)s in %(span)s at most") % said
+    its_own, named = ACTS[rule.remedy_cmd]
+    what = str(named) % {"target": visible(rule.remedy_target)} if rule.remedy_target else str(its_own)
+    most, within = rule.remedy_most, rule.remedy_within_sec
+    said = {"what": what, "most": most, "span": span(within)}
+    if within == 3_600:
+        return ngettext("%(what)s, %(most)s an hour at most", "%(what)s, %(most)s an hour at most", most) % said
+    if within == wanted.DAY:
+        return ngettext("%(what)s, %(most)s a day at most", "%(what)s, %(most)s a day at most", most) % said
+    return ngettext("%(what)s, %(most)s in %(span)s at most", "%(what)s, %(most)s in %(span)s at most", most) % said
 
 
 def where(scope: str) -> str:
