@@ -103,8 +103,8 @@ def announce(incidents: Sequence[Incident]) -> None:
         )
 
 
-def _move(incident: int, state: str, **facts: Any) -> bool:
-    allowed = states.ALLOWED_FROM[state]
+def _move(incident: int, to: str, **facts: Any) -> bool:
+    allowed = states.ALLOWED_FROM[to]
     return bool(Incident.objects.filter(pk=incident, state__in=allowed).update(**facts))
 
 

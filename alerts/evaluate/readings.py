@@ -40,11 +40,11 @@ WITH fresh AS MATERIALIZED (
         AS asked (rule, place, most, scope)
 ), meant AS MATERIALIZED (
     SELECT * FROM unnest(%(scope_of)s::int[], %(meant)s::bigint[]) AS meant (scope, server)
-), hot AS ({over}
+), hot (rule, server) AS ({over}
     UNION SELECT * FROM unnest(%(standing)s::bigint[], %(standing_on)s::bigint[])
 )
 SELECT hot.rule, fresh.server, fresh.at, CASE asked.place {value} END
-FROM hot (rule, server) JOIN asked USING (rule) JOIN fresh USING (server) ORDER BY fresh.at
+FROM hot JOIN asked USING (rule) JOIN fresh USING (server) ORDER BY fresh.at
 """
 OVER_ONE = """
     SELECT rule, server FROM fresh JOIN asked ON place = {place} AND fresh.{column} > most
