@@ -24,6 +24,8 @@ from servers import states
 from servers.history import HOST_READINGS
 from servers.models import Server
 
+# OFFSET keeps a server's samples a look-up of their own: of the newest samples PostgreSQL has no statistics yet, takes
+# them for none, and would read the whole day. first and last are for leaving out other days' partitions.
 # What each rule is asked of: the servers over its limit in any fresh sample, and those of which something stands.
 FIND = """
 WITH fresh AS MATERIALIZED (
@@ -33,7 +35,7 @@ WITH fresh AS MATERIALIZED (
     {cpus}
     CROSS JOIN LATERAL (
         SELECT * FROM {readings} WHERE server_id = look.server AND sampled_at > look.after AND sampled_at <= look.until
-            AND sampled_at > %(first)s AND sampled_at <= %(last)s
+            AND sampled_at > %(first)s AND sampled_at <= %(last)s OFFSET 0
     ) AS reading
 ), asked AS MATERIALIZED (
     SELECT * FROM unnest(%(rules)s::bigint[], %(places)s::int[], %(limits)s::real[], %(scopes)s::int[])
