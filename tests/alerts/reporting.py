@@ -36,10 +36,15 @@ def servers_named(names: Sequence[str]) -> list[Server]:
     )
 
 
-def report(values: Mapping[Server, float | None], at: datetime, **more: Any) -> None:
-    """Each of these servers reports this CPU, sampled and received then; stored as reports are."""
+def report(values: Mapping[Server, float | None], at: datetime, ahead: float | None = None, **more: Any) -> None:
+    """Each of these servers reports this CPU, sampled and received then; stored as reports are.
+
+    ahead: by how many seconds its agent's clock is, where it tells that.
+    """
+    ts = at.timestamp() + (ahead or 0)
+    sent_at = None if ahead is None else ts
     reports = [
-        ingest.Incoming(server, Report(server.agent_id, at.timestamp(), [], Load(cpu=cpu), **more), at)
+        ingest.Incoming(server, Report(server.agent_id, ts, [], Load(cpu=cpu), sent_at=sent_at, **more), at)
         for server, cpu in values.items()
     ]
     for end in ingest.store_all(reports):

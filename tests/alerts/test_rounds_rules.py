@@ -133,14 +133,14 @@ def test_a_kind_that_fails_is_rolled_back_alone_and_nothing_is_lost(
 ) -> None:
     a_rule()
     clock = a_rule(kind=kinds.SKEW, params={}, limit=5)
-    start, skews = recently(), [12.0]
+    start = recently()
 
     def broken(*_given: object) -> list[Seen]:
         rule = Rule.objects.get(kind=kinds.READING)
         Rule.objects.update(name="half done")
         return [Seen(rule.pk, web1.pk, "", start, OVER), Seen(999, web1.pk, "", start, OVER)]
 
-    report({web1: 95}, start, sent_at=start.timestamp() - skews[0])
+    report({web1: 95}, start, ahead=-12)
     with monkeypatch.context() as patch:
         patch.setitem(finders.FINDERS, kinds.READING, broken)
         with pytest.raises(rounds.Failed, match="reading"):
