@@ -27,9 +27,10 @@ from bench.budgets import Budget, close
 own_hub.begin()
 
 from django.db import connection  # noqa: E402
+from django.test.utils import CaptureQueriesContext  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from alerts.evaluate import finders, readings, rounds  # noqa: E402
+from alerts.evaluate import finders, rounds  # noqa: E402
 from alerts.models import Incident, Rule, Standing  # noqa: E402
 from alerts.rules import kinds  # noqa: E402
 from pmonitor import secrets  # noqa: E402
@@ -151,15 +152,11 @@ def storm(fleet: Fleet) -> tuple[float, float]:
 
 def explain(fleet: Fleet) -> None:
     """Print the plan of the statement that finds readings."""
-    statements = []
-    real = readings.fetched
-    readings.fetched = lambda *given: statements.append(given) or real(*given)  # type: ignore[func-returns-value]
     fleet.report()
-    fleet.evaluate()
-    readings.fetched = real
-    statement, values = statements[-1]
+    with CaptureQueriesContext(connection) as queries:
+        fleet.evaluate()
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS) {statement.as_string(connection.connection)}", values)
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS) {max((query['sql'] for query in queries), key=len)}")
         print("\n".join(line for (line,) in cursor.fetchall()))
 
 

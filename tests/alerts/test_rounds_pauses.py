@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from alerts import states
-from alerts.evaluate import machine, rounds
+from alerts.evaluate import freshness, machine
 from alerts.models import Incident, IncidentEntry, Looked, Standing
 from servers import ingest
 from servers.models import HubAbsence, HubBeat, Server
@@ -97,7 +97,7 @@ def test_a_worker_that_was_away_catches_up_as_if_it_had_run(web1: Server, web2: 
 
 
 def test_catching_up_comes_in_slices_and_tells_the_same(web1: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rounds.freshness, "MOST_SEC", 600)
+    monkeypatch.setattr(freshness, "MOST_SEC", 600)
     test_a_worker_that_was_away_catches_up_as_if_it_had_run(web1, servers_named(["other"])[0])
 
 
