@@ -10,11 +10,16 @@ from pmonitor.rows import fetched
 
 MOST_SEC = 1_000_000  # of all servers together in one round: what there is to catch up with comes in several
 SLICE = timedelta(minutes=5)  # of each server's samples, then
+DRIFT = timedelta(seconds=2)  # clocks of two workers may differ by so much
+AGAIN = timedelta(seconds=30)  # of a clock set back: so much is looked at as if nothing had been
 
-# A sample of the future is of a clock that was set back since: it is looked at when its time has come.
+# A sample of the future is of a clock that was set back since: it is looked at when its time has come. What was looked
+# at in that future does not hold up what is reported now.
 FIND = """SELECT server_id, after, until
 FROM (
-    SELECT newest.server_id, least(greatest(looked.at, %(floor)s), %(now)s) AS after,
+    SELECT newest.server_id,
+        CASE WHEN looked.at > %(now)s + %(drift)s THEN %(now)s - %(again)s
+            ELSE least(greatest(looked.at, %(floor)s), %(now)s) END AS after,
         least(newest.sampled_at, %(now)s) AS until
     FROM servers_newest newest LEFT JOIN alerts_looked looked ON looked.server_id = newest.server_id
 ) AS fresh WHERE until > after"""
@@ -29,7 +34,7 @@ def find(floor: datetime, now: datetime) -> tuple[list[Fresh], bool]:
 
     And whether there are too many for one round: then these are the first of them.
     """
-    fresh = [Fresh(*row) for row in fetched(FIND, {"floor": floor, "now": now})]
+    fresh = [Fresh(*row) for row in fetched(FIND, {"floor": floor, "now": now, "drift": DRIFT, "again": AGAIN})]
     if sum((one.until - one.after).total_seconds() for one in fresh) <= MOST_SEC:
         return fresh, False
     cut = [one._replace(until=min(one.until, one.after + SLICE)) for one in fresh]

@@ -24,6 +24,8 @@ from servers import states
 from servers.history import HOST_READINGS
 from servers.models import Server
 
+# OFFSET keeps a server's samples a look-up of their own: of the newest samples PostgreSQL has no statistics yet, takes
+# them for none, and would read the whole day. first and last are for leaving out other days' partitions.
 # What each rule is asked of: the servers over its limit in any fresh sample, and those of which something stands.
 FIND = """
 WITH fresh AS MATERIALIZED (
@@ -33,18 +35,18 @@ WITH fresh AS MATERIALIZED (
     {cpus}
     CROSS JOIN LATERAL (
         SELECT * FROM {readings} WHERE server_id = look.server AND sampled_at > look.after AND sampled_at <= look.until
-            AND sampled_at > %(first)s AND sampled_at <= %(last)s
+            AND sampled_at > %(first)s AND sampled_at <= %(last)s OFFSET 0
     ) AS reading
 ), asked AS MATERIALIZED (
     SELECT * FROM unnest(%(rules)s::bigint[], %(places)s::int[], %(limits)s::real[], %(scopes)s::int[])
         AS asked (rule, place, most, scope)
 ), meant AS MATERIALIZED (
     SELECT * FROM unnest(%(scope_of)s::int[], %(meant)s::bigint[]) AS meant (scope, server)
-), hot AS ({over}
+), hot (rule, server) AS ({over}
     UNION SELECT * FROM unnest(%(standing)s::bigint[], %(standing_on)s::bigint[])
 )
 SELECT hot.rule, fresh.server, fresh.at, CASE asked.place {value} END
-FROM hot (rule, server) JOIN asked USING (rule) JOIN fresh USING (server) ORDER BY fresh.at
+FROM hot JOIN asked USING (rule) JOIN fresh USING (server) ORDER BY fresh.at
 """
 OVER_ONE = """
     SELECT rule, server FROM fresh JOIN asked ON place = {place} AND fresh.{column} > most

@@ -11,7 +11,7 @@ were stored meanwhile, those of the last hour, some minutes of them in a round.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -51,16 +51,16 @@ class Round(NamedTuple):
     cut: bool
 
 
-def evaluate() -> None:
+def evaluate(clock: Callable[[], datetime] = timezone.now) -> None:
     """Worker step: evaluate every rule over what was reported since the round before. Raises Failed."""
-    while _round():
+    while _round(clock):
         pass
 
 
-def _round() -> bool:
+def _round(clock: Callable[[], datetime]) -> bool:
     """One transaction; whether there is more to catch up with."""
     with transaction.atomic():
-        now = timezone.now()
+        now = clock()
         if not _mine() or hub_absences.away_at(now, now):
             return False
         # Locked, so that who changes a rule waits for what this makes of it. See rules_gone.py.

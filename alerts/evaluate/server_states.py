@@ -18,7 +18,8 @@ from servers.models import HubAbsence, Server, StateChange
 
 LATE = timedelta(minutes=5)  # a boot is placed by the uptime in the first report after it, which may come so late
 # Who was up for long cannot have been booted lately; what a server says of its uptime spares looking at its past.
-BOOTED = """SELECT server_id, changes.at FROM servers_newest AS newest JOIN servers_statechange AS changes USING (server_id)
+BOOTED = """SELECT server_id, changes.at
+    FROM servers_newest AS newest JOIN servers_statechange AS changes USING (server_id)
     WHERE (uptime_sec IS NULL OR uptime_sec < %(seconds)s OR server_id = ANY(%(standing)s))
     AND changes.state = %(rebooted)s AND changes.at > %(start)s AND changes.at <= %(until)s"""
 

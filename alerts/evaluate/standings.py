@@ -38,7 +38,9 @@ RETURNING id"""
 class Ledger:
     """What stands of some rules, and in `events` what happened to it, in the order of each subject's time."""
 
-    def __init__(self, rules: Mapping[int, Rule], conditions: Mapping[int, Conditions], rows: Iterable[Standing]):
+    def __init__(
+        self, rules: Mapping[int, Rule], conditions: Mapping[int, Conditions], rows: Iterable[Standing]
+    ) -> None:
         self.events: list[tuple[Key, Event]] = []
         self._rules, self._conditions = rules, conditions
         self._rows: dict[Key, Standing] = {(row.rule_id, row.server_id, row.subject): row for row in rows}
