@@ -38,7 +38,7 @@ def test_it_tells_how_often_and_where_and_draws_the_worst(
     as_operator: Client, web1: Server, web2: Server, db1: Server
 ) -> None:
     began = memory(web1, high=120, low=80)
-    memory(web2, high=0, low=0)
+    memory(web2, high=0, low=1)
     memory(db1, high=120, low=80)  # not in the operator's scope
     shown = text(as_operator.get(PREVIEW, typed(GIVEN)))
     assert "Would have fired 1 time in the last 7 days" in shown
@@ -53,7 +53,7 @@ def test_it_tells_how_often_and_where_and_draws_the_worst(
 
 
 def test_a_calm_past_is_told(as_operator: Client, web1: Server) -> None:
-    memory(web1, high=0, low=0)
+    memory(web1, high=0, low=1)
     shown = text(as_operator.get(PREVIEW, typed(GIVEN)))
     assert "Would not have fired in the last 7 days" in shown
     assert "<svg" not in shown
