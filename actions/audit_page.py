@@ -113,7 +113,7 @@ def _what(entry: AuditEntry) -> str:
         return hub_absence.words(entry.facts)
     if group == "read" and kind in reads.KINDS:
         return str(reads.KINDS[kind].titled) % {"target": target}
-    return _about(entry)[0] or visible(entry.event)
+    return _about(entry)[0] or target or visible(entry.event)
 
 
 def _about(entry: AuditEntry) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from alerts.notify import live as contacts_live
 from alerts.quiet import words as silence_words
 from alerts.remedy import noting
 from alerts.remedy import words as remedy_words
+from alerts.rules import audit_words as rule_words
 from pmonitor import page
 from pmonitor.live import TOPICS
 from servers import fleet, search, server_page, standing
@@ -28,11 +29,12 @@ def register() -> None:
     )
     service_page.PARTS.append(server_part.of_service)
     search.FINDERS.extend((palette.incidents, palette.actions))
-    for events in (audit_words.EVENTS, silence_words.EVENTS):
+    for events in (audit_words.EVENTS, rule_words.EVENTS, silence_words.EVENTS):
         audit_page.EVENTS.update({event: word for event, (_glyph, word) in events.items()})
         audit_page.GLYPHS.update({event: glyph for event, (glyph, _word) in events.items()})
     audit_page.ABOUT |= {
         "incident": audit_words.incident,
+        "rule": rule_words.about,
         "silence": silence_words.about,
         "contact": audit_words.contact,
     }

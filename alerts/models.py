@@ -12,12 +12,13 @@ from django.utils.translation import gettext_lazy as _
 from actions.models import Command
 from actions.rollouts.models import Rollout
 from alerts import states
+from alerts.evaluate.models import Looked
 from alerts.notify.models import Contact, Notification
 from alerts.querysets import IncidentQuerySet, RuleQuerySet
 from alerts.quiet.models import Silence
 from servers.models import Server
 
-__all__ = ["Contact", "Incident", "IncidentEntry", "Notification", "Remedy", "Rule", "Silence", "Standing"]
+__all__ = ["Contact", "Incident", "IncidentEntry", "Looked", "Notification", "Remedy", "Rule", "Silence", "Standing"]
 
 
 class Rule(models.Model):
@@ -79,6 +80,7 @@ class Standing(models.Model):
     rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="+")
     server = models.ForeignKey(Server, on_delete=models.CASCADE, related_name="+")
     subject = models.CharField(max_length=255, blank=True)  # a service, a mount; empty: the server itself
+    version = models.PositiveIntegerField(default=1)  # of the rule; of another one, it begins anew
     phase = models.CharField(max_length=10)  # of evaluate/machine.py
     since = models.DateTimeField()  # the first sample that was over the limit
     at = models.DateTimeField()  # the last sample that was looked at
@@ -157,6 +159,7 @@ class Incident(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["server", "-opened_at"], name="incident_by_server"),  # server page, charts
+            models.Index(fields=["rule", "-opened_at"], name="incident_by_rule"),  # how often a rule fired
             # the header's count, the list of open ones, the dashboard
             models.Index(fields=["-id"], condition=models.Q(state__in=states.LIVE), name="incident_live"),
             models.Index(fields=["-closed_at"], name="incident_by_end"),  # the closed ones' list

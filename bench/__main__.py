@@ -41,6 +41,7 @@ BENCHES = {
     "search": Bench("process_search.py", "finding a process on 2,000 servers, now and in a past day"),
     "spike": Bench("spike.py", "explaining an hour of 500 busy processes against the hour before"),
     "charts": Bench("charts.py", "charts of each range, with 30 days of 50 servers kept"),
+    "alerts": Bench("alerts.py", "evaluating 200 alert rules over 2,000 servers"),
     "pages": Bench("pages.py", "the pages of a fleet of 2,000 servers"),
 }
 

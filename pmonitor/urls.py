@@ -19,7 +19,7 @@ urlpatterns = [
     path("api/", include("servers.api_urls")),
     path("api/", include("actions.api_urls")),
     path("api/alerts/", include("alerts.incidents.api_urls")),
-    path("api/alerts/rules", include("alerts.rules.api_urls")),
+    path("api/alerts/", include("alerts.rules.api_urls")),
     path("api/alerts/", include("alerts.quiet.api_urls")),
     path("api/alerts/", include("alerts.notify.api_urls")),
     path("api/schema", schema.schema, name="schema"),

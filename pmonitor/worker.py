@@ -12,11 +12,13 @@ from django.utils import timezone
 from actions import deadlines, leases, reads, waiting
 from actions.rollouts import advance
 from actions.schedules import due
+from alerts.evaluate import rounds
 from alerts.incidents import capsule, endings
 from alerts.notify import escalation
 from alerts.notify import sending as notices
 from alerts.quiet import covering
 from alerts.remedy import acting, following
+from alerts.rules import starter
 from pmonitor import logs
 from pmonitor.models import StepRun
 from servers import compaction, partitions, presence, rollup
@@ -36,6 +38,7 @@ STEPS: list[tuple[float, Callable[[], object]]] = [  # every background job ther
     (1, reads.end_unanswered),
     (600, reads.forget_old),
     (5, leases.note_overdue),
+    (5, rounds.evaluate),
     (5, covering.keep),
     (2, endings.wake_snoozed),
     (10, endings.end_calm),
@@ -48,6 +51,7 @@ STEPS: list[tuple[float, Callable[[], object]]] = [  # every background job ther
     (600, partitions.keep),
     (5, escalation.escalate),
     (1, notices.send),
+    (600, starter.make_once),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import shlex
 import zipfile
 from functools import cache
@@ -24,6 +25,13 @@ REASON = "A new server has nothing to show yet, and the agent's code is no secre
 def agent_archive() -> bytes:
     """The agent as a Python zip application; the same bytes for the same code."""
     return _archive()[0]
+
+
+@cache
+def agent_version() -> str:
+    """The version of the agent that servers download here."""
+    found = re.search(r'^__version__ = "([^"]+)"', (AGENT / "__init__.py").read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else settings.VERSION
 
 
 @cache

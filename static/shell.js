@@ -123,3 +123,4 @@ document.addEventListener('htmx:sendError', ({detail}) => {
 
 startClock();
 for (const box of document.querySelectorAll('[data-single-keys]')) box.checked = keysOn();
+$('main form [aria-invalid]')?.focus();   // what is to be put right, first

@@ -30,11 +30,24 @@ class Aim(NamedTuple):
     servers: Sequence[int]
 
 
+class Fresh(NamedTuple):
+    """A server's samples that no round has looked at: those sampled after `after`, up to and with `until`."""
+
+    server: int
+    after: datetime
+    until: datetime
+
+
 class Stretch(NamedTuple):
-    """What is looked at in one round: samples received after `after`, up to and with `until`."""
+    """What is looked at in one round: samples received after `after`, up to and with `until`.
+
+    fresh: which ones exactly, of each server that has any. That is what samples in history are looked up by: when they
+    were received does not tell which of them the round before could see.
+    """
 
     after: datetime
     until: datetime
+    fresh: Sequence[Fresh] = ()
 
 
 # (rules of the finder's kinds, the stretch, what stands) -> in the order of time, subjects that are over, and every

@@ -1,0 +1,16 @@
+"""Who finds the subjects of which kind of rule: a table. A kind that is missing here is not evaluated."""
+
+from __future__ import annotations
+
+from alerts.evaluate import agents, failed_commands, readings, server_states
+from alerts.evaluate.found import Finder
+from alerts.rules import kinds
+
+FINDERS: dict[str, Finder] = {
+    kinds.READING: readings.find,
+    kinds.SILENT: server_states.silent,
+    kinds.REBOOTED: server_states.rebooted,
+    kinds.SKEW: agents.off_clocks,
+    kinds.OUTDATED: agents.outdated,
+    kinds.COMMAND_FAILED: failed_commands.find,
+}

@@ -1,0 +1,101 @@
+"""What a rule would have made of the past: the machine of the rounds, over what is kept of it.
+
+Nothing is written. What history does not keep by sample cannot be told: then there is no answer.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from alerts.evaluate import conditions, machine, replay_events, replay_readings
+from alerts.evaluate.found import OVER, Seen
+from alerts.evaluate.machine import Conditions, Stood
+from alerts.models import Rule
+from alerts.rules import kinds
+from servers.models import HubAbsence
+
+# (rule, servers, start, end) -> in the order of each subject's time, at least the samples that are not simply well,
+# and enough after those to end what they began; with the conditions of the level of history that they come from.
+Past = Callable[[Rule, Sequence[int], datetime, datetime], Iterable[tuple[Conditions, Seen]]]
+PASTS: dict[str, Past] = {
+    kinds.READING: replay_readings.past,
+    kinds.SILENT: replay_events.silent,
+    kinds.REBOOTED: replay_events.rebooted,
+    kinds.COMMAND_FAILED: replay_events.failed_commands_of,
+    kinds.FAILED: replay_events.failed_services,
+    kinds.FLAPPING: replay_events.flapping_services,
+    kinds.RESTARTED: replay_events.restarted_services,
+}
+
+
+class Episode(NamedTuple):
+    """An incident that there would have been; value is that of its opening, closed_at None: it would be open still."""
+
+    server: int
+    subject: str
+    began_at: datetime
+    opened_at: datetime
+    closed_at: datetime | None
+    value: float | None
+
+
+def replay(rule: Rule, servers: Sequence[int], start: datetime, end: datetime) -> list[Episode] | None:
+    """The incidents of a rule, which need not be saved, in a stretch of time, by when they open.
+
+    None: of this kind history does not tell. Raises msgspec.ValidationError of a rule that cannot be understood.
+    """
+    conditions.of(rule)
+    if rule.kind not in PASTS:
+        return None
+    absences = list(HubAbsence.objects.filter(end__gt=start, start__lt=end).order_by("end"))
+    past = _Past(absences)
+    for watched, seen in PASTS[rule.kind](rule, servers, start, end):
+        past.see(watched, seen)
+    return sorted(past.episodes, key=lambda one: (one.opened_at, one.server, one.subject))
+
+
+class _Past:
+    """What stands of each subject as its samples pass, and what came of it."""
+
+    def __init__(self, absences: Sequence[HubAbsence]) -> None:
+        self.episodes: list[Episode] = []
+        self._stood: dict[tuple[int, str], Stood] = {}
+        self._open: dict[tuple[int, str], int] = {}
+        self._starts, self._ends = [one.start for one in absences], [one.end for one in absences]
+
+    def see(self, watched: Conditions, seen: Seen) -> None:
+        key = (seen.server, seen.subject)
+        before = self._stood.get(key)
+        if before is None and seen.level != OVER:
+            return
+        if self._ends:
+            if self._in_absence(seen.at):
+                return
+            before = self._uninterrupted(before, seen.at)
+        now, event = machine.step(watched, before, seen)
+        if now is None:
+            self._stood.pop(key, None)
+        else:
+            self._stood[key] = now
+        if event is not None:
+            self._tell(key, event)
+
+    def _tell(self, key: tuple[int, str], event: machine.Event) -> None:
+        if event.kind == machine.OPENS:
+            self._open[key] = len(self.episodes)
+            self.episodes.append(Episode(*key, event.since, event.at, None, event.value))
+        elif event.kind in (machine.CLEARS, machine.GONE):
+            number = self._open.pop(key)
+            self.episodes[number] = self.episodes[number]._replace(closed_at=event.at)
+
+    def _in_absence(self, at: datetime) -> bool:
+        later = bisect_right(self._ends, at)
+        return later < len(self._ends) and self._starts[later] < at
+
+    def _uninterrupted(self, stood: Stood | None, at: datetime) -> Stood | None:
+        if stood is not None and bisect_right(self._ends, stood.at) < bisect_right(self._ends, at):
+            return machine.interrupted(stood)
+        return stood

@@ -1,0 +1,179 @@
+"""What a rule would have done in the last days, had it been there: episodes out of history, drawn on the worst server.
+
+The same engine that evaluates rules tells them (alerts.evaluate.replay); nothing is kept of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from django.db.models import Min
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from alerts import words
+from alerts.evaluate import replay
+from alerts.evaluate.replay import Episode
+from alerts.models import Rule
+from alerts.rules import checks, kinds, page, sentence, wanted
+from alerts.rules.wanted import Wanted
+from pmonitor.visible import visible
+from servers import curves, history, moments, past_readings
+from servers.curves import Axis
+from servers.models import Newest, Server
+
+BACK: Final = timedelta(days=7)
+MOST_SERVERS: Final = 100  # are looked at: some seconds of the database's time
+SHOWN: Final = 10  # episodes
+POINTS: Final = 240
+AT_ONCE: Final = 2  # in a web process; more wait
+PATIENCE_SEC: Final = 10
+_places = threading.BoundedSemaphore(AT_ONCE)
+
+
+class Told(NamedTuple):
+    """What would have been: episodes, newest first, None where history cannot tell this kind; of which servers."""
+
+    start: datetime
+    end: datetime
+    matching: int
+    looked_at: list[int]
+    episodes: list[Episode] | None
+
+
+def find(user: Any, given: Wanted, end: datetime | None = None) -> Told | None:
+    """Replay the rule over the last days of the user's servers; None while others' previews keep the hub busy."""
+    end = end or timezone.now()
+    matching = page.servers_of(user, given.scope)
+    looked_at, start = matching[:MOST_SERVERS], end - BACK
+    if not _places.acquire(timeout=PATIENCE_SEC):
+        return None
+    try:
+        rule = Rule(**wanted.columns(wanted.whole(given)), made_at=end)
+        episodes = replay.replay(rule, looked_at, start, end)
+    finally:
+        _places.release()
+    if episodes is not None:
+        episodes = sorted(episodes, key=lambda one: one.opened_at, reverse=True)
+    return Told(start, end, len(matching), looked_at, episodes)
+
+
+def context(user: Any, given: Wanted) -> dict[str, Any]:
+    """What `_rule_preview.html` shows of a form's rule; a rule that is not right yet is not looked at."""
+    if wrong := checks.watching(given):
+        return {"preview_wrong": wrong}
+    told = find(user, given)
+    if told is None:
+        return {"preview_busy": True}
+    if told.episodes is None:
+        return {"preview_unknown": True}
+    hosts = dict(Server.objects.filter(pk__in=told.looked_at).values_list("pk", "hostname"))
+    worst = _worst(told)
+    return {
+        "preview": {
+            "fired": len(told.episodes),
+            "servers": len({one.server for one in told.episodes}),
+            "matching": told.matching,
+            "looked_at": len(told.looked_at),
+            "begins": _begins(told),
+            "acted": acted(given, told.episodes),
+            "days": BACK.days,
+            "rows": _rows(told),
+            "more": max(0, len(told.episodes) - SHOWN),
+            "chart": _chart(given, told, worst, hosts) if worst else None,
+        }
+    }
+
+
+def acted(given: Wanted, episodes: Sequence[Episode]) -> int:
+    """How often it would have acted by itself, within its budget."""
+    if not given.remedy_cmd:
+        return 0
+    times: dict[tuple[int, str], list[datetime]] = defaultdict(list)
+    for one in sorted(episodes, key=lambda one: one.opened_at):
+        before = times[one.server, given.remedy_target or one.subject]
+        within = [at for at in before if one.opened_at - at < timedelta(seconds=given.remedy_within_sec)]
+        cool = not before or (one.opened_at - before[-1]).total_seconds() >= given.remedy_cooldown_sec
+        if len(within) < given.remedy_most and cool:
+            before.append(one.opened_at)
+    return sum(map(len, times.values()))
+
+
+def _rows(told: Told) -> list[dict[str, Any]]:
+    episodes = (told.episodes or [])[:SHOWN]
+    servers = Server.objects.in_bulk({one.server for one in episodes})
+    return [_row(one, servers[one.server], told.end) for one in episodes if one.server in servers]
+
+
+def _row(one: Episode, server: Server, end: datetime) -> dict[str, Any]:
+    address = reverse("servers:detail", args=[server.agent_id])
+    return {
+        "host": visible(server.hostname),
+        "subject": visible(one.subject),
+        "at": one.opened_at,
+        "url": f"{address}?at={moments.written(one.opened_at)}",
+        "seconds": ((one.closed_at or end) - one.opened_at).total_seconds(),
+        "open": one.closed_at is None,
+    }
+
+
+def _begins(told: Told) -> datetime | None:
+    """When the servers' history begins, where that is later than what is looked at."""
+    first: datetime | None = Server.objects.filter(pk__in=told.looked_at).aggregate(first=Min("enrolled_at"))["first"]
+    return first if first and first > told.start else None
+
+
+def _worst(told: Told) -> int | None:
+    """The server on which it would have been open for longest."""
+    spent: dict[int, float] = defaultdict(float)
+    for one in told.episodes or []:
+        spent[one.server] += 1 + ((one.closed_at or told.end) - one.opened_at).total_seconds()
+    return max(spent, key=lambda server: spent[server]) if spent else None
+
+
+def _chart(given: Wanted, told: Told, worst: int, hosts: dict[int, str]) -> dict[str, Any]:
+    """The worst server's episodes, and of a reading its curve with the limit."""
+    axis = Axis(told.start, told.end, timedelta(0))
+    made: dict[str, Any] = {
+        "host": visible(hosts.get(worst, "")),
+        "fired": [_span(one, axis) for one in told.episodes or [] if one.server == worst],
+        "what": sentence.condition(given),
+    }
+    metric = str(given.params.get("metric", ""))
+    if given.kind == kinds.READING and given.limit is not None and (drawn := _curve(given, metric, worst, told)):
+        made |= {"drawing": drawn, "limit": words.amount(given.kind, given.limit, given.params)}
+    return made
+
+
+def _span(one: Episode, axis: Axis) -> dict[str, str]:
+    left = max(0.0, axis.x(one.opened_at))
+    return {"x": f"{left:.1f}", "width": f"{max(2.0, axis.x(one.closed_at or axis.end) - left):.1f}"}
+
+
+def _curve(given: Wanted, metric: str, server: int, told: Told) -> SafeString:
+    limit, name = given.limit or 0.0, metric
+    if metric == "load1PerCpu":  # history has the load, and the server tells its processors
+        name, limit = "load1", limit * _cores(server)
+    if name not in history.METRICS:
+        return SafeString("")
+    found = past_readings.readings(server, told.start, told.end, POINTS, [name])
+    points = found.series[name]
+    percent = kinds.READINGS[metric].unit == "%"
+    top = 100 if percent else curves.round_up(max([limit * 1.1, 1, *(point.max for point in points)]))
+    axis = Axis(told.start, told.end, timedelta(seconds=1.5 * found.step))
+    values = [(max(point.t, told.start), point.avg) for point in points]
+    return curves.drawn(
+        ("band", curves.band(points, top, axis)),
+        ("a", curves.area(values, top, axis)),
+        ("limit", f"M0 {curves.y(limit, top)}H1000"),
+    )
+
+
+def _cores(server: int) -> float:
+    facts = Newest.objects.filter(server=server).values_list("facts", flat=True).first() or {}
+    return float(facts.get("cpuCount") or 1)
