@@ -11,12 +11,23 @@ from django.utils.translation import gettext_lazy as _
 
 from actions.models import Command
 from alerts import states
+from alerts.evaluate.models import Succession
 from alerts.notify.models import Contact, Notification
 from alerts.querysets import IncidentQuerySet, RuleQuerySet
 from alerts.quiet.models import Silence
 from servers.models import Server
 
-__all__ = ["Contact", "Incident", "IncidentEntry", "Notification", "Remedy", "Rule", "Silence", "Standing"]
+__all__ = [
+    "Contact",
+    "Incident",
+    "IncidentEntry",
+    "Notification",
+    "Remedy",
+    "Rule",
+    "Silence",
+    "Standing",
+    "Succession",
+]
 
 
 class Rule(models.Model):
