@@ -71,10 +71,14 @@ class Lines:
 
     def moves(self, place: int, which: int) -> Any:
         """The value of one of MOVES of a process."""
+        return self.column(which)[place]
+
+    def column(self, which: int) -> list[Any]:
+        """The values of one of MOVES, of all processes in their order."""
         if which not in self._columns:
             line = self._text[self._end :].strip().split(b"\n")[which]
             self._columns[which] = _decoder.decode(line)
-        return self._columns[which][place]
+        return self._columns[which]
 
     def proc(self, place: int, stays: list[Any]) -> Proc:
         """A process, out of its STAYS."""

@@ -18,6 +18,7 @@ class Succession(models.Model):
     at = models.DateTimeField()  # the sample that they were last others in
     boot = models.CharField(max_length=80, blank=True)
     there = models.JSONField(default=list)  # [pid, start ticks or null] of each
+    mark = models.BigIntegerField()  # of `there`; while it stays, so did that
     newest = models.BigIntegerField(default=-1)  # the highest start ticks seen: who began before is no newcomer
     vacant = models.PositiveIntegerField(default=0)  # how many went, and nobody has come in their place yet
     replaced = models.JSONField(default=list)  # when, in seconds since 1970; the newest so many of the window

@@ -7,7 +7,7 @@ it, a user is the whole name; of a service are its main process, that one's chil
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import translate
 from typing import Final, NamedTuple
 
@@ -81,44 +81,58 @@ class Matcher:
             _add(found, self.names, [proc.name for proc in procs])
         if USER in kinds:
             _add(found, self.users, [proc.user for proc in procs])
-        for number in meant & self._cmdlines.keys():
-            if lines.mention((self._anchors[number],)):
-                part = self._cmdlines[number]
-                hits = [place for place, proc in enumerate(procs) if part in proc.cmdline.casefold()]
-                found |= {number: hits} if hits else {}
+        found |= self._by_cmdline(lines, procs, meant)
         if wanted := meant & mains.keys():
-            families = _Families(procs)
+            families = _Families(procs, {pid for number in wanted for pid in mains[number]})
             found |= {number: hits for number in wanted if (hits := families.of(mains[number]))}
         return found
 
+    def _by_cmdline(self, lines: Lines, procs: Sequence[Stays], meant: frozenset[int]) -> dict[int, list[int]]:
+        wanted = [number for number in meant & self._cmdlines.keys() if lines.mention((self._anchors[number],))]
+        folded = [proc.cmdline.casefold() for proc in procs] if wanted else []
+        hits = {number: _with(self._cmdlines[number], folded) for number in wanted}
+        return {number: places for number, places in hits.items() if places}
+
 
 class _Families:
-    """Processes by their parents."""
+    """Of these processes, and all that come from them, who comes from whom."""
 
-    def __init__(self, procs: Sequence[Stays]) -> None:
+    def __init__(self, procs: Sequence[Stays], mains: Collection[int]) -> None:
+        pids, before = set(mains), -1
+        while before != len(pids):  # as often as there are generations, where a pid is lower than its parent's
+            before = len(pids)
+            pids.update(proc.pid for proc in procs if proc.ppid in pids)
+        self._place: dict[int, int] = {}
         self._children: dict[int | None, list[int]] = {}
         for place, proc in enumerate(procs):
-            self._children.setdefault(proc.ppid, []).append(place)
-        self._place = {proc.pid: place for place, proc in enumerate(procs)}
-        self._procs = procs
+            if proc.pid in pids:
+                self._place[proc.pid] = place
+                self._children.setdefault(proc.ppid, []).append(proc.pid)
 
     def of(self, mains: Iterable[int]) -> list[int]:
         """The places of these processes, their children, and the children of those."""
-        ahead = [self._place[pid] for pid in mains if pid in self._place]
-        found = dict.fromkeys(ahead)
+        ahead = [pid for pid in mains if pid in self._place]
+        found = set(ahead)
         while ahead:
-            for place in self._children.get(self._procs[ahead.pop()].pid, ()):
-                if place not in found:
-                    found[place] = None
-                    ahead.append(place)
-        return sorted(found)
+            new = [pid for pid in self._children.get(ahead.pop(), ()) if pid not in found]
+            found.update(new)
+            ahead += new
+        return sorted(self._place[pid] for pid in found)
 
 
 def _of(wanted: Sequence[Wanted], by: str) -> list[tuple[int, str]]:
     return [(number, one.pattern) for number, one in enumerate(wanted) if one.by == by]
 
 
+def _with(part: str, texts: Sequence[str]) -> list[int]:
+    return [place for place, text in enumerate(texts) if part in text]
+
+
 def _add(found: dict[int, list[int]], fits: Patterns, texts: Sequence[str]) -> None:
-    for place, text in enumerate(texts):
-        for number in fits[text]:
-            found.setdefault(number, []).append(place)
+    alike: dict[tuple[int, ...], list[int]] = {}  # places by the patterns that fit there: those are few
+    for place, numbers in enumerate(map(fits.__getitem__, texts)):
+        if numbers:
+            alike.setdefault(numbers, []).append(place)
+    for numbers, places in alike.items():
+        for number in numbers:
+            found[number] = sorted(found[number] + places) if number in found else places

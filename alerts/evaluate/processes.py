@@ -17,7 +17,7 @@ from alerts.evaluate.found import NO_DATA, OVER, UNDER, Aim, Finder, Seen, Stret
 from alerts.evaluate.limits import ABOVE, BELOW, REACHED, Sense, level_of
 from alerts.evaluate.process_match import SERVICE, Matcher, Wanted
 from alerts.evaluate.process_tables import AT_MOST, Reported, Turns, heard, tables
-from alerts.evaluate.succession import Successions
+from alerts.evaluate.succession import Look, Successions
 from alerts.models import Rule, Standing
 from alerts.rules import kinds
 from alerts.rules.kinds import Processes, Restarting
@@ -100,6 +100,8 @@ def _in_tables(
             standing = stands.get((one.rule.pk, reported.server))
             if standing is not None and standing.at >= reported.at:
                 continue
+            if standing is None and one.rule.kind in NEEDS_ONE and one.number not in table.places:
+                continue
             told = MEASURES[one.rule.kind](one, table, successions)
             if told.level == OVER or standing is not None:
                 facts = _facts(one) | told.facts
@@ -165,8 +167,9 @@ def _counted(one: Watched, table: Table, over: Sense) -> Told:
 def _restarting(one: Watched, table: Table, kept: Successions) -> Told:
     reported, rule = table.reported, one.rule
     procs = [table.procs[place] for place in table.places.get(one.number, ())]
+    there = tuple((proc.pid, proc.start_ticks) for proc in procs)
     window = one.params.within_sec if isinstance(one.params, Restarting) else 0
-    times = kept.look(rule.pk, rule.version, reported.server, reported.at, reported.boot, procs, window)
+    times = kept.times(Look(rule, reported.server, reported.at, reported.boot, there, window))
     return Told(level_of(rule, times, REACHED), times)
 
 
@@ -183,11 +186,13 @@ def _using(one: Watched, table: Table, column: int) -> Told:
     places = table.places.get(one.number, ())
     if not places:
         return Told(UNDER, 0.0)
-    used = [(value, place) for place in places if (value := table.reported.lines.moves(place, column)) is not None]
+    values = table.reported.lines.column(column)
+    used = [value for place in places if (value := values[place]) is not None]
     if not used:
         return Told(NO_DATA)
-    most, place = max(used, key=lambda pair: pair[0])
-    value = sum(amount for amount, _place in used) if one.params.together else most
+    most = max(used)
+    value = sum(used) if one.params.together else most
+    place = next(place for place in places if values[place] == most)
     proc = table.procs[place]
     facts = {"process": proc.name, "pid": proc.pid, "startTicks": proc.start_ticks}
     return Told(level_of(one.rule, value), value, facts)
@@ -200,4 +205,5 @@ MEASURES: Final[dict[str, Callable[[Watched, Table, Successions], Told]]] = {
     kinds.PROCESS_CPU: _cpu,
     kinds.PROCESS_MEMORY: _memory,
 }
+NEEDS_ONE: Final = (kinds.PROCESS_CPU, kinds.PROCESS_MEMORY)  # without a process there is nothing to find
 FINDERS: Final[dict[str, Finder]] = dict.fromkeys(MEASURES, find)

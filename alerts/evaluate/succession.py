@@ -7,45 +7,79 @@ server with more than 500 processes, one that drops out of its table counts as g
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from alerts.evaluate.models import Succession
-from servers.process_lines import Stays
+from alerts.models import Rule
+from pmonitor.rows import fetched
 
 MOST: Final = 1_000  # times that are remembered
-CHANGES: Final = ("version", "at", "boot", "there", "newest", "vacant", "replaced")
+CHANGES: Final = ("version", "at", "boot", "there", "mark", "newest", "vacant", "replaced")
+KEPT: Final = """SELECT rule_id, server_id, version, boot, mark, at, there, newest, vacant, replaced
+    FROM alerts_succession WHERE rule_id = ANY(%s) AND server_id = ANY(%s)"""
 Identity = tuple[int, int | None]  # pid and start ticks
 
 
-class Successions:
-    """Those of some rules; what changed is written at the end."""
+class Look(NamedTuple):
+    """The processes a rule means in a sample of a server."""
 
-    def __init__(self, rules: Iterable[int], servers: Sequence[int]) -> None:
-        kept = (
-            Succession.objects.filter(rule__in=list(rules), server__in=servers) if rules else Succession.objects.none()
-        )
-        self._kept = {(one.rule_id, one.server_id): one for one in kept}
+    rule: Rule
+    server: int
+    at: datetime
+    boot: str
+    there: tuple[Identity, ...]
+    window: int  # seconds
+
+    @property
+    def mark(self) -> int:
+        """Of the same processes the same one."""
+        return hash(tuple((pid, -1 if ticks is None else ticks) for pid, ticks in self.there))
+
+
+class Kept(NamedTuple):
+    """A succession as it is in the database, its JSON as text: most of it is not looked at."""
+
+    version: int
+    boot: str
+    mark: int
+    at: datetime
+    there: str
+    newest: int
+    vacant: int
+    replaced: str
+
+    @property
+    def moments(self) -> list[float]:
+        """When one was replaced."""
+        return [] if self.replaced == "[]" else msgspec.json.decode(self.replaced, type=list[float])
+
+    def says_the_same(self, look: Look) -> bool:
+        """Whether nothing is other than it was."""
+        return (self.version, self.boot, self.mark) == (look.rule.version, look.boot, look.mark)
+
+
+class Successions:
+    """Those of some rules on some servers; what changed is written at the end."""
+
+    def __init__(self, rules: Collection[int], servers: Sequence[int]) -> None:
+        rows = fetched(KEPT, [list(rules), list(servers)]) if rules else []
+        self._kept = {(row[0], row[1]): Kept(*row[2:]) for row in rows}
         self._changed: list[Succession] = []
 
-    def look(
-        self, rule: int, version: int, server: int, at: datetime, boot: str, procs: Sequence[Stays], window: int
-    ) -> int:
-        """How often a process of these was replaced within so many seconds before `at`, now that these are there."""
-        there = [(proc.pid, proc.start_ticks) for proc in procs]
-        one = self._kept.get((rule, server))
-        if one is None or (one.version, one.boot) != (version, boot):
-            replaced = one.replaced if one and one.version == version else []
-            one = Succession(
-                pk=one.pk if one else None, rule_id=rule, server_id=server, version=version, at=at, boot=boot
-            )
-            one.there, one.newest, one.replaced = [*map(list, there)], _newest(there, -1), replaced
-            self._note(one)
-        elif one.at < at and {(pid, ticks) for pid, ticks in one.there} != set(there):
-            _succeed(one, at, there, window)
-            self._note(one)
-        return sum(1 for moment in one.replaced if moment > at.timestamp() - window)
+    def times(self, look: Look) -> int:
+        """How often one of these processes was replaced within the window, now that these are there."""
+        kept = self._kept.get((look.rule.pk, look.server))
+        if kept and (kept.says_the_same(look) or kept.at >= look.at):
+            replaced = kept.moments
+        else:
+            one = _next(look, kept)
+            self._changed.append(one)
+            replaced = one.replaced
+        return sum(1 for moment in replaced if moment > look.at.timestamp() - look.window)
 
     def save(self) -> None:
         """Write what changed."""
@@ -53,20 +87,19 @@ class Successions:
             self._changed, update_conflicts=True, unique_fields=["rule", "server"], update_fields=list(CHANGES)
         )
 
-    def _note(self, one: Succession) -> None:
-        self._kept[one.rule_id, one.server_id] = one
-        self._changed.append(one)
 
-
-def _succeed(one: Succession, at: datetime, there: Sequence[Identity], window: int) -> None:
-    before = {(pid, ticks) for pid, ticks in one.there}
-    new = [who for who in there if who not in before and (who[1] is None or who[1] > one.newest)]
-    vacant = one.vacant + len(before - set(there))
+def _next(look: Look, kept: Kept | None) -> Succession:
+    facts: dict[str, Any] = {"version": look.rule.version, "at": look.at, "boot": look.boot, "mark": look.mark}
+    facts |= {"there": look.there, "rule_id": look.rule.pk, "server_id": look.server}
+    newest = max((ticks for _pid, ticks in look.there if ticks is not None), default=-1)
+    if kept is None or kept.version != look.rule.version:
+        return Succession(**facts, newest=newest)
+    if kept.boot != look.boot:
+        return Succession(**facts, newest=newest, replaced=kept.moments)
+    before = set(msgspec.json.decode(kept.there, type=list[Identity]))
+    new = [who for who in look.there if who not in before and (who[1] is None or who[1] > kept.newest)]
+    vacant = kept.vacant + len(before.difference(look.there))
     taken = min(len(new), vacant)
-    moments = [*one.replaced, *[at.timestamp()] * taken]
-    one.replaced = [moment for moment in moments if moment > at.timestamp() - window][-MOST:]
-    one.at, one.there, one.newest, one.vacant = at, [*map(list, there)], _newest(there, one.newest), vacant - taken
-
-
-def _newest(there: Sequence[Identity], least: int) -> int:
-    return max((ticks for _pid, ticks in there if ticks is not None), default=least) if there else least
+    moments = [*kept.moments, *[look.at.timestamp()] * taken]
+    replaced = [moment for moment in moments if moment > look.at.timestamp() - look.window][-MOST:]
+    return Succession(**facts, newest=max(kept.newest, newest), vacant=vacant - taken, replaced=replaced)

@@ -19,6 +19,7 @@ class Migration(migrations.Migration):
                 ("at", models.DateTimeField()),
                 ("boot", models.CharField(blank=True, max_length=80)),
                 ("there", models.JSONField(default=list)),
+                ("mark", models.BigIntegerField()),
                 ("newest", models.BigIntegerField(default=-1)),
                 ("vacant", models.PositiveIntegerField(default=0)),
                 ("replaced", models.JSONField(default=list)),
