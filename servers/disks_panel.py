@@ -17,9 +17,9 @@ GB: Final = 1024  # MB
 PANEL: Final = """<section class="panel" id="srv-disks" aria-labelledby="disks-h">
 <div class="panel-head"><h2 id="disks-h">{}</h2></div>
 <table class="tight"><thead class="hide"><tr><th scope="col">{}</th><th scope="col">{}</th>
-<th scope="col">{}</th></tr></thead><tbody>{}</tbody></table></section>"""
-ROW: Final = """<tr><th scope="row"><bdi class="clip" title="{}">{}</bdi></th>
-<td class="num"><div class="metric"{}>{}<span class="n">{}</span></div></td><td class="num">{}</td></tr>"""
+<th scope="col" class="p2">{}</th></tr></thead><tbody>{}</tbody></table></section>"""
+ROW: Final = """<tr><th scope="row"><bdi class="clip" title="{}">{}</bdi><div class="fold">{}</div></th>
+<td class="num"><div class="metric"{}>{}<span class="n">{}</span></div></td><td class="num p2">{}</td></tr>"""
 
 
 def panel(newest: Newest | None) -> SafeString:
@@ -41,7 +41,7 @@ def _row(disk: dict[str, Any]) -> tuple[Any, ...]:
     mount, fs = visible(disk["mount"]), visible(f"{disk['device']} {disk['fs']}".strip())
     # Not rounded up: what is not full is not shown as full.
     said = _("%(used)s of %(total)s") % {"used": size(disk["usedMB"]), "total": size(disk["totalMB"])}
-    return fs, mount, _level(percent), show.bar(percent), show.percent(int(percent)), said
+    return fs, mount, said, _level(percent), show.bar(percent), show.percent(int(percent)), said
 
 
 def size(mb: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,11 +22,10 @@ def mounted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What psutil tells is mounted; of each the device is told by its number at the end, and it is half full."""
     parts: list[Any] = []
     monkeypatch.setattr("psutil.disk_partitions", lambda all: parts)
-    stat = os.stat("/")
-    made = {"st_mode": stat.st_mode, "st_dev": 0}
+    made = {"st_mode": os.stat("/").st_mode, "st_dev": 0}
     blocks = SimpleNamespace(f_blocks=2000, f_bfree=1000, f_bavail=500, f_frsize=2**20)
-    monkeypatch.setattr(disks.os, "stat", lambda path: SimpleNamespace(**made | {"st_dev": path.rpartition("#")[2]}))
-    monkeypatch.setattr(disks.os, "statvfs", lambda path: blocks)
+    monkeypatch.setattr(os, "stat", lambda path: SimpleNamespace(**made | {"st_dev": path.rpartition("#")[2]}))
+    monkeypatch.setattr(os, "statvfs", lambda path: blocks)
     return parts
 
 
@@ -68,14 +68,14 @@ def test_at_most_fifty_and_no_endless_names(mounted: list[Any]) -> None:
 
 def test_one_that_cannot_be_looked_at_is_left_out(mounted: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     mounted += [part("/gone#1"), part("/here#2")]
-    whole = disks.os.statvfs
+    whole: Any = os.statvfs
 
     def statvfs(path: str) -> Any:
         if path.startswith("/gone"):
             raise PermissionError(path)
         return whole(path)
 
-    monkeypatch.setattr(disks.os, "statvfs", statvfs)
+    monkeypatch.setattr(os, "statvfs", statvfs)
     assert [one["mount"] for one in disks.measure()] == ["/here#2"]
 
 
@@ -109,13 +109,13 @@ def test_a_filesystem_that_does_not_answer_stops_nothing(monkeypatch: pytest.Mon
 
 
 def test_a_measurement_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    ends = iter([OSError("no"), [{"mount": "/"}]])
+    ends: Iterator[Any] = iter([OSError("no"), [{"mount": "/"}]])
 
     def measure() -> list[Any]:
         end = next(ends)
         if isinstance(end, OSError):
             raise end
-        return end
+        return list(end)
 
     monkeypatch.setattr(disks, "measure", measure)
     mine = disks.Disks()
