@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from actions.models import Command
 from alerts import states
-from alerts.evaluate.models import Succession
+from alerts.evaluate.remembered import Succession
 from alerts.notify.models import Contact, Notification
 from alerts.querysets import IncidentQuerySet, RuleQuerySet
 from alerts.quiet.models import Silence

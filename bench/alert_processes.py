@@ -10,6 +10,7 @@ the floor: fetching and unpacking the tables. CPU is of Python and of the Postgr
 from __future__ import annotations
 
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -83,7 +84,7 @@ def list_services(servers: Sequence[Server]) -> None:
 
 def look(finder: Finder, aims: Sequence[Aim], most: int) -> list[Seen]:
     """A round in which all servers have something new."""
-    vars(processes).update(AT_MOST=most, turns=Turns())
+    vars(processes).update(AT_MOST=most, TURNS=defaultdict(Turns))
     return list(finder(aims, Stretch(NOW - timedelta(seconds=10), _until), []))
 
 

@@ -16,8 +16,8 @@ HIGH, FULL = 80, 95  # percent
 GB: Final = 1024  # MB
 PANEL: Final = """<section class="panel" id="srv-disks" aria-labelledby="disks-h">
 <div class="panel-head"><h2 id="disks-h">{}</h2></div>
-<table class="tight"><thead class="hide"><tr><th scope="col">{}</th><th scope="col">{}</th>
-<th scope="col" class="p2">{}</th></tr></thead><tbody>{}</tbody></table></section>"""
+<div class="table-wrap"><table class="tight"><thead class="hide"><tr><th scope="col">{}</th><th scope="col">{}</th>
+<th scope="col" class="p2">{}</th></tr></thead><tbody>{}</tbody></table></div></section>"""
 ROW: Final = """<tr><th scope="row"><bdi class="clip" title="{}">{}</bdi><div class="fold">{}</div></th>
 <td class="num"><div class="metric"{}>{}<span class="n">{}</span></div></td><td class="num p2">{}</td></tr>"""
 

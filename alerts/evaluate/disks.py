@@ -23,7 +23,8 @@ from servers import history, states
 
 OVER_LAST: Final = timedelta(hours=6)
 MEASURED_WITHIN: Final = timedelta(minutes=15)  # an older measurement tells nothing any more
-MARGIN: Final = timedelta(seconds=2)  # a measurement is placed so much before its receipt; to look twice is harmless
+# A report that was stored while a round ran is found by the one after; to look twice at a measurement is harmless.
+MARGIN: Final = timedelta(seconds=12)
 
 # Of servers with something new in the stretch, and of silent ones of which something stands.
 HEARD = """SELECT n.server_id, n.disks_at, s.state = %(silent)s OR n.disks_at <= n.sampled_at - %(within)s,

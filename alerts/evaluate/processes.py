@@ -6,6 +6,7 @@ told where it is certain whatever was left out, else nothing is known. The busie
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -28,7 +29,7 @@ from servers.process_lines import CPU, MEM, Stays
 MAINS = """SELECT server_id, name, main_pid FROM servers_service WHERE server_id = ANY(%s)
     AND (main_pid > 0 OR (active_state IN ('active', 'reloading', 'deactivating') AND sub_state <> 'exited'))"""
 ANY_NUMBER: Final = 10**9
-turns = Turns()
+TURNS: Final[defaultdict[frozenset[str], Turns]] = defaultdict(Turns)  # by the kinds that are looked for together
 
 
 class Watched(NamedTuple):
@@ -60,7 +61,7 @@ Served = tuple[dict[int, list[int]], set[int]]  # by number: main pids of servic
 
 
 def find(aims: Sequence[Aim], stretch: Stretch, standings: Sequence[Standing]) -> list[Seen]:
-    """A finder of all kinds in FINDERS, which must be given all their rules at once: a table is unpacked once."""
+    """A finder of all kinds in FINDERS: given all their rules at once, it unpacks each table once."""
     by_events = [aim for aim in aims if aim.rule.kind == kinds.RESTARTING and aim.rule.params["by"] == SERVICE]
     by_tables = [aim for aim in aims if aim not in by_events]
     found = [*service_times.find_together(by_events, stretch, standings), *_by_tables(by_tables, stretch, standings)]
@@ -79,7 +80,8 @@ def _by_tables(aims: Sequence[Aim], stretch: Stretch, standings: Sequence[Standi
         for one in by_server[server]:
             if (one.rule.pk, server) in stands:
                 yield Seen(one.rule.pk, server, "", stretch.until, NO_DATA)
-    yield from _in_tables(by_server, turns.take(news.fresh, AT_MOST), wanted, stretch, stands)
+    servers = TURNS[frozenset(aim.rule.kind for aim in aims)].take(news.fresh, AT_MOST)
+    yield from _in_tables(by_server, servers, wanted, stretch, stands)
 
 
 def _in_tables(

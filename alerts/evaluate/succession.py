@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from alerts.evaluate.models import Succession
+from alerts.evaluate.remembered import Succession
 from alerts.models import Rule
 from pmonitor.rows import fetched
 

@@ -231,3 +231,17 @@ def test_of_many_servers_those_come_first_that_waited_longest(
         seen.append({found.server for found in find(processes.find, [missing], [web1, web2, db1], 10 * number)})
     assert [len(servers) for servers in seen] == [2, 2, 2]
     assert seen[0] | seen[1] == seen[1] | seen[2] == {web1.pk, web2.pk, db1.pk}
+
+
+def test_rules_of_each_kind_have_their_turns_when_they_are_looked_for_one_by_one(
+    web1: Server, web2: Server, db1: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "AT_MOST", 1)
+    missing, many = rule(kinds.MISSING, 9, by="name", pattern="x"), rule(kinds.TOO_MANY, 0, by="name", pattern="*")
+    seen: dict[int, set[int]] = {missing.pk: set(), many.pk: set()}
+    for number in range(3):
+        for server in (web1, web2, db1):
+            told(server, 10 * number, NGINX)
+        for each in (missing, many):
+            seen[each.pk] |= {one.server for one in find(processes.find, [each], [web1, web2, db1], 10 * number)}
+    assert seen[missing.pk] == seen[many.pk] == {web1.pk, web2.pk, db1.pk}
