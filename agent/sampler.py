@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from agent import FEATURES, __version__, choose, host
 from agent.config import Config
+from agent.disks import Disks
 from agent.leases import Leases
 from agent.proctable import TICKS_PER_SEC, ProcTable
 from agent.servicetable import ServiceTable, told
@@ -39,6 +40,7 @@ class Sampler:
         self._processes = ProcTable()
         self._host = host.HostReadings()
         self._started = Started()
+        self._disks = Disks()
         self._rates = Rates()
         self._seq = 0
         self._services_told: list[dict[str, Any]] | None = None
@@ -73,6 +75,7 @@ class Sampler:
             "load": {**load, **self._started.since_last(self._processes.new)},
             **host.uptime(),
             **host.time_zone(),
+            **self._disks.news(),
             "managers": self._table.managers(),
         }
         text = _encode(report)[:-1] + ',"procs":[' + ",".join(p.text for p in chosen) + "]"

@@ -13,12 +13,24 @@ from actions.models import Command
 from actions.rollouts.models import Rollout
 from alerts import states
 from alerts.evaluate.models import Looked
+from alerts.evaluate.remembered import Succession
 from alerts.notify.models import Contact, Notification
 from alerts.querysets import IncidentQuerySet, RuleQuerySet
 from alerts.quiet.models import Silence
 from servers.models import Server
 
-__all__ = ["Contact", "Incident", "IncidentEntry", "Looked", "Notification", "Remedy", "Rule", "Silence", "Standing"]
+__all__ = [
+    "Contact",
+    "Incident",
+    "IncidentEntry",
+    "Looked",
+    "Notification",
+    "Remedy",
+    "Rule",
+    "Silence",
+    "Standing",
+    "Succession",
+]
 
 
 class Rule(models.Model):

@@ -39,6 +39,7 @@ BENCHES = {
     "history": Bench("history_size.py", "what the past of processes costs on disk, and to compact and read"),
     "past": Bench("past.py", "pages of past moments, with 30 days of 50 servers kept"),
     "search": Bench("process_search.py", "finding a process on 2,000 servers, now and in a past day"),
+    "alert_processes": Bench("alert_processes.py", "a round of 40 process rules over 2,000 servers of 500 processes"),
     "spike": Bench("spike.py", "explaining an hour of 500 busy processes against the hour before"),
     "charts": Bench("charts.py", "charts of each range, with 30 days of 50 servers kept"),
     "alerts": Bench("alerts.py", "evaluating 200 alert rules over 2,000 servers"),

@@ -18,6 +18,7 @@ TIMES = {  # the columns that tell the oldest and the newest
     HOST_MINUTES: ("at", "at"),
     HOST_HOURS: ("at", "at"),
     history.EVENTS: ("at", "at"),
+    history.DISKS: ("at", "at"),
 }
 SAMPLED = ("sampled_at", "sampled_at")
 PASSING = 2 * HOUR  # about as long raw process tables stay until they are compacted

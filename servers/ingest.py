@@ -25,6 +25,7 @@ from psycopg import errors
 from pmonitor import live, logs
 from servers import (
     clock_skew,
+    disks,
     history,
     partitions,
     report_rows,
@@ -214,6 +215,8 @@ def _besides(taken: _Taken) -> None:
         _list(server.pk, taken)
     if report.hostname and report.hostname != taken.before.hostname and not taken.late:
         Server.objects.filter(pk=server.pk).update(hostname=report.hostname)
+    if report.disks is not None:
+        disks.hear(server.pk, report.disks, taken.stored.sampled_at)
     if report.leases is not None:
         heard(server, report, taken.stored.sampled_at, taken.late)
 

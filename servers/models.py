@@ -122,6 +122,8 @@ class Newest(models.Model):
     raw_procs = models.BinaryField(null=True)  # its process table, where that is another than procs
     watched_until = models.DateTimeField(null=True)  # by who has the server's page open; see watching.py
     services_at = models.DateTimeField(null=True)
+    disks = models.JSONField(null=True)  # [{mount, device, fs, usedMB, totalMB}] as last measured; see disks.py
+    disks_at = models.DateTimeField(null=True)
     skews = models.JSONField(default=list, db_default=[])  # received - sentAt of the last reports; see clock_skew.py
 
     class Meta:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -14,18 +15,35 @@ CPU, MEM = 0, 1  # places in MOVES
 _decoder: Final = msgspec.json.Decoder(list[Any])
 
 
+class Stays(msgspec.Struct, array_like=True, gc=False):
+    """What stays the same while a process lives; proctable.STAYS."""
+
+    name: str
+    pid: int
+    user: str
+    cmdline: str
+    ppid: int | None
+    start_ticks: int | None
+
+
+_stays: Final = msgspec.json.Decoder(Stays)
+
+
 class Lines:
     """The lines of one table; places are those of the processes in it."""
 
     def __init__(self, data: bytes) -> None:
         self._text = text_of(data) if data else b""
         self._ascii = self._text.isascii()
-        self._folded = self._text.lower() if self._ascii else self._text.decode().casefold().encode()
         end = len(self._text)
         for _ in range(len(MOVES) + 1):
             end = self._text.rfind(b"\n", 0, max(end, 0))
         self._end = max(end, 0)  # of the last process's line
         self._columns: dict[int, list[Any]] = {}
+
+    @cached_property
+    def _folded(self) -> bytes:
+        return self._text.lower() if self._ascii else self._text.decode().casefold().encode()
 
     def mention(self, anchors: Iterable[bytes]) -> bool:
         """Whether one of these is somewhere, letters being casefolded."""
@@ -47,12 +65,20 @@ class Lines:
         """All processes."""
         yield from enumerate(_decoder.decode_lines(self._text[: self._end]))
 
+    def all_stays(self) -> list[Stays]:
+        """All processes as they stay, in their order: quicker than `every`."""
+        return _stays.decode_lines(self._text[: self._end])
+
     def moves(self, place: int, which: int) -> Any:
         """The value of one of MOVES of a process."""
+        return self.column(which)[place]
+
+    def column(self, which: int) -> list[Any]:
+        """The values of one of MOVES, of all processes in their order."""
         if which not in self._columns:
             line = self._text[self._end :].strip().split(b"\n")[which]
             self._columns[which] = _decoder.decode(line)
-        return self._columns[which][place]
+        return self._columns[which]
 
     def proc(self, place: int, stays: list[Any]) -> Proc:
         """A process, out of its STAYS."""

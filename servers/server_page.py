@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
-from servers import clock_skew, process_rows, proctable, ranges, readings, standing, state_words, states
+from servers import clock_skew, disks_panel, process_rows, proctable, ranges, readings, standing, state_words, states
 from servers.models import Newest, Server
 from servers.process_rows import Frame
 from servers.ranges import Window
@@ -208,6 +208,7 @@ def fragments(server: Server, newest: Newest | None, shown: int) -> dict[str, Sa
         ),
         "proc-started": _started(server, newest),
         "proc-notice": _notice(server, newest),
+        "srv-disks": disks_panel.panel(newest),
         "proc-foot": format_html('<p class="panel-foot" id="proc-foot">{}</p>', _foot(newest, shown)),
     }
 

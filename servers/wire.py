@@ -146,6 +146,16 @@ class Lease(Struct, rename=on_the_wire):
     log: Annotated[list[Text], Meta(max_length=200)] = []
 
 
+class Disk(Struct, rename=on_the_wire):
+    """A filesystem of the server's own; total: what there is for everybody, root's share left out."""
+
+    mount: Annotated[str, Meta(min_length=1, max_length=255)]
+    used_mb: Megabytes
+    total_mb: Megabytes
+    device: Name = ""
+    fs: Word = ""
+
+
 class Report(Struct, rename=on_the_wire):
     """What an agent posts: host readings, process table, and the services when they changed."""
 
@@ -172,6 +182,7 @@ class Report(Struct, rename=on_the_wire):
     allow: Annotated[list[Name], Meta(max_length=500)] | None = None
     features: Annotated[list[Word], Meta(max_length=50)] | None = None  # what the agent can do besides the first verbs
     services: Annotated[list[Service], Meta(max_length=2000)] | None = None
+    disks: Annotated[list[Disk], Meta(max_length=50)] | None = None  # all of them, when they were measured anew
     leases: Annotated[list[Lease], Meta(max_length=200)] | None = None  # all that are not over or not told
 
 
