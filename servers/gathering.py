@@ -75,7 +75,7 @@ class Gatherer:
 
     async def _store_what_waits(self) -> None:
         while self.waiting:
-            await asyncio.sleep(GATHER_SEC)
+            await asyncio.sleep(0.1)
             batch, self.waiting = self.waiting[:MOST_TOGETHER], self.waiting[MOST_TOGETHER:]
             try:
                 ends = await self._in_thread(_stored, [one.incoming for one in batch])

@@ -36,7 +36,7 @@ from servers import (
     watching,
 )
 from servers.models import Server
-from servers.report_rows import Row
+from servers.report_rows import Processes, Row
 from servers.service_events import Span
 from servers.wire import Report
 
@@ -51,7 +51,8 @@ class Incoming(NamedTuple):
     """A report that came in at that moment by the hub's clock, from a server whose token was checked."""
 
     server: Server
-    report: Report
+    report: Report  # without its processes
+    processes: Processes
     received_at: datetime
     address: str = ""
 
@@ -94,6 +95,12 @@ class _Taken(NamedTuple):
 End = Stored | Exception
 
 
+def incoming(server: Server, report: Report, received_at: datetime, address: str = "") -> Incoming:
+    """The report, ready to be stored, as soon as it is decoded: its thousands of objects need not wait for that."""
+    rest = msgspec.structs.replace(report, procs=[])
+    return Incoming(server, rest, report_rows.processes_of(report.procs), received_at, address)
+
+
 def store_all(reports: Sequence[Incoming]) -> list[End]:
     """Store them, together if that goes, else one by one; how each ended. Raises Error while the database is away."""
     try:
@@ -107,7 +114,7 @@ def store_all(reports: Sequence[Incoming]) -> list[End]:
 
 def _end(one: Incoming) -> End:
     try:
-        return store(*one)
+        return _stored(one)
     except Exception as error:
         if isinstance(error, Error) and not connection.is_usable():
             raise
@@ -116,7 +123,10 @@ def _end(one: Incoming) -> End:
 
 def store(server: Server, report: Report, received_at: datetime, address: str = "") -> Stored:
     """Store a server's report, received at that moment by the hub's clock from that address; raises Gone."""
-    one = Incoming(server, report, received_at, address)
+    return _stored(incoming(server, report, received_at, address))
+
+
+def _stored(one: Incoming) -> Stored:
     try:
         return _alone(one)
     except IntegrityError as error:
@@ -124,7 +134,7 @@ def store(server: Server, report: Report, received_at: datetime, address: str = 
             raise Gone from error
         if not isinstance(error.__cause__, errors.CheckViolation):
             raise
-    partitions.ensure(placed(report, received_at))  # the worker that makes them ahead was away
+    partitions.ensure(placed(one.report, one.received_at))  # the worker that makes them ahead was away
     return _alone(one)
 
 
@@ -160,7 +170,7 @@ def _together(reports: Sequence[Incoming]) -> list[End]:
 
 def _take(one: Incoming, rows: dict[int, Row]) -> End | _Taken:
     """How the report is to be stored; the server's row becomes what it is after that."""
-    server, report, received_at, address = one
+    server, report, processes, received_at, address = one
     row, sampled_at = rows.get(server.pk), placed(report, received_at)
     if row is None or (row.token_hash, row.allowed_networks) != (server.token_hash, server.allowed_networks):
         return Gone()
@@ -173,8 +183,8 @@ def _take(one: Incoming, rows: dict[int, Row]) -> End | _Taken:
     # What an agent had to keep says its age by its sentAt, not its clock.
     skews = row.skews if late else clock_skew.next_skews(row.skews, received_at, report.sent_at)
     kept = sampled_at > received_at - history.LEVELS[history.PROCESSES].kept
-    values = report_rows.values_of(report, sampled_at, address) | {
-        **report_rows.tables_of(report, sampled_at, None if late else row, kept and not between),
+    values = report_rows.values_of(report, processes, sampled_at, address) | {
+        **report_rows.tables_of(processes, report.ts, sampled_at, None if late else row, kept and not between),
         "server": server.pk,
         "received": received_at,
         "interval": interval,

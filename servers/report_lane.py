@@ -95,8 +95,8 @@ class _Call:
         server = self._remembered() or await self._looked_up()
         with intake.counted():
             received_at = timezone.now()
-            report = await self._report(server)
-            return intake.received(await self._stored(Incoming(server, report, received_at, self.address)))
+            incoming = ingest.incoming(server, await self._report(server), received_at, self.address)
+            return intake.received(await self._stored(incoming))
 
     def _remembered(self) -> Server | None:
         """The server, if it called before and may still call so as far as is known here."""

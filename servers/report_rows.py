@@ -69,6 +69,15 @@ _ON_THE_WIRE = dict(zip(Report.__struct_fields__, Report.__struct_encode_fields_
 Values = dict[str, Any]
 
 
+class Processes(NamedTuple):
+    """A report's processes: in columns, packed whole, and the one with the most CPU (the first of several)."""
+
+    table: proctable.Table
+    whole: bytes
+    top_name: str = ""
+    top_cpu: float | None = None
+
+
 class Row(NamedTuple):
     """A server's newest row as the next report finds it, and what of the server its caller was checked by."""
 
@@ -147,40 +156,40 @@ def write(reports: Sequence[tuple[str, Values]]) -> set[int]:
         return {server for (server,) in cursor.fetchall()}
 
 
-def values_of(report: Report, sampled_at: datetime, address: str) -> Values:
+def processes_of(procs: Sequence[Proc]) -> Processes:
+    """The processes as they are stored. Of 500 this takes some 0.3 ms, twice that when they left the CPU's caches."""
+    table = proctable.table_of(procs)
+    whole = proctable.pack_table(table)
+    most = max(filter(None, table.cpu), default=None)
+    top = 0 if most is None else table.cpu.index(most)
+    return Processes(table, whole, procs[top].name, procs[top].cpu) if procs else Processes(table, whole)
+
+
+def values_of(report: Report, processes: Processes, sampled_at: datetime, address: str) -> Values:
     """What a statement writes of the report itself."""
-    top = _top(report.procs)
     return _readings(report.load) | {
         "sampled": sampled_at,
         "ts": report.ts,
         "uptime": report.uptime_sec,
-        "total": len(report.procs) if report.procs_total is None else report.procs_total,
-        "top_name": top.name if top else "",
-        "top_cpu": top.cpu if top else None,
+        "total": len(processes.table.cpu) if report.procs_total is None else report.procs_total,
+        "top_name": processes.top_name,
+        "top_cpu": processes.top_cpu,
         "readings": msgspec.json.encode(report.load).decode(),
         "facts": _facts(report, address),
     }
 
 
-def tables_of(report: Report, sampled_at: datetime, row: Row | None, kept: bool) -> Values:
+def tables_of(processes: Processes, ts: float, sampled_at: datetime, row: Row | None, kept: bool) -> Values:
     """The process table whole, and (kept) as the raw row has it: as a change of the row's, if that can be."""
-    table = proctable.table_of(report.procs)
-    whole = proctable.pack_table(table)
+    table, whole = processes.table, processes.whole
     base, before = (row.base, row.raw_procs) if row else (None, None)
     raw = rawtables.packed(table, whole, sampled_at, base, before or b"") if kept else b""
-    return {"procs": whole, "raw": raw, "raw_ts": report.ts if kept else None}
+    return {"procs": whole, "raw": raw, "raw_ts": ts if kept else None}
 
 
 def _readings(load: Load) -> dict[str, float | None]:
     given = msgspec.structs.asdict(load)
     return {name: 0.0 if value is not None and value < LEAST else value for name, value in given.items()}
-
-
-def _top(procs: Sequence[Proc]) -> Proc | None:
-    """The process with the most CPU, the first of several."""
-    shares = [proc.cpu for proc in procs]
-    most = max(filter(None, shares), default=None)
-    return procs[0 if most is None else shares.index(most)] if procs else None
 
 
 def _facts(report: Report, address: str) -> str:
