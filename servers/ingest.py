@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -163,6 +164,7 @@ def _together(reports: Sequence[Incoming]) -> list[End]:
         if taken:
             came_up = report_rows.write([(one.statement, one.values) for one in taken])
             _announce(taken, came_up)
+            transaction.on_commit(partial(report_rows.remember, list(rows.values())))
             for one in taken:
                 _besides(one)
     return [end.stored if isinstance(end, _Taken) else end for end in ends]
@@ -204,7 +206,7 @@ def _after(taken: _Taken, recent: list[float], skews: list[float]) -> Row:
     if taken.late:
         return row
     if not taken.stored.between:
-        row = row._replace(raw_at=sampled_at, raw_ts=taken.values["raw_ts"], raw_procs=taken.values["procs"])
+        row = row._replace(raw_at=sampled_at, raw_ts=taken.values["raw_ts"], outline=taken.incoming.processes.outline)
     return row._replace(
         sampled_at=sampled_at,
         services_at=sampled_at if taken.lists else row.services_at,
