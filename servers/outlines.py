@@ -38,7 +38,7 @@ class Outline(NamedTuple):
 def outline_of(table: Table) -> Outline:
     """The table in short."""
     words: dict[str, str] = {}
-    status = [words.setdefault(word, word) for word in table.status]  # else each is a text of its own
+    status = list(map(words.setdefault, table.status, table.status))  # else each is a text of its own
     numbers = _numbers(table.cpu), _numbers(table.mem_mb)
     return Outline(array("q", map(hash, table.stays)), *numbers, status, table.threads)
 
@@ -49,7 +49,10 @@ def number(told: float) -> float | None:
 
 
 def _numbers(values: Sequence[float | None]) -> array[float]:
-    return array("d", [UNKNOWN if value is None else value for value in values])
+    try:
+        return array("d", values)  # type: ignore[arg-type]  # mostly all are known
+    except TypeError:
+        return array("d", [UNKNOWN if value is None else value for value in values])
 
 
 class Outlines:
