@@ -77,6 +77,10 @@ class Gatherer:
             self.task = loop.create_task(self._store_what_waits())
         return await waiting.end
 
+    def gather_sec(self) -> float:
+        """How long to wait for others: the longer the more came together the last time."""
+        return min(GATHER_SEC * self.came, LONGEST_SEC)
+
     def close(self) -> None:
         """Give the thread and its connection back; nothing may wait any more."""
         self.thread.submit(lambda: connection.close()).result()
@@ -84,7 +88,7 @@ class Gatherer:
 
     async def _store_what_waits(self) -> None:
         while self.waiting:
-            await asyncio.sleep(min(GATHER_SEC * self.came, LONGEST_SEC))
+            await asyncio.sleep(self.gather_sec())
             self.came = len(self.waiting)
             batch, self.waiting = self.waiting[:MOST_TOGETHER], self.waiting[MOST_TOGETHER:]
             try:

@@ -52,3 +52,15 @@ def test_processes_come_and_go_at_every_place(size: int) -> None:
         for after in (without, more, procs[::-1]):
             table = proctable.table_of(procs)
             assert changes.apply(table, packed(table, proctable.table_of(after))) == proctable.table_of(after)
+
+
+def test_a_change_of_the_first_form_is_still_read() -> None:
+    before = proctable.table_of([proc(1), proc(2, name="sh"), proc(3, cpu=None)])
+    after = [proc(1, cpu=1.5), proc(3, mem_mb=0.123), proc(4, name="x", status="running", threads=None)]
+    data = bytes.fromhex(
+        "0380e0a4a2ddb592033bdf07a0bab8d94128b52ffd204ee50100540301010201010401013e5b2278222c34020100020a011e"
+        "020201010200010302f8b2006000000301010e72756e6e696e6700000000000100f012ea"
+    )
+    assert changes.is_change(data)
+    assert changes.base_of(data) == BASE
+    assert proctable.procs_of(changes.apply(before, data)) == after
