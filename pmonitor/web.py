@@ -22,6 +22,7 @@ GRACE_SEC = 4
 KEPT_SEC = 75  # an idle connection: agents report each 10 s, and seldom more than a minute apart
 HEAD_BYTES = 64_000
 BODY_BYTES = 4_000_000  # above every limit of the views, which name theirs
+GARBAGE = 20_000, 20, 20  # objects before each look for cycles; a report makes thousands, and leaves none
 MESSAGE_BYTES = 1_000_000  # of a browser's socket
 TOO_LARGE = {
     "type": "http.response.start",
@@ -116,6 +117,7 @@ class Web(uvicorn.Server):
         """
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*GARBAGE)
         super().run(sockets)
 
     @contextmanager

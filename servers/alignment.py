@@ -1,4 +1,4 @@
-"""Which lines of a process table are gone and which are new in the next one, found without looking at each of them."""
+"""Which lines of a process table, or hashes of them, are gone and new in the next one, without a look at each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ STRETCH: Final = 64  # so many lines are compared at once
 T = TypeVar("T")
 
 
-def gone_and_new(before: list[bytes], after: list[bytes]) -> tuple[list[int], list[int]]:
+def gone_and_new(before: Sequence[T], after: Sequence[T]) -> tuple[list[int], list[int]]:
     """The places of the lines that are not there any more, and of those that are new; what is moved is both."""
     gone: list[int] = []
     new: list[int] = []
@@ -27,7 +27,7 @@ def gone_and_new(before: list[bytes], after: list[bytes]) -> tuple[list[int], li
             old_place += 1
 
 
-def _same(before: list[bytes], old_place: int, after: list[bytes], place: int) -> int:
+def _same(before: Sequence[T], old_place: int, after: Sequence[T], place: int) -> int:
     """How many lines are the same from there on; whole stretches are compared at once."""
     same, most = 0, min(len(before) - old_place, len(after) - place)
     while same < most:

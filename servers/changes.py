@@ -7,36 +7,31 @@ A changed table can be read only after the one it is based on, so once in a whil
 from __future__ import annotations
 
 import struct
-from datetime import datetime
+from collections.abc import Sequence
 from itertools import accumulate, compress, count
 from operator import add, ne, sub
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, TypeVar
 
 from zstandard import DICT_TYPE_RAWCONTENT, ZstdCompressionDict, ZstdCompressor, ZstdDecompressor
 
 from servers.alignment import gone_and_new, inserted, without
 from servers.chunks.samples import micros, moment_of
 from servers.columns import Decimals, NotDecimal, Reader, Writer
+from servers.outlines import UNKNOWN, Base, Outline, number
 from servers.proctable import Table
 
-VERSION: Final = b"\x03"  # whole tables have the versions of proctable.py
+FIRST, VERSION = b"\x03", b"\x04"  # rows of hub 0.3 and before may still be the first; whole tables: proctable.py
+ALIKE: Final = 64  # lines that a change's new ones are mostly like; a longer dictionary saves next to nothing
 CPU_SCALE, MEM_SCALE = 10, 100  # as agents round them; other numbers are stored as they are
 REMEMBERED: Final = 50_000  # codes, of each scale; and numbers
 _ts = struct.Struct("<d")
-_codes = {scale: Decimals(scale) for scale in (CPU_SCALE, MEM_SCALE)}
 Number = float | None
-
-
-class Base(NamedTuple):
-    """The raw row that a change builds on, by the rest of its key."""
-
-    sampled_at: datetime
-    ts: float
+T = TypeVar("T")
 
 
 def is_change(data: bytes) -> bool:
     """Whether these bytes are a change, and no whole table."""
-    return data[:1] == VERSION
+    return data[:1] in (FIRST, VERSION)
 
 
 def base_of(data: bytes) -> Base:
@@ -44,20 +39,21 @@ def base_of(data: bytes) -> Base:
     return _read_base(Reader(data[1:]))
 
 
-def pack(base: Base, before: Table, after: Table) -> bytes:
-    """What is other after than before."""
+def pack(base: Base, before: Outline, table: Table, after: Outline) -> bytes:
+    """What is other in the table, with its outline, than in the one before."""
     head, writer = Writer(), Writer()
     head.number(micros(base.sampled_at))
     head.bytes += _ts.pack(base.ts)
-    gone, new = gone_and_new(before.stays, after.stays)
-    _write_places(writer, gone)
-    _write_places(writer, new)
-    writer.strings([after.stays[place].decode() for place in new])
+    gone, new = gone_and_new(before.lines, after.lines)
+    _write_places(head, gone)
+    _write_places(head, new)
+    writer.strings([table.stays[place].decode() for place in new])
     _write_numbers(writer, *_others(writer, before.cpu, after.cpu, gone, new), CPU_SCALE)
     _write_numbers(writer, *_others(writer, before.mem_mb, after.mem_mb, gone, new), MEM_SCALE)
     writer.words(_others(writer, before.status, after.status, gone, new)[1])
     writer.whole(_others(writer, before.threads, after.threads, gone, new)[1])
-    packed: bytes = ZstdCompressor(level=1, dict_data=_texts(before)).compress(bytes(writer.bytes))
+    like = _texts(without(table.stays, new)[-ALIKE:])
+    packed: bytes = ZstdCompressor(level=1, dict_data=like).compress(bytes(writer.bytes))
     return VERSION + bytes(head.bytes) + packed
 
 
@@ -65,11 +61,17 @@ def apply(before: Table, data: bytes) -> Table:
     """The table after a change."""
     head = Reader(data[1:])
     _read_base(head)
-    reader = Reader(ZstdDecompressor(dict_data=_texts(before)).decompress(head.rest()))
-    gone, new = _read_places(reader), _read_places(reader)
+    if data[:1] == FIRST:
+        reader = _unpacked(head, before.stays)
+        gone, new = _read_places(reader), _read_places(reader)
+        stayed = without(before.stays, gone)
+    else:
+        gone, new = _read_places(head), _read_places(head)
+        stayed = without(before.stays, gone)
+        reader = _unpacked(head, stayed[-ALIKE:])
     lines = [line.encode() for line in reader.strings()]
     return Table(
-        inserted(without(before.stays, gone), new, lines),
+        inserted(stayed, new, lines),
         _read_numbers(reader, without(before.cpu, gone), new),
         _read_numbers(reader, without(before.mem_mb, gone), new),
         _read_column(reader, without(before.status, gone), new),
@@ -77,32 +79,36 @@ def apply(before: Table, data: bytes) -> Table:
     )
 
 
-def _texts(before: Table) -> ZstdCompressionDict:
+def _unpacked(head: Reader, like: list[bytes]) -> Reader:
+    return Reader(ZstdDecompressor(dict_data=_texts(like)).decompress(head.rest()))
+
+
+def _texts(lines: list[bytes]) -> ZstdCompressionDict:
     """New lines are mostly like those there are."""
-    return ZstdCompressionDict(b"\n".join(before.stays), dict_type=DICT_TYPE_RAWCONTENT)
+    return ZstdCompressionDict(b"\n".join(lines), dict_type=DICT_TYPE_RAWCONTENT)
 
 
 def _others(
-    writer: Writer, old: list[Any], now: list[Any], gone: list[int], new: list[int]
-) -> tuple[list[Any], list[Any]]:
+    writer: Writer, before: Sequence[T], after: Sequence[T], gone: list[int], new: list[int]
+) -> tuple[list[T | None], list[T]]:
     """Write which of those that stayed have another value; what was before and is now, of them and of the new ones."""
-    old, stayed = without(old, gone), without(now, new)
+    old, stayed = without(before, gone), without(after, new)
     others = [] if old == stayed else list(compress(count(), map(ne, old, stayed)))
     _write_places(writer, others)
     return (
-        [old[place] for place in others] + [None] * len(new),
-        [stayed[place] for place in others] + [now[place] for place in new],
+        [*(old[place] for place in others), *[None] * len(new)],
+        [*(stayed[place] for place in others), *(after[place] for place in new)],
     )
 
 
-def _write_numbers(writer: Writer, old: list[Number], now: list[Number], scale: int) -> None:
-    """As differences to what was before, where all are decimals."""
+def _write_numbers(writer: Writer, old: Sequence[Number], now: Sequence[float], scale: int) -> None:
+    """An outline's numbers as differences to what was before, where all are decimals."""
     codes = _codes_of(scale)
     try:
         differences = list(map(sub, map(codes.__getitem__, now), map(codes.__getitem__, old)))
     except NotDecimal:
         writer.number(0)
-        writer.numbers(now)
+        writer.numbers(list(map(number, now)))
     else:
         writer.number(scale)
         writer.ints(differences)
@@ -120,10 +126,19 @@ def _read_numbers(reader: Reader, values: list[Any], new: list[int]) -> list[Any
     return _changed(values, others, new, read)
 
 
+def _no_codes(scale: int) -> Decimals:
+    codes = Decimals(scale)
+    codes[UNKNOWN] = codes[None]
+    return codes
+
+
+_codes = {scale: _no_codes(scale) for scale in (CPU_SCALE, MEM_SCALE)}
+
+
 def _codes_of(scale: int) -> Decimals:
     """The same numbers come again and again, so their codes are kept, within bounds."""
     if len(_codes[scale]) > REMEMBERED:
-        _codes[scale] = Decimals(scale)
+        _codes[scale] = _no_codes(scale)
     return _codes[scale]
 
 

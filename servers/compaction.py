@@ -27,6 +27,7 @@ from servers.chunks.read import Chunk
 from servers.chunks.samples import Sample
 from servers.chunks.write import encode
 from servers.history import CHUNKS, HOUR, LEVELS, PROCESSES
+from servers.outlines import Base
 
 log = logs.get(__name__)
 GRACE = timedelta(minutes=5)  # for late reports, after the hour's end
@@ -135,12 +136,12 @@ class _Counted:
 
     def __init__(self, samples: Iterable[Sample]) -> None:
         self._samples = samples
-        self.keys: set[changes.Base] = set()
+        self.keys: set[Base] = set()
         self.processes = 0
 
     def __iter__(self) -> Iterator[Sample]:
         for sample in self._samples:
-            self.keys.add(changes.Base(sample.sampled_at, sample.ts))
+            self.keys.add(Base(sample.sampled_at, sample.ts))
             self.processes += len(sample.table.stays)
             yield sample
 
@@ -170,7 +171,7 @@ def _lock_newest(server_id: int, hour: datetime) -> None:
             cursor.execute(BUILDS_NO_MORE, [server_id])
 
 
-def _take(server_id: int, hour: datetime, taken: Set[changes.Base]) -> None:
+def _take(server_id: int, hour: datetime, taken: Set[Base]) -> None:
     span: list[Any] = [server_id, hour, hour + HOUR]
     keys: list[Any] = [[key.sampled_at for key in taken], [key.ts for key in taken]]
     with connection.cursor() as cursor:

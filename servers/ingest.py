@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -37,7 +38,7 @@ from servers import (
     watching,
 )
 from servers.models import Server
-from servers.report_rows import Row
+from servers.report_rows import Processes, Row
 from servers.service_events import Span
 from servers.wire import Report
 
@@ -52,7 +53,8 @@ class Incoming(NamedTuple):
     """A report that came in at that moment by the hub's clock, from a server whose token was checked."""
 
     server: Server
-    report: Report
+    report: Report  # without its processes
+    processes: Processes
     received_at: datetime
     address: str = ""
 
@@ -95,6 +97,12 @@ class _Taken(NamedTuple):
 End = Stored | Exception
 
 
+def incoming(server: Server, report: Report, received_at: datetime, address: str = "") -> Incoming:
+    """The report, ready to be stored, as soon as it is decoded: its thousands of objects need not wait for that."""
+    rest = msgspec.structs.replace(report, procs=[])
+    return Incoming(server, rest, report_rows.processes_of(report.procs), received_at, address)
+
+
 def store_all(reports: Sequence[Incoming]) -> list[End]:
     """Store them, together if that goes, else one by one; how each ended. Raises Error while the database is away."""
     try:
@@ -108,7 +116,7 @@ def store_all(reports: Sequence[Incoming]) -> list[End]:
 
 def _end(one: Incoming) -> End:
     try:
-        return store(*one)
+        return _stored(one)
     except Exception as error:
         if isinstance(error, Error) and not connection.is_usable():
             raise
@@ -117,7 +125,10 @@ def _end(one: Incoming) -> End:
 
 def store(server: Server, report: Report, received_at: datetime, address: str = "") -> Stored:
     """Store a server's report, received at that moment by the hub's clock from that address; raises Gone."""
-    one = Incoming(server, report, received_at, address)
+    return _stored(incoming(server, report, received_at, address))
+
+
+def _stored(one: Incoming) -> Stored:
     try:
         return _alone(one)
     except IntegrityError as error:
@@ -125,7 +136,7 @@ def store(server: Server, report: Report, received_at: datetime, address: str = 
             raise Gone from error
         if not isinstance(error.__cause__, errors.CheckViolation):
             raise
-    partitions.ensure(placed(report, received_at))  # the worker that makes them ahead was away
+    partitions.ensure(placed(one.report, one.received_at))  # the worker that makes them ahead was away
     return _alone(one)
 
 
@@ -154,6 +165,7 @@ def _together(reports: Sequence[Incoming]) -> list[End]:
         if taken:
             came_up = report_rows.write([(one.statement, one.values) for one in taken])
             _announce(taken, came_up)
+            transaction.on_commit(partial(report_rows.remember, list(rows.values())))
             for one in taken:
                 _besides(one)
     return [end.stored if isinstance(end, _Taken) else end for end in ends]
@@ -161,7 +173,7 @@ def _together(reports: Sequence[Incoming]) -> list[End]:
 
 def _take(one: Incoming, rows: dict[int, Row]) -> End | _Taken:
     """How the report is to be stored; the server's row becomes what it is after that."""
-    server, report, received_at, address = one
+    server, report, processes, received_at, address = one
     row, sampled_at = rows.get(server.pk), placed(report, received_at)
     if row is None or (row.token_hash, row.allowed_networks) != (server.token_hash, server.allowed_networks):
         return Gone()
@@ -174,8 +186,8 @@ def _take(one: Incoming, rows: dict[int, Row]) -> End | _Taken:
     # What an agent had to keep says its age by its sentAt, not its clock.
     skews = row.skews if late else clock_skew.next_skews(row.skews, received_at, report.sent_at)
     kept = sampled_at > received_at - history.LEVELS[history.PROCESSES].kept
-    values = report_rows.values_of(report, sampled_at, address) | {
-        **report_rows.tables_of(report, sampled_at, None if late else row, kept and not between),
+    values = report_rows.values_of(report, processes, sampled_at, address) | {
+        **report_rows.tables_of(processes, report.ts, sampled_at, None if late else row, kept and not between),
         "server": server.pk,
         "received": received_at,
         "interval": interval,
@@ -195,7 +207,7 @@ def _after(taken: _Taken, recent: list[float], skews: list[float]) -> Row:
     if taken.late:
         return row
     if not taken.stored.between:
-        row = row._replace(raw_at=sampled_at, raw_ts=taken.values["raw_ts"], raw_procs=taken.values["procs"])
+        row = row._replace(raw_at=sampled_at, raw_ts=taken.values["raw_ts"], outline=taken.incoming.processes.outline)
     return row._replace(
         sampled_at=sampled_at,
         services_at=sampled_at if taken.lists else row.services_at,

@@ -4,16 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from typing import NamedTuple
 
 from django.utils import timezone
 
 from pmonitor.metrics import INGEST_SECONDS, REPORTS
 from pmonitor.problems import Problem
-from servers import agents, watching
+from servers import agents, bodies, ingest, watching, wire
 from servers.api_shapes import Received
-from servers.ingest import Stored
+from servers.ingest import Incoming, Stored
 from servers.models import Server
 from servers.wire import Report
+
+
+class Sent(NamedTuple):
+    """A report as it came, at that moment by the hub's clock, from a server whose token was checked."""
+
+    server: Server
+    body: bytes
+    encoding: str
+    received_at: datetime
+    address: str
+
+
+def read(sent: Sent) -> Incoming | None:
+    """The report, ready to be stored; None when it has to be read thoroughly."""
+    try:
+        report = bodies.decoded_quickly(bodies.unpacked(sent.body, sent.encoding), wire.REPORTS)
+    except Problem:
+        return None
+    if report is None or report.agent_id != sent.server.agent_id:
+        return None
+    return ingest.incoming(sent.server, report, sent.received_at, sent.address)
+
+
+def read_thoroughly(sent: Sent) -> Incoming:
+    """The report, ready to be stored; raises Problem 400, 413 or 415 telling all that is wrong with it."""
+    report = meant_for(sent.server, bodies.report(sent.body, sent.encoding))
+    return ingest.incoming(sent.server, report, sent.received_at, sent.address)
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import astuple
 from zstandard import ZstdCompressor, ZstdDecompressor
 
 from servers.wire import Proc
@@ -20,7 +20,6 @@ COLUMNS, VERSION = b"\x01", b"\x02"  # the first version had one list a field, w
 STAYS = ("name", "pid", "user", "cmdline", "ppid", "start_ticks")
 MOVES = ("cpu", "mem_mb", "status", "threads")
 FIELDS = ("name", "pid", "cpu", "mem_mb", "status", "user", "cmdline", "ppid", "threads", "start_ticks")
-_stays, _moves = attrgetter(*STAYS), [attrgetter(field) for field in MOVES]
 _encoder, _decoder = msgspec.json.Encoder(), msgspec.json.Decoder(list[Any])
 _own = threading.local()  # zstd's objects are not for two threads at once
 
@@ -37,8 +36,11 @@ class Table(NamedTuple):
 
 def table_of(procs: Sequence[Proc]) -> Table:
     """The processes in columns."""
-    lines = _encoder.encode_lines(map(_stays, procs)).split(b"\n")[:-1]
-    return Table(lines, *(list(map(column, procs)) for column in _moves))
+    if not procs:
+        return Table([], [], [], [], [])
+    columns = dict(zip(FIELDS, zip(*map(astuple, procs), strict=True), strict=True))
+    lines = _encoder.encode_lines(zip(*(columns[field] for field in STAYS), strict=True))
+    return Table(lines.split(b"\n")[:-1], *(list(columns[field]) for field in MOVES))
 
 
 def procs_of(table: Table) -> list[Proc]:

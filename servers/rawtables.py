@@ -11,6 +11,7 @@ from django.db import connection
 from pmonitor import logs
 from servers import changes, history
 from servers.chunks.samples import EPOCH, Sample
+from servers.outlines import Base
 from servers.proctable import Table, unpack_table
 
 log = logs.get(__name__)
@@ -28,17 +29,14 @@ class Row(NamedTuple):
     procs: bytes
 
     @property
-    def key(self) -> changes.Base:
+    def key(self) -> Base:
         """What names it among its server's."""
-        return changes.Base(self.sampled_at, self.ts)
+        return Base(self.sampled_at, self.ts)
 
 
-def packed(table: Table, whole: bytes, sampled_at: datetime, base: changes.Base | None, before: bytes) -> bytes:
-    """A table, packed whole, as a raw row holds it: as what changed since its base, which is packed before."""
-    if base is None or not before or not chain_start(sampled_at) <= base.sampled_at < sampled_at:
-        return whole
-    changed = changes.pack(base, unpack_table(before), table)
-    return min(changed, whole, key=len)
+def may_build_on(base: Base, sampled_at: datetime) -> bool:
+    """Whether a table of then may be a change of that row's: both are of one chain."""
+    return chain_start(sampled_at) <= base.sampled_at < sampled_at
 
 
 def chain_start(moment: datetime) -> datetime:
@@ -55,7 +53,7 @@ def rows(server_id: int, start: datetime, end: datetime) -> list[Row]:
 
 def samples(found: Iterable[Row]) -> Iterator[Sample]:
     """The rows, in the order of their time, as samples; those without their base are left out and logged."""
-    tables: dict[changes.Base, Table] = {}
+    tables: dict[Base, Table] = {}
     for row in found:
         _decode(row, tables)
         if row.key in tables:
@@ -80,14 +78,14 @@ def newest(found: Sequence[Row]) -> Sample | None:
 
 def samples_of_chain(chain: Iterable[Row]) -> Sample | None:
     """The last of rows that each build on the one before."""
-    tables: dict[changes.Base, Table] = {}
+    tables: dict[Base, Table] = {}
     last: Row | None = None
     for last in chain:
         _decode(last, tables)
     return Sample(*last[:3], tables[last.key]) if last and last.key in tables else None
 
 
-def _decode(row: Row, tables: dict[changes.Base, Table]) -> None:
+def _decode(row: Row, tables: dict[Base, Table]) -> None:
     if not changes.is_change(row.procs):
         tables[row.key] = unpack_table(row.procs)
     elif (before := tables.get(changes.base_of(row.procs))) is not None:

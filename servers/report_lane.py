@@ -9,17 +9,19 @@ anyway), and most of each commit.
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from django.utils import timezone
 
 from pmonitor import client, logs, problems
 from pmonitor.plain_asgi import App, Left, Receive, Scope, Send, answer, in_thread
-from servers import agents, bodies, ingest, intake, wire
+from servers import agents, bodies, ingest, intake
 from servers.api_shapes import Received
-from servers.gathering import Gatherer
+from servers.gathering import Gatherer, NotPlain
 from servers.ingest import Incoming, Stored
+from servers.intake import Sent
 from servers.models import Server
 
 BEFORE, BEHIND = "/api/agents/", "/metrics"
@@ -94,9 +96,10 @@ class _Call:
         self.lane.gatherer.check()
         server = self._remembered() or await self._looked_up()
         with intake.counted():
-            received_at = timezone.now()
-            report = await self._report(server)
-            return intake.received(await self._stored(Incoming(server, report, received_at, self.address)))
+            received_at, encoding = timezone.now(), self._header(b"content-encoding")
+            async with self._refused():
+                body = await self._body()
+            return intake.received(await self._stored(Sent(server, body, encoding, received_at, self.address)))
 
     def _remembered(self) -> Server | None:
         """The server, if it called before and may still call so as far as is known here."""
@@ -108,15 +111,13 @@ class _Call:
     async def _looked_up(self) -> Server:
         return self.lane.remember(await in_thread(agents.server_for, self.token, self.agent, self.address))
 
-    async def _report(self, server: Server) -> wire.Report:
+    @asynccontextmanager
+    async def _refused(self) -> AsyncIterator[None]:
+        """Around what refuses a body: a token that was revoked since is the greater wrong."""
         try:
-            plain = bodies.unpacked(await self._body(), self._header(b"content-encoding"))
-            report = bodies.decoded_quickly(plain, wire.REPORTS)
-            if report is None:
-                report = await in_thread(bodies.decoded_slowly, plain, wire.Report)
-            return intake.meant_for(server, report)
+            yield
         except problems.Problem:
-            await self._looked_up()  # a token that was revoked since is the greater wrong
+            await self._looked_up()
             raise
 
     async def _body(self) -> bytes:
@@ -133,12 +134,20 @@ class _Call:
             bodies.check_length(size)
         return b"".join(parts)
 
-    async def _stored(self, incoming: Incoming) -> Stored:
+    async def _stored(self, sent: Sent) -> Stored:
         try:
-            return await self.lane.gatherer.store(incoming)
+            return await self._taken(sent)
+        except NotPlain:
+            async with self._refused():
+                incoming = await in_thread(intake.read_thoroughly, sent)
+        return await self._taken(incoming)
+
+    async def _taken(self, report: Sent | Incoming) -> Stored:
+        try:
+            return await self.lane.gatherer.store(report)
         except ingest.Gone:
             server = await self._looked_up()  # as a rule this says why
         try:
-            return await self.lane.gatherer.store(incoming._replace(server=server))
+            return await self.lane.gatherer.store(report._replace(server=server))
         except ingest.Gone as error:
             raise intake.removed() from error

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from servers import history
+from servers import history, ingest
 from servers.gathering import Gatherer
 from servers.ingest import Incoming, Stored
 from servers.models import Server
@@ -34,7 +34,7 @@ def gatherer() -> Iterator[Gatherer]:
 def incoming(server: Server, ts: float = 1, at: float = 0, **facts: Any) -> Incoming:
     """A report with that ts, received so many seconds after NOW."""
     body = report(agentId=server.agent_id, ts=ts, **facts)
-    return Incoming(server, msgspec.convert(body, Report), NOW + at * SECOND, "10.0.0.1")
+    return ingest.incoming(server, msgspec.convert(body, Report), NOW + at * SECOND, "10.0.0.1")
 
 
 def together(gatherer: Gatherer, *reports: Incoming) -> Ends:

@@ -6,10 +6,16 @@ import pytest
 from hypothesis import given, settings
 
 from servers import changes, proctable
+from servers.outlines import Base, outline_of
+from servers.proctable import Table
 from servers.wire import Proc
 from tests.servers.samples import T0, histories, proc
 
-BASE = changes.Base(T0, 1726147200.123)
+BASE = Base(T0, 1726147200.123)
+
+
+def packed(before: Table, after: Table) -> bytes:
+    return changes.pack(BASE, outline_of(before), after, outline_of(after))
 
 
 @settings(max_examples=50, deadline=None)
@@ -18,7 +24,7 @@ def test_changes_on_changes_give_every_table(tables: list[list[Proc]]) -> None:
     before = proctable.table_of(tables[0])
     for procs in tables[1:]:
         after = proctable.table_of(procs)
-        data = changes.pack(BASE, before, after)
+        data = packed(before, after)
         assert changes.is_change(data)
         assert changes.base_of(data) == BASE
         before = changes.apply(before, data)
@@ -28,7 +34,7 @@ def test_changes_on_changes_give_every_table(tables: list[list[Proc]]) -> None:
 
 def test_what_stays_the_same_costs_next_to_nothing() -> None:
     table = proctable.table_of([proc(pid) for pid in range(1, 501)])
-    assert len(changes.pack(BASE, table, table)) < 60
+    assert len(packed(table, table)) < 60
 
 
 def test_a_whole_table_is_no_change() -> None:
@@ -45,6 +51,16 @@ def test_processes_come_and_go_at_every_place(size: int) -> None:
         more = [*procs[:place], proc(procs[place].pid - 1), *procs[place:]]
         for after in (without, more, procs[::-1]):
             table = proctable.table_of(procs)
-            assert changes.apply(table, changes.pack(BASE, table, proctable.table_of(after))) == proctable.table_of(
-                after
-            )
+            assert changes.apply(table, packed(table, proctable.table_of(after))) == proctable.table_of(after)
+
+
+def test_a_change_of_the_first_form_is_still_read() -> None:
+    before = proctable.table_of([proc(1), proc(2, name="sh"), proc(3, cpu=None)])
+    after = [proc(1, cpu=1.5), proc(3, mem_mb=0.123), proc(4, name="x", status="running", threads=None)]
+    data = bytes.fromhex(
+        "0380e0a4a2ddb592033bdf07a0bab8d94128b52ffd204ee50100540301010201010401013e5b2278222c34020100020a011e"
+        "020201010200010302f8b2006000000301010e72756e6e696e6700000000000100f012ea"
+    )
+    assert changes.is_change(data)
+    assert changes.base_of(data) == BASE
+    assert proctable.procs_of(changes.apply(before, data)) == after

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 
 from pmonitor import live, problems
-from servers import changes, gathering, history, ingest, past, proctable, rawtables
+from servers import changes, gathering, history, ingest, intake, past, proctable, rawtables
 from servers.gathering import Gatherer
 from servers.ingest import Stored
+from servers.intake import Sent
 from servers.models import Newest, Server, Service
 from tests.cast import enrolled
 from tests.servers.gathered import NOW, SECOND, commits, incoming, outcomes, together
-from tests.servers.reports import proc, service
+from tests.servers.reports import proc, report, service, zipped
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -72,7 +74,7 @@ def test_process_tables_of_one_batch_build_on_each_other(gatherer: Gatherer, web
     assert [changes.is_change(row.procs) for row in rows] == [False, True, True]
     assert [changes.base_of(row.procs) for row in rows[1:]] == [row.key for row in rows[:2]]
     found = past.tables(web1.pk, hour, hour + 3 * SECOND)
-    assert [table.procs for table in found] == [one.report.procs for one in told[1:]]
+    assert [table.procs for table in found] == [proctable.procs_of(one.processes.table) for one in told[1:]]
     assert [row.raw_ts for row in Newest.objects.order_by("server__agent_id")] == [9, 2]
 
 
@@ -149,3 +151,53 @@ def test_more_than_can_wait_are_told_to_come_again(
     assert outcomes(ends) == ["stored", "stored", "Problem", "Problem"]
     assert isinstance(ends[3], problems.Problem)
     assert (ends[3].status_code, ends[3].headers) == (503, {"Retry-After": "5"})
+
+
+def sent(server: Server, body: bytes, encoding: str = "") -> Sent:
+    return Sent(server, body, encoding, NOW, "10.0.0.1")
+
+
+def test_what_came_is_decoded_and_stored_with_what_was_read_before(
+    gatherer: Gatherer, web1: Server, db1: Server
+) -> None:
+    came = sent(db1, zipped(report(agentId=db1.agent_id)), "gzip")
+    assert outcomes(together(gatherer, incoming(web1), came)) == ["stored"] * 2
+    assert set(Newest.objects.values_list("server", flat=True)) == {web1.pk, db1.pk}
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [
+        (b"{", ""),
+        (b"no gzip", "gzip"),
+        (b"{}", "br"),
+        (json.dumps(report(procs=1)).encode(), ""),
+        (json.dumps(report(agentId="another")).encode(), ""),
+        (json.dumps(report(hostname="\0")).encode(), ""),  # good, but it has to be read in another way
+    ],
+)
+def test_what_is_not_plain_is_given_back_and_the_others_stored(
+    gatherer: Gatherer, web1: Server, db1: Server, body: bytes, encoding: str
+) -> None:
+    assert outcomes(together(gatherer, sent(web1, body, encoding), incoming(db1))) == ["NotPlain", "stored"]
+
+
+def test_what_cannot_even_be_looked_at_fails_alone(
+    gatherer: Gatherer, web1: Server, db1: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_sent: Sent) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(intake, "read", broken)
+    assert outcomes(together(gatherer, sent(web1, b"{}"), incoming(db1))) == ["KeyError", "stored"]
+
+
+def test_a_busy_hub_gathers_longer_and_a_quiet_one_again_shortly(gatherer: Gatherer) -> None:
+    fleet = [enrolled(f"srv-{number}")[0] for number in range(10)]
+    assert gatherer.gather_sec() == gathering.GATHER_SEC
+    together(gatherer, *map(incoming, fleet[:3]))
+    assert gatherer.gather_sec() == 3 * gathering.GATHER_SEC
+    together(gatherer, *map(incoming, fleet))
+    assert gatherer.gather_sec() == gathering.LONGEST_SEC
+    together(gatherer, incoming(fleet[0], 2))
+    assert gatherer.gather_sec() == gathering.GATHER_SEC

@@ -1,0 +1,73 @@
+"""What is remembered of each server's newest raw process table, so that the next one is stored as a change of it.
+
+An outline is a seventh of its table, and tells place by place what is other in the next one. It is known again by the
+raw row that its table is stored in: where another web process stored that one, or this process is new, it has to be
+made of the table as the database has it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from servers.proctable import Table
+
+UNKNOWN: Final = -1.0  # in columns of numbers, which are 0 and more
+MOST_REMEMBERED: Final = 10_000  # servers; of 500 processes an outline is some 20 KB
+
+
+class Base(NamedTuple):
+    """The raw row that a change builds on, by the rest of its key."""
+
+    sampled_at: datetime
+    ts: float
+
+
+class Outline(NamedTuple):
+    """A table in short, in its order."""
+
+    lines: array[int]  # of each process's line the hash, of 64 bits and keyed anew in each process of Python
+    cpu: array[float]
+    mem_mb: array[float]
+    status: list[str]
+    threads: list[int | None]
+
+
+def outline_of(table: Table) -> Outline:
+    """The table in short."""
+    words: dict[str, str] = {}
+    status = list(map(words.setdefault, table.status, table.status))  # else each is a text of its own
+    numbers = _numbers(table.cpu), _numbers(table.mem_mb)
+    return Outline(array("q", map(hash, table.stays)), *numbers, status, table.threads)
+
+
+def number(told: float) -> float | None:
+    """A number of an outline as it is in the table."""
+    return None if told == UNKNOWN else told
+
+
+def _numbers(values: Sequence[float | None]) -> array[float]:
+    try:
+        return array("d", values)  # type: ignore[arg-type]  # mostly all are known
+    except TypeError:
+        return array("d", [UNKNOWN if value is None else value for value in values])
+
+
+class Outlines:
+    """Those that this process remembers: of each server the newest, of which the row was committed."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Base, Outline]] = {}
+
+    def of(self, server_id: int, base: Base) -> Outline | None:
+        """The outline of that row; None when it is not known here."""
+        known = self._known.get(server_id)
+        return known[1] if known and known[0] == base else None
+
+    def remember(self, server_id: int, base: Base, outline: Outline) -> None:
+        """From now on this is the server's newest."""
+        if len(self._known) >= MOST_REMEMBERED and server_id not in self._known:
+            self._known.clear()
+        self._known[server_id] = base, outline
