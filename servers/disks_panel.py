@@ -32,8 +32,8 @@ def panel(newest: Newest | None) -> SafeString:
 
 
 def used_percent(disk: dict[str, Any]) -> float:
-    """How full a filesystem is; one that nobody may fill is."""
-    return float(100 * disk["usedMB"] / disk["totalMB"]) if disk["totalMB"] else 100.0
+    """How full a filesystem is; one of no size is not."""
+    return float(100 * disk["usedMB"] / disk["totalMB"]) if disk["totalMB"] else 0.0
 
 
 def _row(disk: dict[str, Any]) -> tuple[Any, ...]:

@@ -57,8 +57,8 @@ class Disk(NamedTuple):
 
     @property
     def percent(self) -> float:
-        """How full it is; one that nobody may fill is."""
-        return 100 * self.used_mb / self.total_mb if self.total_mb else 100.0
+        """How full it is; one of no size is not."""
+        return 100 * self.used_mb / self.total_mb if self.total_mb else 0.0
 
 
 class Line(NamedTuple):

@@ -64,7 +64,8 @@ def find(aims: Sequence[Aim], stretch: Stretch, standings: Sequence[Standing]) -
     """A finder of all kinds in FINDERS: given all their rules at once, it unpacks each table once."""
     by_events = [aim for aim in aims if aim.rule.kind == kinds.RESTARTING and aim.rule.params["by"] == SERVICE]
     by_tables = [aim for aim in aims if aim not in by_events]
-    found = [*service_times.find_together(by_events, stretch, standings), *_by_tables(by_tables, stretch, standings)]
+    found = list(service_times.find_together(by_events, stretch, standings)) if by_events else []
+    found += _by_tables(by_tables, stretch, standings) if by_tables else []
     return sorted(found, key=attrgetter("at"))
 
 

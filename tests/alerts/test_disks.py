@@ -46,7 +46,7 @@ def predict_linear(points: Sequence[tuple[float, float]], seconds: float) -> flo
 
 
 def test_a_disk_over_the_limit_is_told_by_its_mount(web1: Server) -> None:
-    at = told(web1, 0, disks=[disk(), disk("/data", 100)])
+    at = told(web1, 0, disks=[disk(), disk("/data", 100), disk("/none", 0, 0)])
     used = rule(kinds.DISK_USED, 90)
     assert look(web1, used) == [Seen(used.pk, web1.pk, "/", at, OVER, 95.0, {"limit": 90.0})]
     assert look(web1, rule(kinds.DISK_USED, 95)) == []
