@@ -15,6 +15,7 @@ COPY manage.py ./
 COPY pmonitor pmonitor
 COPY servers servers
 COPY actions actions
+COPY alerts alerts
 COPY agent agent
 COPY templates templates
 COPY locale locale

@@ -44,6 +44,7 @@ def context(server: Server, asked: Asked) -> dict[str, Any]:
     newest = server_page.newest_of(server.pk)
     found = spike_found.find(server.pk, newest, asked)
     explained = found.explained
+    groups = explained.groups if explained.now.samples else []  # else each would have come to nothing
     return {
         **form(server, asked),
         "found": explained,
@@ -54,8 +55,8 @@ def context(server: Server, asked: Asked) -> dict[str, Any]:
         "peak": _peak(server, found),
         "timeline": f"{reverse('servers:detail', args=[server.agent_id])}?{urlencode(_then(asked.end), safe=':')}",
         "earlier": asked.query(**{"from": moments.written(asked.begin), "to": moments.written(asked.start)}),
-        "rows": [row for group in explained.groups[:MOST] for row in _rows(server, newest, found, group)],
-        "left_out": len(explained.groups) - MOST,
+        "rows": [row for group in groups[:MOST] for row in _rows(server, newest, found, group)],
+        "left_out": len(groups) - MOST,
         "fell": mark_safe("".join(row.html() for row in fell_into(server, asked))),  # noqa: S308  rendered templates
     }
 
@@ -130,7 +131,7 @@ def _numbers(explained: Explained, one: Group | Part) -> dict[str, Any]:
     return {
         **values,
         "change": signed,
-        "share": None if share is None else show.percent(round(share)),
+        "share": None if share is None else show.percent(round(share)).replace("-", "−"),
         "bar": None if share is None else min(100.0, max(0.0, share)),
     }
 

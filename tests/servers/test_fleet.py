@@ -112,11 +112,13 @@ def test_those_that_need_attention_come_first(as_viewer: Client, web1: Server, w
 
 def test_a_silent_server_shows_no_old_values(as_viewer: Client, web1: Server) -> None:
     report(web1, 83, top="old-process")
+    value = re.compile(r">83\b")  # a number of ours, such as the server's, may be 83 too
+    assert value.search(as_viewer.get("/").content.decode())
     Server.objects.filter(pk=web1.pk).update(state=states.SILENT)
     Newest.objects.filter(server=web1).update(received_at=timezone.now() - timedelta(minutes=47))
     page = as_viewer.get("/").content.decode()
     row = page[page.index("<tr id=") :]
-    assert "83" not in row[: row.index("</tr>")].replace('data-order="2 83.00', "")
+    assert not value.search(row[: row.index("</tr>")])
     assert "old-process" not in page
     assert ">47 min</time>" in row
 

@@ -31,6 +31,8 @@ class Command(BaseCommand):
         total, full = sum(size.bytes for size in sizes), [size.when_full for size in sizes]
         known = sum(each for each in full if each is not None)
         self.stdout.write(f"\n{_bytes(total)} now; about {_bytes(known)} when every level is as old as it may get")
+        if unknown := [size.table for size in sizes if size.when_full is None]:
+            self.stdout.write(f"not counted in that, as nothing is known of their growth yet: {', '.join(unknown)}")
         for name, cost in history_size.process_samples().items():
             told = "no samples yet" if cost is None else f"{cost.bytes:.2f} bytes each, {cost.samples:,} of them"
             self.stdout.write(f"process-samples, {name}: {told}")
