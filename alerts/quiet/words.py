@@ -53,11 +53,12 @@ def when(silence: Silence) -> str:
     if silence.cron:
         span = verdicts.span(silence.duration_sec or 0)
         return _("%(cron)s %(zone)s, %(span)s each") % {"cron": silence.cron, "zone": silence.zone, "span": span}
-    end = silence.ended_at or silence.ends_at or silence.starts_at
-    return _("%(start)s to %(end)s") % {
-        "start": there(silence.starts_at, silence.zone),
-        "end": there(end, silence.zone),
-    }
+    ends = silence.ended_at or silence.ends_at or silence.starts_at
+    start, end = there(silence.starts_at, silence.zone), there(ends, silence.zone)
+    first, last = zones.there(silence.starts_at, silence.zone), zones.there(ends, silence.zone)
+    if first.date() == last.date():
+        end = f"{last:%H:%M} {last:%Z}"
+    return _("%(start)s to %(end)s") % {"start": start, "end": end}
 
 
 def scope(silence: Silence) -> str:
