@@ -46,11 +46,11 @@ STEPS: list[tuple[float, Callable[[], object]]] = [  # every background job ther
     (1, capsule.fill),
     (1, acting.act),
     (1, following.follow),
+    (5, escalation.escalate),
+    (1, notices.send),
     (1, compaction.compact),
     (10, rollup.roll_up),
     (600, partitions.keep),
-    (5, escalation.escalate),
-    (1, notices.send),
     (600, starter.make_once),
 ]
 

@@ -60,8 +60,10 @@ class OneContact(access.OperatorApi):
         return Response(status=204)
 
 
-class Tests(access.OperatorApi):
+class Tests(access.ViewerApi):
     """Tries of a contact."""
+
+    access = access.ADMIN
 
     @api_docs.tests
     def get(self, request: Request, contact: int) -> Response:
@@ -75,8 +77,10 @@ class Tests(access.OperatorApi):
         return Response(wire.notice(contacts.try_out(request.user, _contact(contact), _address(request))), status=202)
 
 
-class Secret(access.OperatorApi):
+class Secret(access.ViewerApi):
     """A webhook's secret."""
+
+    access = access.ADMIN
 
     @api_docs.renew
     def post(self, request: Request, contact: int) -> Response:

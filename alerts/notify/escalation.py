@@ -14,7 +14,7 @@ from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
 from django.utils import timezone
 
 from alerts import states, timeline
-from alerts.models import Incident
+from alerts.models import Incident, Rule
 
 BATCH = 500
 GAVE_UP = "gave up"  # the fact "why" of the line
@@ -44,6 +44,7 @@ def _escalate(due: Any, now: datetime, facts: dict[str, Any]) -> int:
 
 
 def _open(now: datetime) -> Any:
-    """What nobody took on, and is neither silenced nor snoozed."""
-    found = Incident.objects.listed().filter(state=states.OPEN, escalated_at=None, silence=None)
+    """What nobody took on, is neither silenced nor snoozed, and has somebody to be told to."""
+    telling = Rule.objects.filter(Q(escalate_to__enabled=True) | Q(contacts__enabled=True))
+    found = Incident.objects.listed().filter(state=states.OPEN, escalated_at=None, silence=None, rule__in=telling)
     return found.filter(Q(snoozed_until=None) | Q(snoozed_until__lte=now)).order_by("pk")

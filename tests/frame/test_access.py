@@ -43,6 +43,8 @@ EXAMPLES = {  # of a URL's parts, all of them of web1
     "pid": str(NUMBER),
     "ticks": "815",
     "way": "end",
+    "pk": str(NUMBER),
+    "contact": str(NUMBER),
     "incident": UUID,
     "move": "acknowledge",
 }
@@ -50,9 +52,10 @@ STRICTER = {
     ("servers:add", "post"): access.ADMIN,  # everybody may read how, admins make the key
     ("actions_api:rollouts", "post"): access.OPERATOR,  # viewers list them, operators start one
     ("actions_api:schedules", "post"): access.OPERATOR,  # viewers list them, operators make one
+    ("contacts_api:list", "post"): access.ADMIN,  # operators list them, admins make one
     ("silences_api:list", "post"): access.OPERATOR,  # viewers list them, operators make one
 }
-OF_ALL = {"prefix", "rest"}  # parts that are of no server
+OF_ALL = {"prefix", "rest", "contact"}  # parts that are of no server
 PART = re.compile(r"<(?:\w+:)?(\w+)>")
 ROUTES = [route for route in checks.routes() if not route.path.startswith(tuple(checks.GUARDED_OTHERWISE))]
 RANK = {None: -1, access.VIEWER: 0, access.OPERATOR: 1, access.ADMIN: 2}
