@@ -1,7 +1,7 @@
 """The worker's step that evaluates rules: each kind of rule in one go over all servers, each sample once.
 
-A round is one transaction that one worker has at a time. In it, kind by kind: the finder tells which subjects are over,
-and how those stand of which something stands already (finders.py); the machine moves what stands; what opens and
+A round is one transaction that one worker has at a time. In it, finder by finder: it tells which subjects are over, and
+how those stand of which something stands already (finders.py); the machine moves what stands; what opens and
 closes goes to moves.py. So what stands, the incidents and how far was looked commit together, and a worker that is
 killed, or a second one, neither loses a sample nor looks at one twice. A kind that fails is rolled back alone.
 
@@ -20,7 +20,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from alerts.evaluate import conditions, finders, freshness, outcomes
-from alerts.evaluate.found import Aim, Seen, Stretch
+from alerts.evaluate.found import Aim, Finder, Seen, Stretch
 from alerts.evaluate.machine import Conditions
 from alerts.evaluate.standings import Ledger
 from alerts.models import Rule, Standing
@@ -68,7 +68,8 @@ def _round(clock: Callable[[], datetime]) -> bool:
         if not rules:
             return False
         one = _prepared(rules, now)
-        failed = [kind for kind in sorted({aim.rule.kind for aim in one.aims}) if not _kind(one, kind)]
+        asked = finders.together({aim.rule.kind for aim in one.aims})
+        failed = [kind for those in asked if not _found(one, those) for kind in those]
         done = [aim.rule.pk for aim in one.aims if aim.rule.kind not in failed]
         if kinds.READING not in failed:
             freshness.note(one.stretch.fresh)
@@ -118,26 +119,26 @@ def _aims(rules: Sequence[Rule]) -> list[Aim]:
     return [Aim(rule, servers[rule.scope]) for rule in rules]
 
 
-def _kind(one: Round, kind: str) -> bool:
-    """Evaluate the rules of a kind; whether that went well."""
-    if one.cut and kind != kinds.READING:
+def _found(one: Round, those: Sequence[str]) -> bool:
+    """Evaluate the rules of kinds that one finder has; whether that went well."""
+    if one.cut and kinds.READING not in those:
         return True  # these look at what is now, which comes with the last of the rounds
-    aims = [aim for aim in one.aims if aim.rule.kind == kind]
+    aims = [aim for aim in one.aims if aim.rule.kind in those]
     try:
         with transaction.atomic():
-            _evaluated(one, aims, kind)
+            _evaluated(one, aims, finders.FINDERS[those[0]])
     except Exception:
-        log.exception("alerts.kind_failed", kind=kind)
+        log.exception("alerts.kinds_failed", kinds=those)
         return False
     return True
 
 
-def _evaluated(one: Round, aims: Sequence[Aim], kind: str) -> None:
+def _evaluated(one: Round, aims: Sequence[Aim], find: Finder) -> None:
     rules = {aim.rule.pk: aim.rule for aim in aims}
     ledger = Ledger(rules, one.conditions, [row for row in one.standings if row.rule_id in rules])
     sets = {id(aim.servers): frozenset(aim.servers) for aim in aims}
     ledger.begin({aim.rule.pk: sets[id(aim.servers)] for aim in aims}, one.absences, one.now)
-    for seen in finders.FINDERS[kind](aims, one.stretch, ledger.standings()):
+    for seen in find(aims, one.stretch, ledger.standings()):
         if _counts(one, rules[seen.rule], seen, ledger):
             ledger.see(seen)
     ledger.save()
