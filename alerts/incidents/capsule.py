@@ -8,11 +8,12 @@ one at a time on a server, and of the members of one of many servers only the fi
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from actions.models import Read
@@ -23,6 +24,7 @@ from pmonitor import live, logs
 log = logs.get(__name__)
 BATCH = 20  # a round: as many agents are asked at the most
 ROUND_SEC = 0.5  # the worker's other steps wait so long at the most
+MOST_LOOKED_AT = 5_000  # that are due
 FIRST = 3  # members of one of many servers that get one
 AGAIN, GIVEN_UP = timedelta(seconds=60), timedelta(minutes=15)  # after a failure; after the opening was seen
 FAILED = "failed"
@@ -42,19 +44,29 @@ def fill() -> int:
 
 def _leave_out(now: datetime) -> None:
     """One of many servers has none of its own, and of its members only the first ones have."""
-    earlier = Incident.objects.filter(whole=OuterRef("whole"), pk__lt=OuterRef("pk")).order_by("pk")
-    of_many = Q(server=None) | (Q(whole__isnull=False) & Exists(earlier[FIRST - 1 : FIRST]))
-    Incident.objects.filter(of_many, capsule__isnull=True, capsule_due__lte=now).update(capsule_due=None)
+    due = Incident.objects.filter(capsule__isnull=True, capsule_due__lte=now)
+    of_many = dict(due.filter(Q(server=None) | Q(whole__isnull=False)).values_list("pk", "whole"))
+    if not of_many:
+        return
+    members = defaultdict(list)
+    for pk, whole in Incident.objects.filter(whole__in=set(of_many.values())).order_by("pk").values_list("pk", "whole"):
+        members[whole].append(pk)
+    kept = {pk for pks in members.values() for pk in pks[:FIRST]}
+    due.filter(pk__in=of_many.keys() - kept).update(capsule_due=None)
 
 
 def _due(now: datetime) -> list[int]:
-    """The first of each server whose agent is not being asked just now, those that wait longest first."""
-    asking = _asking().filter(server=OuterRef("server"))
-    first = Incident.objects.filter(capsule__isnull=True, capsule_due__lte=now).exclude(Exists(asking))
-    first = first.order_by("server_id", "capsule_due", "pk").distinct("server_id")
-    return list(
-        Incident.objects.filter(pk__in=first.values("pk")).order_by("capsule_due").values_list("pk", flat=True)[:BATCH]
-    )
+    """One of each server whose agent is not being asked just now, those that wait longest first.
+
+    Sorted out here, as above: in a storm the database, which knows no numbers of it yet, plans a join for one row.
+    """
+    busy = set(_asking().values_list("server", flat=True))
+    due = Incident.objects.filter(capsule__isnull=True, capsule_due__lte=now).order_by("capsule_due", "pk")
+    first: dict[int | None, int] = {}
+    for pk, server in due.values_list("pk", "server")[:MOST_LOOKED_AT]:
+        if server not in busy:
+            first.setdefault(server, pk)
+    return list(first.values())[:BATCH]
 
 
 def _asking() -> QuerySet[Incident]:
