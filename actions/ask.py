@@ -55,17 +55,19 @@ def ask(
     address: str | None = None,
     rollout: Rollout | None = None,
     schedule: Schedule | None = None,
+    named: str = "",
 ) -> Asked:
     """Queue a command, or join the same one; times in seconds. The caller has checked role and scope.
 
-    rollout, schedule: whose command it is, when no person asks just now.
+    rollout, schedule: whose command it is, when no person asks just now; named: what asks in the user's name, where it
+    is another than the user.
 
     Raises Problem: 400 naming wrong fields, 409 when the service cannot be told so now. A denial is in the audit trail.
     """
     args = args or {}
     if wrong := wrong_fields(cmd, reason, deliver_within, execute_within) or arguments.wrong(cmd, args):
         raise bad(wrong)
-    actor = lifecycle.Actor(audit.name_of(user), user, address or None)
+    actor = lifecycle.Actor(named or audit.name_of(user), user, address or None)
     origin = {name: one for name, one in (("rollout", rollout), ("schedule", schedule)) if one}
     question = Question(actor, server, cmd, target, reason, args, origin)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import QueryDict
@@ -52,6 +53,8 @@ GLYPHS = {
     "rollout.finished": "succeeded",
     **{event: glyph for event, (glyph, _word) in schedule_words.EVENTS.items()},
 }
+# What a record of another app's is about, and its page (empty: it has none): the event's group -> (record) -> both.
+ABOUT: dict[str, Callable[[AuditEntry], tuple[str, str]]] = {}
 
 
 def context(user: Any, query: QueryDict) -> dict[str, Any]:
@@ -92,6 +95,7 @@ def record(entry: AuditEntry) -> dict[str, Any]:
         "entry": entry,
         "who": visible(entry.actor),
         "what": _what(entry),
+        "url": _about(entry)[1],
         "state": entry.to_state if moved else GLYPHS.get(entry.event, "todo"),
         "word": verbs.STATE_WORDS[entry.to_state] if moved else _event(entry),
         "took": _took(entry),
@@ -109,7 +113,12 @@ def _what(entry: AuditEntry) -> str:
         return hub_absence.words(entry.facts)
     if group == "read" and kind in reads.KINDS:
         return str(reads.KINDS[kind].titled) % {"target": target}
-    return visible(entry.event)
+    return _about(entry)[0] or visible(entry.event)
+
+
+def _about(entry: AuditEntry) -> tuple[str, str]:
+    group = entry.event.partition(".")[0]
+    return ABOUT[group](entry) if group in ABOUT else ("", "")
 
 
 def _event(entry: AuditEntry) -> str:

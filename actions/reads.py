@@ -74,9 +74,11 @@ def ask(
     *,
     limited: bool = True,
     again: bool = False,
+    reason: str = "",
 ) -> Read:
     """Ask the server's agent, or end the read at once when it cannot answer. The caller has checked role and scope.
 
+    user: None when the hub itself wants to know; such an answer is shown to nobody. reason: why, for the trail.
     limited: counts against the user's rate, Problem 429 past it. again: the same look goes on, for which the trail
     gets an entry every RECORD_EVERY instead of each time.
     """
@@ -96,7 +98,7 @@ def ask(
             verdict=verdict,
         )
         if not again or not _recorded(read):
-            _record(read)
+            _record(read, reason)
         if not verdict:
             lifecycle.wake_agent(server.pk)
     return read
@@ -216,7 +218,7 @@ def _recorded(read: Read) -> bool:
     return bool(same.filter(actor_user=read.asked_by, at__gt=read.asked_at - RECORD_EVERY).exists())
 
 
-def _record(read: Read) -> None:
+def _record(read: Read, reason: str) -> None:
     audit.write(
         f"read.{read.kind}",
         actor=audit.name_of(read.asked_by) if read.asked_by else audit.HUB,
@@ -224,5 +226,6 @@ def _record(read: Read) -> None:
         address=read.asked_from,
         server=read.server,
         target=read.target,
+        reason=reason,
         facts={**({"args": read.args} if read.args else {}), **({"verdict": read.verdict} if read.verdict else {})},
     )

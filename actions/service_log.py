@@ -89,11 +89,12 @@ def panel(service: Service, role: str, read: Read | None = None, problem: str = 
 def html(read: Read) -> SafeString:
     """An answered read: its lines, and where to go on from."""
     log = convert(read.answer, LogAnswer)
-    lines = format_html_join("", "{}", ((_line(line),) for line in log.lines))
+    lines = format_html_join("", "{}", ((line(one),) for one in log.lines))
     return format_html('{}<div data-cursor="{}">{}</div>', _notes(read, log), log.cursor, lines)
 
 
-def _line(line: Line) -> SafeString:
+def line(line: Line) -> SafeString:
+    """One line as a row: its time, what logged it, its text in the look of its level."""
     word = "" if line.level is None or line.level > WARNING else WORDS[line.level]
     css = "" if not word else "wrn" if line.level == WARNING else "err"
     said = format_html('<span class="{}">{}: {}</span>', css, word, _text(line)) if word else _text(line)

@@ -10,6 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from actions.models import Command
+from actions.rollouts.models import Rollout
 from alerts import states
 from alerts.evaluate.models import Looked
 from alerts.notify.models import Contact, Notification
@@ -131,7 +132,9 @@ class Incident(models.Model):
     snoozed_until = models.DateTimeField(null=True)  # nobody is told of it until then
     silence = models.ForeignKey(Silence, null=True, on_delete=models.SET_NULL, related_name="incidents")  # of now
     flapping = models.BooleanField(default=False)
-    reopened = models.PositiveIntegerField(default=0)  # how often it came back while flapping
+    flapping_since = models.DateTimeField(null=True)  # the first of the openings that make it flap
+    calm_since = models.DateTimeField(null=True)  # while it flaps: since when its subject is well
+    reopened = models.PositiveIntegerField(default=0)  # how often it came back since flapping_since
     escalated_at = models.DateTimeField(null=True)
     capsule = models.JSONField(null=True)  # what was found around its opening; incidents/capsule.py
     capsule_due = models.DateTimeField(null=True)  # when to look, None: done
@@ -156,6 +159,8 @@ class Incident(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["server", "-opened_at"], name="incident_by_server"),  # server page, charts
+            # the header's count, the list of open ones, the dashboard
+            models.Index(fields=["-id"], condition=models.Q(state__in=states.LIVE), name="incident_live"),
             models.Index(fields=["-closed_at"], name="incident_by_end"),  # the closed ones' list
             models.Index(fields=["capsule_due"], condition=models.Q(capsule_due__isnull=False), name="capsule_due"),
         ]
@@ -184,19 +189,26 @@ class IncidentEntry(models.Model):
 
 
 class Remedy(models.Model):
-    """One time that a rule acted, or would have; the rule's budget counts them. Only remedy/ makes one."""
+    """One time that a rule acts, or would have; the rule's budget counts them. Only remedy/ makes and changes one."""
 
     rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="remedies")
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="remedies")
     server = models.ForeignKey(Server, on_delete=models.CASCADE, related_name="+")
     target = models.CharField(max_length=255)
-    at = models.DateTimeField()
+    at = models.DateTimeField()  # when it was asked for, or decided otherwise; until then, when it was noted
+    due_at = models.DateTimeField(null=True)  # when to decide, None: done
     command = models.ForeignKey(Command, null=True, on_delete=models.SET_NULL, related_name="+")
-    outcome = models.CharField(max_length=20, blank=True)  # of remedy/; empty: asked, not ended
+    rollout = models.ForeignKey(Rollout, null=True, on_delete=models.SET_NULL, related_name="+")
+    joined = models.BooleanField(default=False)  # somebody had asked for the same: it is theirs, and costs nothing
+    outcome = models.CharField(max_length=20, blank=True)  # of remedy/outcomes.py; empty: to decide, or not ended
     why = models.CharField(max_length=400, blank=True)  # of a refusal
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["rule", "server", "target", "at"], name="remedy_budget")]
+        indexes: ClassVar = [
+            models.Index(fields=["rule", "server", "target", "at"], name="remedy_budget"),
+            # the worker's steps: what is to decide, and what has not ended
+            models.Index(fields=["due_at"], condition=models.Q(outcome=""), name="remedy_open"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.rule_id} {self.target}"

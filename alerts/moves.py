@@ -1,23 +1,37 @@
-"""The only module that changes incidents: each move is a conditional update, with its line of the timeline.
+"""Opens and closes incidents. What people do with them is in person_moves.py; no other module changes one, except for
+what incidents/grouping.py, incidents/flapping.py and quiet/covering.py say of themselves.
 
-Whoever calls is in a transaction with what makes it move (the standing, the audit entry). Listeners are told in it.
+Each move is a conditional update with its line of the timeline. Whoever calls is in a transaction with what makes it
+move (the standing, the audit entry). Listeners are told in it (timeline.py), after grouping: of many servers at once
+they hear of one incident, and of those that flap of the first opening and the last closing alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import connection
 from django.utils import timezone
 
 from alerts import states
-from alerts.models import Incident, IncidentEntry, Rule
-from pmonitor import live
+from alerts.incidents import flapping, grouping, locking
+from alerts.models import Incident, Rule
+from alerts.quiet import covering
+from alerts.timeline import LISTENERS as LISTENERS
+from alerts.timeline import OutsideTransaction as OutsideTransaction
+from alerts.timeline import announce as announce
+from alerts.timeline import in_transaction, note
+from pmonitor.rows import fetched
 
-# Told of incidents that moved, in the transaction: (move of states.ENTRIES, the incidents, as they are now)
-LISTENERS: list[Callable[[str, Sequence[Incident]], None]] = []
+CLOSE = """
+    UPDATE alerts_incident AS incident
+    SET state = 'closed', closed_at = ending.at, close_reason = ending.reason, snoozed_until = NULL,
+        no_data_since = NULL
+    FROM unnest(%(numbers)s::bigint[], %(ats)s::timestamptz[], %(reasons)s::text[]) AS ending (number, at, reason)
+    WHERE incident.id = ending.number AND incident.state = ANY(%(live)s)
+    RETURNING incident.id
+"""
 
 
 class Opening(NamedTuple):
@@ -40,72 +54,109 @@ class Closing(NamedTuple):
     reason: str
 
 
-class OutsideTransaction(RuntimeError):
-    """A move must commit or vanish together with what makes it."""
-
-
 def open_(openings: Iterable[Opening]) -> list[Incident]:
-    """Open incidents; returns the new ones. A subject that has a live one gets none: whoever came first opened it."""
-    _in_transaction()
+    """Open incidents; returns the new ones. A subject that has a live one gets none: whoever came first opened it.
+
+    Openings of one call are of different subjects. One that flaps comes back in the incident that it has.
+    """
+    in_transaction()
     now = timezone.now()
-    wanted = [_incident(opening, now) for opening in openings]
-    Incident.objects.bulk_create(wanted, ignore_conflicts=True)
-    made = list(Incident.objects.filter(uuid__in=[one.uuid for one in wanted]).select_related("rule", "server"))
-    note(states.OPENED, made, at={one.pk: one.opened_at for one in made})
+    made = _made(sorted(openings, key=lambda one: (one.rule.pk, one.server, one.subject)), now)
+    if not made:
+        return []
+    flaps = flapping.recognise(made)
+    silenced = covering.cover(made, now)
+    groups = grouping.gather(made, now)
+    wholes = [group.whole for group in groups if group.new]
+    opened = [*wholes, *made]
+    note(states.OPENED, opened, at={one.pk: one.opened_at for one in opened})
+    note(states.FLAPPING, flaps)
+    note(states.SILENCED, [*silenced, *(whole for whole in wholes if whole.silence_id)])
+    grouping.tell(groups)
+    covering.settle_wholes([group.whole.pk for group in groups if not group.new])
     return made
 
 
-def close(closings: Iterable[Closing]) -> list[Incident]:
-    """Close live incidents; returns those that this closed."""
-    _in_transaction()
-    closed = []
-    for closing in closings:
-        facts = {"state": states.CLOSED, "closed_at": closing.at, "close_reason": closing.reason}
-        if _move(closing.incident, states.CLOSED, **facts, snoozed_until=None, no_data_since=None):
-            closed.append(closing.incident)
-    made = list(Incident.objects.filter(pk__in=closed).select_related("rule", "server"))
-    note(states.ENDED, made, at={one.pk: one.closed_at for one in made})
+def close(closings: Iterable[Closing], actor: str = "", text: str = "") -> list[Incident]:
+    """Close live incidents; returns those that this closed, also those of many servers whose last member it was.
+
+    One that flaps and has cleared stays live until it has been well for a while: incidents/endings.py closes it then.
+    """
+    in_transaction()
+    wanted = {one.incident: one for one in closings}
+    wholes = locking.wholes_of(wanted)
+    locking.each(wanted)
+    cleared = {one.incident: one.at for one in wanted.values() if one.reason == states.CLEARED}
+    calm = flapping.calm(cleared)
+    return _close([one for one in wanted.values() if one.incident not in calm], wholes, actor, text)
+
+
+def close_calm(closings: Sequence[Closing]) -> list[Incident]:
+    """Close live incidents that flapped and have been well for long enough; returns like `close`."""
+    in_transaction()
+    numbers = [one.incident for one in closings]
+    wholes = locking.wholes_of(numbers)
+    locking.each(numbers)
+    still = flapping.still_calm(closings)
+    return _close([one for one in closings if one.incident in still], wholes)
+
+
+def close_emptied(wholes: Sequence[int]) -> list[Incident]:
+    """Close those of these incidents of many servers that no live member is left of; they are locked."""
+    in_transaction()
+    return _ended(grouping.close_emptied(wholes))
+
+
+def wake(incidents: Sequence[Incident], actor: str = "") -> None:
+    """End the snoozes of these, which are locked: listeners hear of them again."""
+    in_transaction()
+    Incident.objects.filter(pk__in=[one.pk for one in incidents]).update(snoozed_until=None)
+    for one in incidents:
+        one.snoozed_until = None
+    note(states.WOKEN, incidents, actor=actor)
+
+
+def _close(closings: Sequence[Closing], wholes: Sequence[int], actor: str = "", text: str = "") -> list[Incident]:
+    """Close what is locked already, then those of these wholes that nothing live is left of."""
+    if not closings:
+        return []
+    columns = {
+        "numbers": [one.incident for one in closings],
+        "ats": [one.at for one in closings],
+        "reasons": [one.reason for one in closings],
+        "live": list(states.LIVE),
+    }
+    closed = [number for (number,) in fetched(CLOSE, columns)]
+    return _ended(closed + (grouping.close_emptied(wholes) if closed else []), actor, text)
+
+
+def _ended(closed: Sequence[int], actor: str = "", text: str = "") -> list[Incident]:
+    found = list(Incident.objects.filter(pk__in=closed).select_related("rule", "server")) if closed else []
+    note(states.ENDED, found, actor=actor, text=text, at={one.pk: one.closed_at for one in found})
+    return found
+
+
+def _made(openings: Sequence[Opening], now: datetime) -> list[Incident]:
+    """The new incidents. Of those that were not needed, what flaps comes back; one that ended meanwhile opens anew."""
+    made: list[Incident] = []
+    for _try in range(2):
+        wanted = [_incident(opening, now) for opening in openings]
+        Incident.objects.bulk_create(wanted, ignore_conflicts=True)
+        new = list(Incident.objects.filter(uuid__in=[one.uuid for one in wanted]).select_related("rule", "server"))
+        made += new
+        openings = _left(openings, new) if len(new) < len(wanted) else []
+        if not openings:
+            break
+        live = flapping.come_back(openings)
+        openings = [one for one in openings if (one.rule.pk, one.server, one.subject) not in live]
+        if not openings:
+            break
     return made
 
 
-def note(
-    kind: str,
-    incidents: Sequence[Incident],
-    *,
-    actor: str = "",
-    text: str = "",
-    facts: dict[str, Any] | None = None,
-    at: dict[int, Any] | None = None,
-) -> None:
-    """Write a line of the timeline of each, tell the listeners and, after the commit, the pages."""
-    _in_transaction()
-    now = timezone.now()
-    IncidentEntry.objects.bulk_create(
-        IncidentEntry(
-            incident=one, at=(at or {}).get(one.pk) or now, kind=kind, actor=actor, text=text, facts=facts or {}
-        )
-        for one in incidents
-    )
-    for listen in LISTENERS:
-        listen(kind, incidents)
-    announce(incidents)
-
-
-def announce(incidents: Sequence[Incident]) -> None:
-    """Tell the pages that show these incidents, after the commit."""
-    if incidents:
-        servers = {one.server_id for one in incidents if one.server_id}
-        live.announce(
-            "incidents:all",
-            "fleet:all",
-            *(f"incident:{one.pk}" for one in incidents),
-            *(f"{kind}:{server}" for server in sorted(servers) for kind in ("alerts", "row")),
-        )
-
-
-def _move(incident: int, to: str, **facts: Any) -> bool:
-    allowed = states.ALLOWED_FROM[to]
-    return bool(Incident.objects.filter(pk=incident, state__in=allowed).update(**facts))
+def _left(openings: Sequence[Opening], new: Sequence[Incident]) -> list[Opening]:
+    have = {(one.rule_id, one.server_id, one.subject) for one in new}
+    return [one for one in openings if (one.rule.pk, one.server, one.subject) not in have]
 
 
 def _incident(opening: Opening, now: datetime) -> Incident:
@@ -125,8 +176,3 @@ def _incident(opening: Opening, now: datetime) -> Incident:
         facts=opening.facts,
         capsule_due=now,
     )
-
-
-def _in_transaction() -> None:
-    if not connection.in_atomic_block:
-        raise OutsideTransaction

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Now
 
 from alerts import states
 from servers.models import Server
@@ -27,13 +28,24 @@ class RuleQuerySet(models.QuerySet["Rule"]):
 class IncidentQuerySet(models.QuerySet["Incident"]):
     def visible_to(self, user: Any) -> IncidentQuerySet:
         """The incidents on servers in the user's scope; of one of many servers, any with a member there."""
-        mine = Server.objects.visible_to(user)
-        members = self.model.objects.filter(whole=OuterRef("pk"), server__in=mine)
-        return self.filter(Q(server__in=mine) | (Q(server=None) & Exists(members)))
+        return self.on(Server.objects.visible_to(user))
+
+    def on(self, servers: models.QuerySet[Server]) -> IncidentQuerySet:
+        """The incidents on these servers; one of many servers, if one of them is among its members."""
+        members = self.model.objects.filter(whole=OuterRef("pk"), server__in=servers)
+        return self.filter(Q(server__in=servers) | (Q(server=None) & Exists(members)))
 
     def live(self) -> IncidentQuerySet:
         """Those that are not over."""
         return self.filter(state__in=states.LIVE)
+
+    def quiet(self) -> IncidentQuerySet:
+        """Live ones that nobody is told of now: silenced, or snoozed."""
+        return self.live().filter(Q(silence__isnull=False) | Q(snoozed_until__gt=Now()))
+
+    def loud(self) -> IncidentQuerySet:
+        """Live ones that are neither silenced nor snoozed."""
+        return self.live().filter(Q(silence=None), Q(snoozed_until=None) | Q(snoozed_until__lte=Now()))
 
     def listed(self) -> IncidentQuerySet:
         """Those that lists show by themselves: not the members of one of many servers."""

@@ -15,12 +15,15 @@ CLEARED, RULE_OFF, RULE_DELETED, BY_HAND, SUBJECT_GONE = "cleared", "rule off", 
 CLOSE_REASONS = (CLEARED, RULE_OFF, RULE_DELETED, BY_HAND, SUBJECT_GONE)
 
 # What stands in an incident's timeline
-OPENED, JOINED, WORSE, NO_DATA, DATA_AGAIN = "opened", "joined", "worse", "no data", "data again"
+OPENED, WORSE, NO_DATA, DATA_AGAIN = "opened", "worse", "no data", "data again"
+JOINED, GREW = "joined", "grew"  # it became a member of one of many servers; that one got more of them
 TAKEN, GIVEN_BACK, ASSIGNED, COMMENTED = "acknowledged", "unacknowledged", "assigned", "commented"
-SNOOZED, SILENCED, FLAPPING = "snoozed", "silenced", "flapping"
+SNOOZED, WOKEN, SILENCED, UNSILENCED, FLAPPING = "snoozed", "woken", "silenced", "unsilenced", "flapping"
 NOTIFIED, NOT_NOTIFIED, ESCALATED = "notified", "not notified", "escalated"
-ACTED, GAVE_UP, ENDED = "acted", "gave up", "closed"
+ACTED, NOT_ACTED, ACT_ENDED, GAVE_UP = "acted", "not acted", "act ended", "gave up"  # of a remedy
+ENDED = "closed"
 ENTRIES = (
-    OPENED, JOINED, WORSE, NO_DATA, DATA_AGAIN, TAKEN, GIVEN_BACK, ASSIGNED, COMMENTED, SNOOZED, SILENCED, FLAPPING,
-    NOTIFIED, NOT_NOTIFIED, ESCALATED, ACTED, GAVE_UP, ENDED,
+    OPENED, WORSE, NO_DATA, DATA_AGAIN, JOINED, GREW, TAKEN, GIVEN_BACK, ASSIGNED, COMMENTED, SNOOZED, WOKEN, SILENCED,
+    UNSILENCED, FLAPPING, NOTIFIED, NOT_NOTIFIED, ESCALATED, ACTED, NOT_ACTED, ACT_ENDED, GAVE_UP,
+    ENDED,
 )  # fmt: skip

@@ -5,11 +5,14 @@ What finders write into an incident's facts is told here, kind by kind.
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
+from actions import verdicts
 from alerts import states
 from alerts.models import Incident
 from alerts.rules import kinds
@@ -43,11 +46,30 @@ TITLES: dict[str, Any] = {  # of the facts {subject, limit, pattern, …}; a rea
     kinds.RESTARTED: gettext_lazy("%(subject)s keeps restarting"),
     kinds.COMMAND_FAILED: gettext_lazy("%(cmd)s %(subject)s failed"),
 }
+_named = re.compile(r"%\((\w+)\)s")
 TIMES = (kinds.RESTARTING, kinds.FLAPPING, kinds.RESTARTED)  # what their values count
 
 
 def title(incident: Incident) -> str:
     """ "nginx.service failed", "Memory used above 90%"; of many servers with their number. Safe characters only."""
+    if incident.server_id is not None:
+        return _title(incident)
+    servers = incident.facts.get("servers", 0)
+    said = ngettext("%(title)s on %(count)s server", "%(title)s on %(count)s servers", servers)
+    return said % {"title": _title_of_many(incident), "count": show.plain(servers)}
+
+
+def flapping(incident: Incident, now: datetime) -> str:
+    """ "Flapping: 7 times in 34 min", while it does; empty for one that does not."""
+    if not incident.flapping or incident.flapping_since is None:
+        return ""
+    times, end = incident.reopened + 1, incident.closed_at or incident.calm_since or now
+    said = ngettext("Flapping: %(count)s time in %(span)s", "Flapping: %(count)s times in %(span)s", times)
+    span = verdicts.span((end - incident.flapping_since).total_seconds())
+    return said % {"count": show.plain(times), "span": span}
+
+
+def _title(incident: Incident) -> str:
     facts = incident.facts
     if incident.kind == kinds.READING:
         return _reading(facts)
@@ -74,6 +96,13 @@ def unit_of(kind: str, facts: dict[str, Any]) -> str:
         metric = kinds.READINGS.get(facts.get("metric", ""))
         return metric.unit if metric else ""
     return kinds.KINDS[kind].unit or ""
+
+
+def _title_of_many(incident: Incident) -> str:
+    """What the members share; the rule's name where their subjects, or what else a title names, differ."""
+    named = incident.facts | ({"subject": incident.subject} if incident.subject else {})
+    needed = {"metric"} if incident.kind == kinds.READING else set(_named.findall(str(TITLES[incident.kind])))
+    return _title(incident) if needed <= named.keys() else visible(incident.rule_name)
 
 
 def _reading(facts: dict[str, Any]) -> str:

@@ -1,13 +1,16 @@
-"""What every page shows around its own content. No query but the one for the user's role."""
+"""What every page shows around its own content. No query but for the user's role, and what stands beside a place."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -30,10 +33,14 @@ class Place(NamedTuple):
 NAV = (
     Place("servers:fleet", pgettext_lazy("navigation", "Fleet"), "fleet", "g f"),
     Place("servers:processes", _("Processes"), "process", "g p"),
+    Place("incidents:list", pgettext_lazy("navigation", "Alerts"), "bell", "g a"),
     Place("rollouts:list", _("Rollouts"), "rollout", "g r"),
     Place("schedules:list", _("Schedules"), "clock", "g s"),
     Place("actions:audit", _("Audit"), "audit", "g u"),
 )
+# What stands beside a place's word, as to who looks: route -> (user) -> HTML. An app adds its own in AppConfig.ready.
+BESIDE: dict[str, Callable[[Any], SafeString]] = {}
+UNDER = {"servers/": "servers:fleet", "alerts/": "incidents:list"}  # whose app is not its place's
 LANGUAGE_NAMES = (("en", "English"), ("ro", "Română"))  # each in its own language
 ROLE_WORDS = {access.VIEWER: _("viewer"), access.OPERATOR: _("operator"), access.ADMIN: _("admin")}
 
@@ -59,10 +66,11 @@ def page(request: HttpRequest) -> dict[str, Any]:
 def _entry(request: HttpRequest, place: Place) -> dict[str, Any]:
     match = request.resolver_match
     here = match.view_name if match else ""
-    # What actions show of a server is below the fleet, too.
-    part = "servers:fleet" if match and match.route.startswith("servers/") else _place_of(here)
+    under = [place for path, place in UNDER.items() if match and match.route.startswith(path)]
+    part = under[0] if under else _place_of(here)
     current = "page" if here == place.route else "true" if part == _place_of(place.route) else ""
-    return {**place._asdict(), "url": reverse(place.route), "current": current}
+    beside = partial(BESIDE[place.route], request.user) if place.route in BESIDE else ""  # asked only where it is shown
+    return {**place._asdict(), "url": reverse(place.route), "current": current, "beside": beside}
 
 
 def _place_of(route: str) -> str:

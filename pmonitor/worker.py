@@ -13,6 +13,9 @@ from actions import deadlines, leases, reads, waiting
 from actions.rollouts import advance
 from actions.schedules import due
 from alerts.evaluate import rounds
+from alerts.incidents import capsule, endings
+from alerts.quiet import covering
+from alerts.remedy import acting, following
 from pmonitor import logs
 from pmonitor.models import StepRun
 from servers import compaction, partitions, presence, rollup
@@ -33,6 +36,13 @@ STEPS: list[tuple[float, Callable[[], object]]] = [  # every background job ther
     (600, reads.forget_old),
     (5, leases.note_overdue),
     (5, rounds.evaluate),
+    (5, covering.keep),
+    (2, endings.wake_snoozed),
+    (10, endings.end_calm),
+    (60, endings.end_empty),
+    (1, capsule.fill),
+    (1, acting.act),
+    (1, following.follow),
     (1, compaction.compact),
     (10, rollup.roll_up),
     (600, partitions.keep),

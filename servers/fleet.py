@@ -10,27 +10,19 @@ from django.db import connection, models
 from django.db.models import F, Q
 from django.db.models.functions import Cast
 from django.http import QueryDict
-from django.utils.translation import pgettext_lazy
 
 from pmonitor import access
 from pmonitor.visible import visible
-from servers import clock_skew, past, states
+from servers import clock_skew, past, standing, states
 from servers.models import Newest, Scope, Server
+from servers.standing import ATTENTION, RANKS, SHOWN
 from servers.twins import twin_of
 
 PAGE = 40  # rows a screen loads at once
 MOST_LABELS = 200  # offered by the label filter
-ATTENTION = (states.SILENT, states.WAITING)
-SHOWN = {  # a server's state: its glyph and data-state, its word
-    states.UP: ("up", pgettext_lazy("server", "Up")),
-    states.SILENT: ("silent", pgettext_lazy("server", "Silent")),
-    states.WAITING: ("queued", pgettext_lazy("server", "Waiting")),
-}
-RANKS = {states.SILENT: 2, states.WAITING: 1, states.UP: 0}  # what needs a person is largest
-RANK = models.Case(*(models.When(state=state, then=rank) for state, rank in RANKS.items()))
 MEM = F("newest__mem_used_mb") / models.functions.NullIf(F("newest__mem_total_mb"), 0.0)
 SORTS: dict[str, tuple[Any, bool]] = {  # name in the address: (what, largest first unless turned around)
-    "status": (RANK, True),
+    "status": (F("rank"), True),
     "name": (F("hostname"), False),
     "group": (F("group__name"), False),
     "cpu": (F("newest__cpu"), True),
@@ -103,7 +95,7 @@ def asked(query: QueryDict) -> Asked:
     sort = query.get("sort", "status")
     return Asked(
         q=query.get("q", "").strip()[:200].replace("\0", ""),
-        status=query.get("status", "") if query.get("status") in (*states.SERVER_STATES, "attention") else "",
+        status=query.get("status", "") if query.get("status") in (*SHOWN, "attention") else "",
         group=query.get("group", "")[:80].replace("\0", ""),
         label=query.get("label", "")[:200].replace("\0", ""),
         sort=sort if sort in SORTS else "status",
@@ -169,7 +161,7 @@ class Row(NamedTuple):
     @property
     def version(self) -> str:
         """Changes with every report and state."""
-        return f"{self.newest.seq if self.newest else 0}{self.server.state}"
+        return f"{self.newest.seq if self.newest else 0}{standing.of(self.server)}"
 
     @property
     def label_values(self) -> str:
@@ -186,13 +178,14 @@ class Row(NamedTuple):
         """The numbers the list can be sorted by, for the page's own check whether the order still holds."""
         newest = self.newest
         values = (self.cpu, self.mem, newest and newest.load1, newest and newest.uptime_sec)
-        return " ".join([str(RANKS[self.server.state]), *("-" if v is None else f"{v:.2f}" for v in values)])
+        return " ".join([str(RANKS[standing.of(self.server)]), *("-" if v is None else f"{v:.2f}" for v in values)])
 
 
 def matching(servers: models.QuerySet[Server], wanted: Asked) -> models.QuerySet[Server]:
     """The servers that pass the filters."""
     if wanted.status:
-        servers = servers.filter(state__in=ATTENTION if wanted.status == "attention" else [wanted.status])
+        asked_for = ATTENTION if wanted.status == "attention" else [wanted.status]
+        servers = servers.annotate(standing=standing.standing()).filter(standing__in=asked_for)
     if wanted.group:
         servers = servers.filter(group__name=wanted.group)
     if wanted.label:
@@ -222,13 +215,14 @@ def rows(servers: models.QuerySet[Server], wanted: Asked, start: int = 0) -> tup
     found = matching(servers.annotate(label_text=Cast("labels", models.TextField())), wanted)
     what = SORTS[wanted.sort][0]
     order = models.F("sorting").desc(nulls_last=True) if wanted.largest_first else F("sorting").asc(nulls_last=True)
-    listed = _light(found.annotate(sorting=what)).order_by(order, "hostname", "pk")[start : start + PAGE]
+    ordered = found.annotate(rank=standing.rank()).annotate(sorting=what).order_by(order, "hostname", "pk")
+    listed = _light(ordered)[start : start + PAGE]
     return with_sparks(list(listed)), found.count()
 
 
 def _light(servers: models.QuerySet[Server]) -> models.QuerySet[Server]:
     return (
-        servers.annotate(twin=twin_of(Server))
+        servers.annotate(twin=twin_of(Server), standing=standing.standing())
         .select_related("group", "newest")
         .only(
             *("agent_id", "hostname", "labels", "state", "state_since", "group__name"),
@@ -252,7 +246,7 @@ def with_sparks(servers: Sequence[Server]) -> list[Row]:
 
 def _row(server: Server, sparks: dict[str, list[float | None]]) -> Row:
     newest = getattr(server, "newest", None)
-    glyph, word = SHOWN[server.state]
+    glyph, word = SHOWN[standing.of(server)]
     gone = newest is None or server.state != states.UP
     total = newest.mem_total_mb if newest else None
     mem = 100 * newest.mem_used_mb / total if newest and total and newest.mem_used_mb is not None else None

@@ -8,7 +8,7 @@ from typing import Any
 from django.template.loader import render_to_string
 
 from pmonitor.live import Shown, View
-from servers import fleet, fleet_totals, hub_away, states
+from servers import fleet, fleet_totals, hub_away, standing
 from servers.fleet import Row
 from servers.fleet_totals import Totals
 
@@ -48,7 +48,7 @@ def render_fleet(key: str, view: View) -> tuple[str, dict[str, str]]:
 
 def totals_context(scope: str, totals: Totals) -> dict[str, Any]:
     """What the templates of the totals show; the page uses the same."""
-    words = {state: fleet.SHOWN[state][1] for state in states.SERVER_STATES}
+    words = {name: word for name, (_glyph, word) in standing.SHOWN.items()}
     panels = [panel(fleet.in_scope(scope)) for panel in fleet.PANELS]
     away = hub_away.summary()
     version = f"{zlib.crc32(repr((totals, away, [panel.version for panel in panels])).encode()):x}"

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, Min, QuerySet
 
-from servers import states
-from servers.fleet import RANKS, SHOWN, TOTALS, Total
+from servers import standing, states
+from servers.fleet import TOTALS, Total
 from servers.models import Server
+from servers.standing import RANKS, SHOWN
 
 
 class Group(NamedTuple):
@@ -26,53 +27,57 @@ class Group(NamedTuple):
 class Totals(NamedTuple):
     """The whole fleet in scope, counted."""
 
-    servers: int
-    up: int
-    silent: int
-    waiting: int
+    standing: dict[str, int]  # of standing.SHOWN: how many servers
     silent_since: datetime | None  # the last report of the server silent for longest
     groups: list[Group]  # the worst first
     more: list[Total]  # what other apps count
 
     @property
+    def servers(self) -> int:
+        """All of them."""
+        return sum(self.standing.values())
+
+    @property
     def attention(self) -> int:
         """Servers that need a person."""
-        return self.silent + self.waiting
+        return sum(self.standing[name] for name in standing.ATTENTION)
 
     @property
     def up_share(self) -> float | None:
         """Percent of all."""
-        return 100 * self.up / self.servers if self.servers else None
+        return 100 * self.standing[states.UP] / self.servers if self.servers else None
 
 
 def totals(servers: QuerySet[Server]) -> Totals:
-    """Count the servers by state and group: one query, and one for each cell other apps add."""
+    """Count the servers by standing and group: one query, and one for each cell other apps add."""
     counted = list(
-        servers.order_by()
-        .values("group", "group__name")
-        .annotate(
-            servers=Count("pk"),
-            up=Count("pk", filter=Q(state=states.UP)),
-            silent=Count("pk", filter=Q(state=states.SILENT)),
-            waiting=Count("pk", filter=Q(state=states.WAITING)),
-            since=Min("newest__received_at", filter=Q(state=states.SILENT)),
-        )
+        servers.annotate(standing=standing.standing())
+        .order_by()
+        .values("group", "group__name", "standing")
+        .annotate(servers=Count("pk"), since=Min("newest__received_at"))
     )
-    servers_in_all, up, silent, waiting = (
-        sum(part[name] for part in counted) for name in ("servers", "up", "silent", "waiting")
-    )
-    since = min((part["since"] for part in counted if part["since"]), default=None)
-    return Totals(servers_in_all, up, silent, waiting, since, _groups(counted), [count(servers) for count in TOTALS])
+    by_standing = dict.fromkeys(SHOWN, 0)
+    for part in counted:
+        by_standing[part["standing"]] += part["servers"]
+    silent = [part["since"] for part in counted if part["standing"] == states.SILENT and part["since"]]
+    return Totals(by_standing, min(silent, default=None), _groups(counted), [count(servers) for count in TOTALS])
 
 
 def _groups(counted: Sequence[Mapping[str, Any]]) -> list[Group]:
-    grouped = [(_worst(part), part) for part in counted if part["group"] is not None]
-    grouped.sort(key=lambda pair: (-RANKS[pair[0]], pair[1]["group__name"].lower()))
+    """Each group once, with the worst that a server of it stands at."""
+    found: dict[int, list[Mapping[str, Any]]] = {}
+    for part in counted:
+        if part["group"] is not None:
+            found.setdefault(part["group"], []).append(part)
+    grouped = [(max((part["standing"] for part in parts), key=RANKS.__getitem__), parts) for parts in found.values()]
+    grouped.sort(key=lambda pair: (-RANKS[pair[0]], pair[1][0]["group__name"].lower()))
     return [
-        Group(part["group"], part["group__name"], SHOWN[state][0], str(SHOWN[state][1]), part["servers"])
-        for state, part in grouped
+        Group(
+            parts[0]["group"],
+            parts[0]["group__name"],
+            SHOWN[worst][0],
+            str(SHOWN[worst][1]),
+            sum(part["servers"] for part in parts),
+        )
+        for worst, parts in grouped
     ]
-
-
-def _worst(part: Mapping[str, Any]) -> str:
-    return next(state for state in sorted(RANKS, key=RANKS.__getitem__, reverse=True) if part[state])

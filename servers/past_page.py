@@ -17,7 +17,6 @@ from pmonitor.templatetags import show
 from pmonitor.visible import visible
 from servers import (
     compared,
-    fleet,
     moments,
     process_rows,
     ranges,
@@ -35,6 +34,7 @@ from servers.past_words import not_there
 from servers.process_rows import Frame
 from servers.ranges import Window
 from servers.services_then import services_then
+from servers.standing import SHOWN
 from servers.wire import Proc
 
 
@@ -176,7 +176,7 @@ def _status(then: Then) -> SafeString:
         return show.status("silent", _("Not known of this moment"), "pill", "srv-status")
     if then.silent and then.away:
         return show.status("silent", _("Hub away at this moment"), "pill", "srv-status")
-    glyph, word = fleet.SHOWN[states.SILENT if then.silent else states.UP]
+    glyph, word = SHOWN[states.SILENT if then.silent else states.UP]
     words = pgettext("server", "%(state)s at this moment") % {"state": word}
     return show.status(glyph, words, "pill", "srv-status")
 

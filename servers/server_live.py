@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pmonitor.live import Shown, View
-from servers import process_live, readings, server_page, states
+from servers import process_live, readings, server_page, standing, states
 from servers.models import Server
 
 
@@ -19,7 +19,7 @@ def may_watch(user: Any, keys: set[str]) -> set[str]:
 
 def update(key: str, view: View, before: Shown | None) -> tuple[Shown, list[str]]:
     """The fragments that changed, then the process table's cells and rows, one message for each kind."""
-    server = Server.objects.get(pk=int(key))
+    server = Server.objects.annotate(standing=standing.standing()).get(pk=int(key))
     newest = server_page.newest_of(server.pk)
     procs, frame = server_page.processes(newest), server_page.frame_of(newest, view.role)
     fragments: dict[str, str] = {

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
-from servers import clock_skew, fleet, process_rows, proctable, ranges, readings, state_words, states
+from servers import clock_skew, process_rows, proctable, ranges, readings, standing, state_words, states
 from servers.models import Newest, Server
 from servers.process_rows import Frame
 from servers.ranges import Window
@@ -75,9 +75,9 @@ USUAL = "cpu"
 
 
 def find(user: Any, agent_id: str) -> Server:
-    """The server of that id in the user's scope, with its group; else a 404."""
-    rows = Server.objects.visible_to(user).select_related("group").filter(agent_id=agent_id.replace("\0", ""))
-    server: Server | None = rows.first()
+    """The server of that id in the user's scope, with its group and how it stands; else a 404."""
+    rows = Server.objects.visible_to(user).select_related("group").annotate(standing=standing.standing())
+    server: Server | None = rows.filter(agent_id=agent_id.replace("\0", "")).first()
     if server is None:
         raise Http404
     return server
@@ -193,7 +193,7 @@ def _hardware(cores: int | None, mem_mb: float | None) -> str:
 
 def version(server: Server, newest: Newest | None) -> str:
     """What a page compares to know whether it shows the newest."""
-    return f"{newest.seq if newest else 0}-{server.state}"
+    return f"{newest.seq if newest else 0}-{standing.of(server)}"
 
 
 def fragments(server: Server, newest: Newest | None, shown: int) -> dict[str, SafeString]:
@@ -218,7 +218,7 @@ def _topic(server: Server, newest: Newest | None) -> SafeString:
 
 
 def _status(server: Server) -> SafeString:
-    glyph, word = fleet.SHOWN[server.state]
+    glyph, word = standing.SHOWN[standing.of(server)]
     return show.status(glyph, str(word), "pill", "srv-status")
 
 

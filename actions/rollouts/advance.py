@@ -159,6 +159,7 @@ def _ask(rollout: Rollout, step: RolloutStep) -> str:
                 typed=rollout.typed,
                 address=rollout.led_from,
                 rollout=rollout,
+                named=rollout.led_by_name,
             )
         except Problem as problem:
             moves.move_step(step, states.FAILED, "not_asked", {"said": problem.sentence}, command=None, ended_at=now)

@@ -119,8 +119,8 @@ def planned(user: Any, wanted: Wanted) -> Plan:
     return Plan(batches, found.barred, found.lacking, unable)
 
 
-def start(user: Any, wanted: Wanted, confirmed: Confirmed, address: str | None = None) -> Rollout:
-    """Start it as it was confirmed.
+def start(user: Any, wanted: Wanted, confirmed: Confirmed, address: str | None = None, *, named: str = "") -> Rollout:
+    """Start it as it was confirmed; named: what asks in the user's name, where it is another than the user.
 
     Raises Problem: 400 naming wrong fields, 409 when the plan is another one by now or its servers have a rollout.
     """
@@ -137,7 +137,7 @@ def start(user: Any, wanted: Wanted, confirmed: Confirmed, address: str | None =
         if wrong := _not_confirmed(wanted, confirmed, made):
             raise bad(wrong)
         _nothing_under_way(wanted, made)
-        rollout = _recorded(Actor(audit.name_of(user), user, address or None), wanted, made, confirmed)
+        rollout = _recorded(Actor(named or audit.name_of(user), user, address or None), wanted, made, confirmed)
     transaction.on_commit(lambda: advance.advance_one(rollout.pk), robust=True)
     return rollout
 

@@ -13,13 +13,12 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from actions import ask, audit
+from actions import ask, audit, on_behalf
 from actions.models import Command
 from actions.schedules import times
 from actions.schedules.models import JOINED, MISSED, RAN, REFUSED, Schedule
-from pmonitor import access, logs
+from pmonitor import logs
 from pmonitor.problems import Problem
-from servers.models import Server
 
 log = logs.get(__name__)
 BATCH = 200
@@ -63,7 +62,7 @@ def _miss(schedule: Schedule, due: datetime, now: datetime) -> tuple[str, str]:
 
 def _give(schedule: Schedule, due: datetime) -> tuple[str, str]:
     user = schedule.made_by
-    why = _may_not(user, schedule)
+    why = on_behalf.barred(user, schedule.made_by_name, schedule.server_id)
     if why:
         _write("schedule.refused", schedule, due, schedule.made_by_name, user, facts={"why": why})
         return REFUSED, why
@@ -75,18 +74,6 @@ def _give(schedule: Schedule, due: datetime) -> tuple[str, str]:
     joined = {"joined": True} if asked.joined else {}
     _write("schedule.ran", schedule, due, schedule.made_by_name, user, asked.command, joined)
     return (JOINED if asked.joined else RAN), ""
-
-
-def _may_not(user: User | None, schedule: Schedule) -> str:
-    """Why the one who answers for it may not act now; empty when they may. Looked up anew: rights change."""
-    who = schedule.made_by_name
-    if user is None or not user.is_active:
-        return f"{who}, in whose name it runs, has no account any more."
-    if not access.has_role(user, access.OPERATOR):
-        return f"{who}, in whose name it runs, may not act any more."
-    if not Server.objects.visible_to(user).filter(pk=schedule.server_id).exists():
-        return f"{who}, in whose name it runs, may not act on this server any more."
-    return ""
 
 
 def _ask(user: Any, schedule: Schedule) -> ask.Asked:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from alerts.quiet.querysets import SilenceQuerySet
 
 
 class Silence(models.Model):
@@ -22,6 +26,8 @@ class Silence(models.Model):
     made_by_name = models.CharField(max_length=150)
     made_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)  # by hand, before its end
+
+    objects: ClassVar = SilenceQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("silence")

@@ -7,7 +7,7 @@ name patterns ("web-*", "srv-01"), one must fit. No word at all: every server.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from fnmatch import translate
 from typing import Any, NamedTuple
 
@@ -48,6 +48,23 @@ class Place(NamedTuple):
     group: str
 
 
+class Reach(NamedTuple):
+    """How far a person's lines may reach: to everything, or to these groups."""
+
+    everything: bool
+    groups: tuple[str, ...]
+
+    def holds(self, line: str) -> bool:
+        """Whether a right line reaches no further."""
+        groups = read(line).groups
+        return self.everything or (bool(groups) and set(groups) <= {name.casefold() for name in self.groups})
+
+    @property
+    def line(self) -> str:
+        """The widest line: empty, or the groups."""
+        return " ".join(f'{GROUP}"{name}"' if " " in name else f"{GROUP}{name}" for name in self.groups)
+
+
 def wrong(line: str) -> str:
     """What is wrong with a line, in a sentence; empty when it can be read."""
     if len(line) > LENGTH:
@@ -78,8 +95,17 @@ def read(line: str) -> Scope:
 
 def places() -> list[Place]:
     """Every server, as far as scopes look; one query."""
-    rows = Server.objects.order_by("pk").values_list("pk", "hostname", "agent_id", "labels", "group__name")
-    return [Place(pk, host, agent, labels or {}, group or "") for pk, host, agent, labels, group in rows]
+    return _places(Server.objects.all())
+
+
+def places_of(user: Any) -> list[Place]:
+    """Every server in the user's scope."""
+    return _places(Server.objects.visible_to(user))
+
+
+def places_among(servers: Collection[int]) -> list[Place]:
+    """These servers."""
+    return _places(Server.objects.filter(pk__in=servers))
 
 
 def of(scope: Scope, among: Iterable[Place]) -> list[int]:
@@ -89,15 +115,24 @@ def of(scope: Scope, among: Iterable[Place]) -> list[int]:
     return [place.id for place in among if scope.holds(*place[1:])]
 
 
+def reach_of(user: Any) -> Reach:
+    """How far a person's lines may reach; three queries at the most."""
+    if access.role_of(user) == access.ADMIN:
+        return Reach(everything=True, groups=())
+    mine = Seen.objects.filter(user=user.pk).first()
+    if mine is None or mine.everything:
+        return Reach(everything=mine is not None, groups=())
+    return Reach(everything=False, groups=tuple(group.name for group in mine.groups.all()))
+
+
 def may_use(user: Any, line: str) -> bool:
     """Whether the scope reaches no further than the user does: who sees not all servers names groups of theirs."""
-    if access.role_of(user) == access.ADMIN:
-        return True
-    mine = Seen.objects.filter(user=user.pk).prefetch_related("groups").first()
-    if mine is None:
-        return False
-    groups = read(line).groups
-    return mine.everything or (bool(groups) and set(groups) <= {group.name.casefold() for group in mine.groups.all()})
+    return reach_of(user).holds(line)
+
+
+def _places(servers: Any) -> list[Place]:
+    rows = servers.order_by("pk").values_list("pk", "hostname", "agent_id", "labels", "group__name")
+    return [Place(pk, host, agent, labels or {}, group or "") for pk, host, agent, labels, group in rows]
 
 
 def _words(line: str) -> list[str]:

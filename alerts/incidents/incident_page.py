@@ -1,0 +1,101 @@
+"""One incident: what and where, since when, who has it, its timeline, who was told, its members."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from hashlib import blake2s
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db import models
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
+
+from actions.audit import name_of
+from alerts import words
+from alerts.incidents import entries, people, shown
+from alerts.incidents.shown import Shown
+from alerts.models import Incident
+from alerts.notify import told
+from pmonitor import access
+from pmonitor.visible import visible
+from servers import moments
+
+MEMBERS = 100  # shown of an incident of many servers
+AROUND = timedelta(minutes=30)  # before it began, on the server's timeline
+SNOOZES = (  # minutes, the word
+    (30, _("30 minutes")),
+    (120, _("2 hours")),
+    (480, _("8 hours")),
+    (1_440, _("1 day")),
+    (10_080, _("1 week")),
+)
+
+
+def context(incident: Incident, role: str) -> dict[str, Any]:
+    """What the page shows to everybody of a role who may see the incident."""
+    one, acting = Shown(incident), role in (access.OPERATOR, access.ADMIN)
+    lines, notices = entries.of(incident), told.of(incident)
+    return {
+        "incident": incident,
+        "shown": one,
+        "acting": acting,
+        "people": people.who_may_have(incident) if acting and not one.closed else [],
+        "state": one.standing or (incident.severity, pgettext("incident", "Open")),
+        "facts": [(name, value) for name, value in _facts(incident) if value],
+        "lines": lines,
+        "notices": notices,
+        "moment": _moment(incident),
+        "rule": visible(incident.rule_name),
+        "assigned": visible(name_of(incident.assigned_to)) if incident.assigned_to else "",
+        "snoozes": SNOOZES,
+        "version": _version(one, lines, notices),
+    }
+
+
+def fragments(made: dict[str, Any]) -> dict[str, str]:
+    """The page's live parts by id."""
+    return {
+        "incident": render_to_string("_incident.html", made),
+        "incident-timeline": render_to_string("_incident_timeline.html", made),
+        "incident-notices": render_to_string("_incident_notices.html", made),
+    }
+
+
+def members(user: Any, incident: Incident) -> dict[str, Any]:
+    """Of one of many servers, the members in the user's scope, live ones first, and how many more there are."""
+    if incident.server_id is not None:
+        return {"members": None}
+    all_of_it = Incident.objects.filter(whole=incident)
+    mine = shown.fetched(all_of_it.visible_to(user))
+    rows = shown.all_of(mine.order_by(models.F("closed_at").desc(nulls_first=True), "-opened_at", "pk")[:MEMBERS])
+    return {"members": rows, "more": all_of_it.count() - len(rows), "incident": incident}
+
+
+def _facts(incident: Incident) -> list[tuple[Any, str]]:
+    """What was measured, in words."""
+    value = words.amount(incident.kind, incident.value, incident.facts)
+    worst = words.amount(incident.kind, incident.worst, incident.facts)
+    return [
+        (_("Limit"), words.amount(incident.kind, incident.facts.get("limit"), incident.facts)),
+        (_("At opening"), value),
+        (_("Worst"), worst if worst != value else ""),
+    ]
+
+
+def _moment(incident: Incident) -> str:
+    """The server's page as of the moment it opened, with the time around it."""
+    if incident.server is None:
+        return ""
+    start, end = incident.began_at - AROUND, min(timezone.now(), (incident.closed_at or timezone.now()) + AROUND)
+    told_as = {"at": incident.opened_at, "from": start, "to": max(end, incident.opened_at)}
+    query = urlencode({name: moments.written(at.replace(microsecond=0)) for name, at in told_as.items()}, safe=":")
+    return f"{reverse('servers:detail', args=[incident.server.agent_id])}?{query}"
+
+
+def _version(one: Shown, lines: list[entries.Line], notices: list[told.Told]) -> str:
+    what = (one.version, one.incident.worst, lines[0].entry.pk if lines else 0, len(lines), notices)
+    return blake2s(repr(what).encode(), digest_size=8).hexdigest()
