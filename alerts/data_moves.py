@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from alerts import moves, states
+from alerts import states, timeline
 from alerts.models import Incident
 from pmonitor.rows import fetched
 
@@ -26,21 +26,21 @@ def no_data(moments: Mapping[int, datetime]) -> list[Incident]:
     """By incident the moment from which on nothing is known; returns those of which that was not noted yet."""
     values = {"numbers": list(moments), "moments": list(moments.values()), "live": list(states.LIVE)}
     made = _those(NO_DATA, values)
-    moves.note(states.NO_DATA, made, at=dict(moments))
+    timeline.note(states.NO_DATA, made, at=dict(moments))
     return made
 
 
 def data_again(moments: Mapping[int, datetime]) -> list[Incident]:
     """By incident the first sample after nothing was known; returns those of which that had been noted."""
     made = _those(DATA_AGAIN, {"numbers": list(moments), "live": list(states.LIVE)})
-    moves.note(states.DATA_AGAIN, made, at=dict(moments))
+    timeline.note(states.DATA_AGAIN, made, at=dict(moments))
     return made
 
 
 def worse(values: Mapping[int, float]) -> None:
     """By incident the worst value so far. No line of the timeline: a value that climbs would write one a sample."""
     told = {"numbers": list(values), "values": list(values.values()), "live": list(states.LIVE)}
-    moves.announce(_those(WORSE, told))
+    timeline.announce(_those(WORSE, told))
 
 
 def _those(statement: str, values: Mapping[str, object]) -> list[Incident]:

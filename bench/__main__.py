@@ -42,6 +42,7 @@ BENCHES = {
     "spike": Bench("spike.py", "explaining an hour of 500 busy processes against the hour before"),
     "charts": Bench("charts.py", "charts of each range, with 30 days of 50 servers kept"),
     "alerts": Bench("alerts.py", "evaluating 200 alert rules over 2,000 servers"),
+    "preview": Bench("alert_preview.py", "what a rule would have made of 7 days of 50 servers"),
     "pages": Bench("pages.py", "the pages of a fleet of 2,000 servers"),
 }
 

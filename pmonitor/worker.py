@@ -37,7 +37,7 @@ STEPS: list[tuple[float, Callable[[], object]]] = [  # every background job ther
     (600, reads.forget_old),
     (5, leases.note_overdue),
     (5, rounds.evaluate),
-    (2, covering.keep),
+    (5, covering.keep),
     (2, endings.wake_snoozed),
     (10, endings.end_calm),
     (60, endings.end_empty),

@@ -1,4 +1,4 @@
-"""Who finds the subjects of which kind of rule: a table. A kind that is missing here is not evaluated."""
+"""Who finds the subjects of which kind of rule: a table. Of a kind that is missing here rounds say that they fail."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from pmonitor.rows import fetched
 from servers import history
 from servers.history import HOST_HOURS, HOST_MINUTES, HOST_READINGS, HOUR, LEVELS
 
-RAW_HOURS, MINUTE_HOURS = 700, 12_000  # of servers together: of more than that the next coarser level is read
+RAW_HOURS, MINUTE_HOURS = 300, 6_000  # of servers together: of more than that the next coarser level is read
 SPACING = {HOST_MINUTES: 60, HOST_HOURS: 3600}  # seconds
 EPOCH = datetime.fromtimestamp(0, UTC)
 # The greatest value that there may have been in each hour: of a share, out of the most used and the least total.

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alerts", "0001_initial"),
+        ("alerts", "0004_remedy_to_do"),
         ("servers", "0008_states_and_absences"),
     ]
 

@@ -51,15 +51,13 @@ make = extend_schema(
     operation_id="make_silence",
     summary="Silence incidents once, or in maintenance windows",
     description=(
-        "Once: give `endsAt`. Again and again: give `cron` (five fields, by the clock of `timeZone`) and `durationSec`, "
-        "how long each window is. `scope` is a line of labels, groups and names of servers; empty: every server. "
+        "Once: give `endsAt`. Again and again: give `cron` (five fields, by `timeZone`'s clock) and `durationSec`: "
+        "how long each is. `scope` is a line of labels, groups and names of servers; empty: every server. "
         "Incidents open and close as always, but nobody is told; what is live when it ends is told then."
     ),
     request=shape(wire.NewSilence),
     examples=[
-        _example(
-            "once", {"reason": "The switch is being replaced", "scope": "web-*", "endsAt": "2026-11-25T16:00:00Z"}
-        ),
+        _example("once", {"reason": "The switch is replaced", "scope": "web-*", "endsAt": "2026-11-25T16:00:00Z"}),
         _example(
             "again and again",
             {

@@ -8,7 +8,7 @@ from alerts.quiet import api
 
 app_name = "silences_api"
 urlpatterns = [
-    path("", api.Silences.as_view(), name="list"),
-    path("/<int:number>", api.OneSilence.as_view(), name="one"),
-    path("/<int:number>/end", api.EndOfSilence.as_view(), name="end"),
+    path("silences", api.Silences.as_view(), name="list"),
+    path("silences/<int:number>", api.OneSilence.as_view(), name="one"),
+    path("silences/<int:number>/end", api.EndOfSilence.as_view(), name="end"),
 ]

@@ -68,7 +68,7 @@ def keep() -> int:
     """Worker step: bring every live incident's silence up to date; returns how many changed."""
     with transaction.atomic():
         now = timezone.now()
-        rows = _live()
+        rows = _live() if in_force(now) else _live(silence__isnull=False)
         found = _covering(rows, now)
         changed = _settle([row.number for row in rows if row.silence != found.get(row.number)], now)
         settle_wholes(locking.live_wholes())

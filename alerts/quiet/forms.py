@@ -92,7 +92,7 @@ class EndForm(ZonedForm):
 
 def filled(user: Any, incident: Incident | None) -> dict[str, str]:
     """What a new form begins with: as much as the user may silence, or the incident's rule on its server."""
-    line = scopes.own(user)
+    line = scopes.reach_of(user).line
     given = {"scope": line, "length": str(HOUR)}
     if incident is None:
         return given

@@ -15,10 +15,11 @@ from actions.schedules import times
 from actions.schedules.words import there
 from alerts import words as incident_words
 from alerts.models import Incident, Rule, Silence
-from alerts.quiet import forms, silences, words
+from alerts.quiet import covering, forms, silences, words
 from alerts.quiet.forms import EndForm, SilenceForm
 from alerts.rules import scopes
 from pmonitor import access
+from pmonitor.templatetags import show
 from pmonitor.visible import visible
 
 OVER_SHOWN = 50
@@ -28,10 +29,10 @@ COVERED_SHOWN = 50
 
 def listed(user: Any) -> dict[str, Any]:
     """The list: what holds, what will, and the last ones that are over."""
-    now = timezone.now()
+    now, may = timezone.now(), _reach(user)
     mine = Silence.objects.visible_to(user).select_related("rule")
-    rows = [_row(user, one, now) for one in silences.not_over(now).filter(pk__in=mine).select_related("rule")]
-    over = [_row(user, one, now) for one in mine.exclude(pk__in=silences.not_over(now))[:OVER_SHOWN]]
+    rows = [_row(may, one, now) for one in silences.not_over(now).filter(pk__in=mine).select_related("rule")]
+    over = [_row(may, one, now) for one in mine.exclude(pk__in=silences.not_over(now))[:OVER_SHOWN]]
     by_state = {state: [row for row in rows if row["state"] == state] for state in words.STATES}
     ended = sorted([*by_state[words.OVER], *over], key=lambda row: -row["silence"].pk)
     return {
@@ -46,7 +47,8 @@ def one(user: Any, silence: Silence, problem: str = "", form: EndForm | None = N
     given = {**forms.end_of(silence), **({name: form.data.get(name, "") for name in form.fields} if form else {})}
     covered = Incident.objects.visible_to(user).live().listed().filter(silence=silence).select_related("server")
     return {
-        **_row(user, silence, now),
+        **_row(_reach(user), silence, now),
+        "open_until": covering.until(silence, now) if silence.cron and covering.holds(silence, now) else None,
         "next": _times(words.following(silence, now, NEXT_SHOWN), silence.zone),
         "covered": [_covered(incident) for incident in covered[:COVERED_SHOWN]],
         "problem": problem,
@@ -99,10 +101,14 @@ def incident_of(user: Any, given: str) -> Incident | None:
     return found
 
 
-def _row(user: Any, silence: Silence, now: datetime) -> dict[str, Any]:
+def _reach(user: Any) -> scopes.Reach | None:
+    """How far the user may change silences; None for who may not at all."""
+    return scopes.reach_of(user) if access.has_role(user, access.OPERATOR) else None
+
+
+def _row(may: scopes.Reach | None, silence: Silence, now: datetime) -> dict[str, Any]:
     state = words.state_of(silence, now)
     glyph, word = words.STATES[state]
-    may = access.has_role(user, access.OPERATOR) and silences.may_change(user, silence)
     return {
         "silence": silence,
         "state": state,
@@ -113,13 +119,14 @@ def _row(user: Any, silence: Silence, now: datetime) -> dict[str, Any]:
         "rule": words.rule(silence),
         "when": words.when(silence),
         "who": visible(silence.made_by_name),
-        "acting": may and state != words.OVER,
+        "acting": may is not None and may.holds(silence.scope) and state != words.OVER,
     }
 
 
 def _covered(incident: Incident) -> dict[str, Any]:
     host = visible(incident.server.hostname) if incident.server else ""
-    return {"incident": incident, "title": incident_words.title(incident), "host": host}
+    short = show.first_label(host)
+    return {"incident": incident, "title": incident_words.title(incident), "host": host, "short": short}
 
 
 def _begins(at: str, cron: str, zone: str) -> tuple[str, list[datetime]]:

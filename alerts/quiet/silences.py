@@ -82,11 +82,6 @@ def not_over(now: datetime) -> Any:
     return Silence.objects.filter(Q(ends_at=None) | Q(ends_at__gt=now), ended_at=None)
 
 
-def may_change(user: Any, silence: Silence) -> bool:
-    """Whether it reaches no further than the user does."""
-    return scopes.may_use(user, silence.scope)
-
-
 def wrong(user: Any, plan: Plan, now: datetime) -> dict[str, str]:
     """What is wrong with a plan whose start is known, by the field's name on the wire."""
     found = {
@@ -110,8 +105,9 @@ def _wrong_reason(reason: str) -> str:
 def _wrong_scope(user: Any, line: str) -> str:
     if said := scopes.wrong(line):
         return said
-    if not scopes.may_use(user, line):
-        return _("reaches further than your scope: begin with %(groups)s") % {"groups": scopes.own(user) or "group:…"}
+    mine = scopes.reach_of(user)
+    if not mine.holds(line):
+        return _("reaches further than your scope: begin with %(groups)s") % {"groups": mine.line or "group:…"}
     return ""
 
 
@@ -132,7 +128,7 @@ def _wrong_duration(plan: Plan) -> str:
 
 
 def _may(user: Any, silence: Silence) -> None:
-    if not may_change(user, silence):
+    if not scopes.may_use(user, silence.scope):
         raise Problem(403, _("It reaches further than your scope: somebody who sees all of its servers may change it."))
 
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from actions import verdicts
+from actions import verdicts, zones
 from actions.models import AuditEntry
 from actions.schedules import times
 from actions.schedules.words import there
@@ -49,15 +49,16 @@ def following(silence: Silence, now: datetime, count: int = 1) -> list[datetime]
 
 
 def when(silence: Silence) -> str:
-    """ "Sun 29 Nov 2026, 02:00 EET to …", "0 3 * * SUN Europe/Bucharest, 2 h each"."""
+    """ "Sun 29 Nov 2026, 02:00 EET to 04:00 EET", "0 3 * * SUN Europe/Bucharest, 2 h each"."""
     if silence.cron:
         span = verdicts.span(silence.duration_sec or 0)
         return _("%(cron)s %(zone)s, %(span)s each") % {"cron": silence.cron, "zone": silence.zone, "span": span}
-    end = silence.ended_at or silence.ends_at or silence.starts_at
-    return _("%(start)s to %(end)s") % {
-        "start": there(silence.starts_at, silence.zone),
-        "end": there(end, silence.zone),
-    }
+    ends = silence.ended_at or silence.ends_at or silence.starts_at
+    start, end = there(silence.starts_at, silence.zone), there(ends, silence.zone)
+    first, last = zones.there(silence.starts_at, silence.zone), zones.there(ends, silence.zone)
+    if first.date() == last.date():
+        end = f"{last:%H:%M} {last:%Z}"
+    return _("%(start)s to %(end)s") % {"start": start, "end": end}
 
 
 def scope(silence: Silence) -> str:

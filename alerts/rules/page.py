@@ -14,7 +14,6 @@ from alerts.rules import choices, fired, kinds, scopes, sentence, wanted
 from alerts.rules.forms import Filled
 from pmonitor import access
 from pmonitor.visible import visible
-from servers.models import Server
 
 CONTACTS = "/alerts/contacts/"
 MORE = ("clear_limit", "clear_for", "k", "n")  # the fields under "More"
@@ -106,8 +105,7 @@ def matches(user: Any, line: str) -> dict[str, Any]:
 
 def servers_of(user: Any, line: str) -> list[int]:
     """The ids of the servers in the user's scope that a right line means, by name."""
-    mine = set(Server.objects.visible_to(user).values_list("pk", flat=True))
-    among = sorted((place for place in scopes.places() if place.id in mine), key=lambda place: place.hostname)
+    among = sorted(scopes.places_of(user), key=lambda place: place.hostname)
     return scopes.of(scopes.read(line), among)
 
 
@@ -116,7 +114,7 @@ def _rows(user: Any, role: str, number: int | None = None) -> Iterable[dict[str,
     if number is not None:
         found = found.filter(pk=number)
     acting = role in (access.OPERATOR, access.ADMIN)
-    mine = scopes.reach(user) if acting else frozenset()
+    mine = scopes.reach_of(user)
     for rule in found:
         yield {
             "rule": rule,
@@ -128,7 +126,7 @@ def _rows(user: Any, role: str, number: int | None = None) -> Iterable[dict[str,
             "told": [visible(contact.name) for contact in rule.contacts.all()],
             "fired": rule.fired,
             "last": rule.last_fired,
-            "acting": acting and scopes.within(mine, rule.scope),
+            "acting": acting and mine.holds(rule.scope),
         }
 
 

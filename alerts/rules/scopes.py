@@ -48,6 +48,23 @@ class Place(NamedTuple):
     group: str
 
 
+class Reach(NamedTuple):
+    """How far a person's lines may reach: to everything, or to these groups."""
+
+    everything: bool
+    groups: tuple[str, ...]
+
+    def holds(self, line: str) -> bool:
+        """Whether a right line reaches no further."""
+        groups = read(line).groups
+        return self.everything or (bool(groups) and set(groups) <= {name.casefold() for name in self.groups})
+
+    @property
+    def line(self) -> str:
+        """The widest line: empty, or the groups."""
+        return " ".join(f'{GROUP}"{name}"' if " " in name else f"{GROUP}{name}" for name in self.groups)
+
+
 def wrong(line: str) -> str:
     """What is wrong with a line, in a sentence; empty when it can be read."""
     if len(line) > LENGTH:
@@ -98,37 +115,19 @@ def of(scope: Scope, among: Iterable[Place]) -> list[int]:
     return [place.id for place in among if scope.holds(*place[1:])]
 
 
-def own(user: Any) -> str:
-    """The widest line that the user may use: empty, or the groups that they see."""
-    mine = None if access.role_of(user) == access.ADMIN else Seen.objects.filter(user=user.pk).first()
+def reach_of(user: Any) -> Reach:
+    """How far a person's lines may reach; three queries at the most."""
+    if access.role_of(user) == access.ADMIN:
+        return Reach(everything=True, groups=())
+    mine = Seen.objects.filter(user=user.pk).first()
     if mine is None or mine.everything:
-        return ""
-    return " ".join(f'{GROUP}"{name}"' if " " in name else f"{GROUP}{name}" for name in _groups(mine))
+        return Reach(everything=mine is not None, groups=())
+    return Reach(everything=False, groups=tuple(group.name for group in mine.groups.all()))
 
 
 def may_use(user: Any, line: str) -> bool:
     """Whether the scope reaches no further than the user does: who sees not all servers names groups of theirs."""
-    return within(reach(user), line)
-
-
-def reach(user: Any) -> frozenset[str] | None:
-    """The groups the user sees, casefolded; None: every server. One query for who is no admin."""
-    if access.role_of(user) == access.ADMIN:
-        return None
-    mine = Seen.objects.filter(user=user.pk).prefetch_related("groups").first()
-    if mine is None:
-        return frozenset()
-    return None if mine.everything else frozenset(name.casefold() for name in _groups(mine))
-
-
-def within(mine: frozenset[str] | None, line: str) -> bool:
-    """Whether a scope that the line means names nothing but groups of these."""
-    groups = read(line).groups
-    return mine is None or (bool(groups) and mine.issuperset(groups))
-
-
-def _groups(mine: Seen) -> list[str]:
-    return [group.name for group in mine.groups.all()]
+    return reach_of(user).holds(line)
 
 
 def _places(servers: Any) -> list[Place]:

@@ -129,7 +129,7 @@ def _posted(request: HttpRequest, rule: Rule | None) -> HttpResponseBase:
 def _begun(request: HttpRequest) -> QueryDict:
     """What the address says of a new rule; it is for the groups of who makes it, unless it says."""
     query = request.GET.copy()
-    query.setdefault("scope", scopes.own(request.user))
+    query.setdefault("scope", scopes.reach_of(request.user).line)
     return query
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -50,7 +50,7 @@ def open_all(openings: Sequence[Opening]) -> list[Incident]:
 
 
 def close_all(
-    incidents: Sequence[Incident], at: datetime | None = None, reason: str = states.CLEARED
+    incidents: Iterable[Incident], at: datetime | None = None, reason: str = states.CLEARED
 ) -> list[Incident]:
     """What one round closes."""
     at = at or timezone.now()
@@ -81,14 +81,15 @@ def audited(event: str) -> list[AuditEntry]:
 
 @contextmanager
 def listening() -> Iterator[Told]:
-    """What listeners are told meanwhile: the move and the numbers of the incidents."""
+    """What listeners are told meanwhile, who are this one alone: the move and the numbers of the incidents."""
     told: Told = []
 
     def hear(kind: str, incidents: Sequence[Incident]) -> None:
         told.append((kind, [one.pk for one in incidents]))
 
-    timeline.LISTENERS.append(hear)
+    others = timeline.LISTENERS[:]
+    timeline.LISTENERS[:] = [hear]
     try:
         yield told
     finally:
-        timeline.LISTENERS.remove(hear)
+        timeline.LISTENERS[:] = others

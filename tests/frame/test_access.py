@@ -15,6 +15,9 @@ from django.utils import timezone
 from actions.models import Command
 from actions.rollouts.models import Rollout, RolloutStep
 from actions.schedules.models import Schedule
+from alerts import states
+from alerts.models import Incident, Rule, Silence
+from alerts.rules import kinds
 from pmonitor import access, checks
 from pmonitor.checks import Route
 from servers.models import EnrolmentKey, Server, Service
@@ -39,11 +42,14 @@ EXAMPLES = {  # of a URL's parts, all of them of web1
     "pid": str(NUMBER),
     "ticks": "815",
     "way": "end",
+    "incident": UUID,
+    "move": "acknowledge",
 }
 STRICTER = {
     ("servers:add", "post"): access.ADMIN,  # everybody may read how, admins make the key
     ("actions_api:rollouts", "post"): access.OPERATOR,  # viewers list them, operators start one
     ("actions_api:schedules", "post"): access.OPERATOR,  # viewers list them, operators make one
+    ("silences_api:list", "post"): access.OPERATOR,  # viewers list them, operators make one
 }
 OF_ALL = {"prefix", "rest"}  # parts that are of no server
 PART = re.compile(r"<(?:\w+:)?(\w+)>")
@@ -67,6 +73,12 @@ def _examples(web1: Server, db1: Server, viewer: User) -> None:
     Schedule.objects.create(
         uuid=UUID, server=web1, cmd="restart", target="a.service", cron="0 3 * * *", zone="UTC", made_at=now
     )
+    rule = Rule.objects.create(name="Lost", kind=kinds.SILENT, severity=states.CRITICAL, made_at=now)
+    times = {"began_at": now, "opened_at": now, "recorded_at": now}
+    Incident.objects.create(
+        pk=NUMBER, uuid=UUID, rule=rule, kind=rule.kind, severity=rule.severity, server=web1, **times
+    )
+    Silence.objects.create(pk=NUMBER, reason="Replaced", scope="group:web", starts_at=now, made_at=now)
     EnrolmentKey.objects.create(prefix="pme_abcdefgh", hash="0" * 64, expires_at=now)
 
 

@@ -53,6 +53,14 @@ CALLS = {
     ("post", "/api/rollouts"),
     ("get", "/api/rollouts/{number}"),
     ("post", "/api/rollouts/{number}/{way}"),
+    ("get", "/api/alerts/incidents"),
+    ("get", "/api/alerts/incidents/{incident}"),
+    ("post", "/api/alerts/incidents/{incident}/{move}"),
+    ("get", "/api/alerts/silences"),
+    ("post", "/api/alerts/silences"),
+    ("get", "/api/alerts/silences/{number}"),
+    ("patch", "/api/alerts/silences/{number}"),
+    ("post", "/api/alerts/silences/{number}/end"),
 }
 Operation = tuple[str, str, dict[str, Any]]
 
