@@ -64,7 +64,7 @@ TOLD: dict[str, Any] = {
     "from": "2026-11-18T14:06:24Z",
     "to": "2026-11-25T14:06:24Z",
     "matching": 412,
-    "lookedAt": 100,
+    "lookedAt": 412,
     "fired": 1,
     "servers": 1,
     "actions": 1,
@@ -152,7 +152,7 @@ clone = extend_schema(
 preview = extend_schema(
     operation_id="preview_rule",
     summary="What a rule would have done in the last 7 days",
-    description="Nothing is kept. At most 100 servers are looked at. `episodes` is null where history cannot tell.",
+    description="Nothing is kept. At most 500 servers are looked at. `episodes` is null where history cannot tell.",
     request=shape(wire.Watched),
     examples=EXAMPLES,
     responses={

@@ -14,7 +14,6 @@ from alerts.rules import choices, fired, kinds, scopes, sentence, wanted
 from alerts.rules.forms import Filled
 from pmonitor import access
 from pmonitor.visible import visible
-from servers.models import Server
 
 CONTACTS = "/alerts/contacts/"
 MORE = ("clear_limit", "clear_for", "k", "n")  # the fields under "More"
@@ -106,8 +105,7 @@ def matches(user: Any, line: str) -> dict[str, Any]:
 
 def servers_of(user: Any, line: str) -> list[int]:
     """The ids of the servers in the user's scope that a right line means, by name."""
-    mine = set(Server.objects.visible_to(user).values_list("pk", flat=True))
-    among = sorted((place for place in scopes.places() if place.id in mine), key=lambda place: place.hostname)
+    among = sorted(scopes.places_of(user), key=lambda place: place.hostname)
     return scopes.of(scopes.read(line), among)
 
 

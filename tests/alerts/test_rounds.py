@@ -105,10 +105,16 @@ def test_two_thousand_servers_over_at_once_open_each_one_incident_in_few_queries
     report(dict.fromkeys(servers, 99.0), start + STEP)
     with CaptureQueriesContext(connection) as queries:
         evaluate(start + STEP)
-    assert Incident.objects.live().count() == 2000
+    assert Incident.objects.live().filter(server__isnull=False).count() == 2000
+    assert Incident.objects.live().listed().count() == 1  # of many servers
     assert len(queries) <= 40
     evaluate(start + 11 * SECOND)
-    assert Incident.objects.count() == 2000
+    assert Incident.objects.count() == 2001
+    report(dict.fromkeys(servers, 20.0), start + 2 * STEP)
+    with CaptureQueriesContext(connection) as queries:
+        evaluate(start + 2 * STEP)
+    assert not Incident.objects.live().exists()
+    assert len(queries) <= 40
 
 
 def test_limits_and_readings_are_as_exact_as_each_other(web1: Server) -> None:

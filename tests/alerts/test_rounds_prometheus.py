@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 
+from alerts.incidents import flapping
 from alerts.models import Incident
 from servers.models import Server
 from tests.alerts import promtool
@@ -21,6 +22,14 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("promtool"), reason="Prometheus is not installed"),
 ]
 PAIRS = 40
+
+
+@pytest.fixture(autouse=True)
+def _nothing_flaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prometheus knows nothing of subjects that come and go."""
+    monkeypatch.setattr(flapping, "TIMES", 1000)
+
+
 Pairs = dict[int, tuple[Asked, Series]]
 
 

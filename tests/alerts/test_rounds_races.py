@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 from django.db import connection, transaction
 
-from alerts import moves, states
+from alerts import moves, states, timeline
 from alerts.evaluate import rounds, rules_gone
 from alerts.models import Incident, IncidentEntry, Rule, Standing
 from servers.models import Server
@@ -26,13 +26,13 @@ ROUND = "import django; django.setup(); from alerts.evaluate import rounds; roun
 def test_two_workers_open_each_incident_once() -> None:
     servers, start = servers_named([f"s{number}" for number in range(20)]), recently()
     a_rule()
-    for place in range(6):
+    for place in range(4):
         at, cpu = start + place * STEP, 95.0 if place % 2 == 0 else 20.0
         report(dict.fromkeys(servers, cpu), at)
         assert together(*[partial(evaluate, at)] * 3) == [None] * 3
         evaluate(at + SECOND)  # whoever came second in the round left at once
-    assert Incident.objects.count() == 60
-    assert IncidentEntry.objects.filter(kind=states.OPENED).count() == 60
+    assert Incident.objects.filter(server__isnull=False).count() == 40
+    assert IncidentEntry.objects.filter(kind=states.OPENED, incident__server__isnull=False).count() == 40
     assert not Incident.objects.live().exists()
 
 
@@ -75,11 +75,12 @@ def test_a_rule_that_is_disabled_while_it_is_evaluated_leaves_no_incident(
         disabled.set()
 
     def listen(move: str, _incidents: object) -> None:
-        opening.set()
-        assert not disabled.wait(0.5)
+        if move == states.OPENED:
+            opening.set()
+            assert not disabled.wait(0.5)
 
     with monkeypatch.context() as patch:
-        patch.setattr(moves, "LISTENERS", [listen])
+        patch.setattr(timeline, "LISTENERS", [listen])
         outcomes = together(partial(evaluate, start), disable)
     assert outcomes == [None, None]
     assert [one.close_reason for one in Incident.objects.all()] == [states.RULE_OFF]

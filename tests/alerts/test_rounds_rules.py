@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from alerts import moves, states
+from alerts import moves, states, timeline
 from alerts.evaluate import finders, rounds, rules_gone
 from alerts.evaluate.found import OVER, Seen
 from alerts.models import Incident, Looked, Rule, Standing
@@ -169,7 +169,7 @@ def test_standing_and_incident_are_one_transaction(web1: Server, monkeypatch: py
         raise RuntimeError(move)
 
     with monkeypatch.context() as patch:
-        patch.setattr(moves, "LISTENERS", [refuse])
+        patch.setattr(timeline, "LISTENERS", [refuse])
         with pytest.raises(rounds.Failed):
             evaluate(start)
     assert not Incident.objects.exists()

@@ -9,7 +9,7 @@ from tests.browser.conftest import PageAs
 from tests.browser.looks import WIDTHS, accessible, fits, watch_console
 
 KINDS = {  # one of each group: what is filled in besides, and what the rule then says
-    "reading": ({"limit": "97"}, "memory used above 97% for 5 min"),
+    "disk_used": ({"limit": "97", "mount": "/var"}, "disk /var used above 97% for 10 min"),
     "process_missing": ({"pattern": "keepalived"}, "process keepalived missing for 30 s"),
     "service_failed": ({"service": "nginx.service"}, "nginx.service failed"),
     "command_failed": ({}, "a command failed"),
@@ -18,7 +18,8 @@ KINDS = {  # one of each group: what is filled in besides, and what the rule the
 
 def choose(page: Page, kind: str, fields: dict[str, str]) -> None:
     """Choose what to watch, and wait until its fields are there."""
-    page.select_option("#rule-kind", kind)
+    with page.expect_response(lambda answer: "/fields/" in answer.url):
+        page.select_option("#rule-kind", kind)
     expect(page.locator(f"#rule-fields [name=shown][value={kind}]")).to_be_attached()
     for name, value in fields.items():
         page.fill(f"#rule-{name}", value)
