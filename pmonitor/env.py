@@ -119,7 +119,7 @@ def mail(name: str) -> Mail | None:
         return None
     parts = urlsplit(value)
     try:
-        port = parts.port or (465 if parts.scheme == "smtps" else 25)
+        port = parts.port if parts.port is not None else 465 if parts.scheme == "smtps" else 25
     except ValueError:
         port = 0
     if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or not port or parts.path.strip("/") or parts.query:

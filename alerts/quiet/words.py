@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from actions import verdicts
+from actions import verdicts, zones
 from actions.models import AuditEntry
 from actions.schedules import times
 from actions.schedules.words import there
