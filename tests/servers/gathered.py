@@ -15,6 +15,7 @@ from django.utils import timezone
 from servers import history, ingest
 from servers.gathering import Gatherer
 from servers.ingest import Incoming, Stored
+from servers.intake import Sent
 from servers.models import Server
 from servers.wire import Report
 from tests.servers.reports import report
@@ -37,7 +38,7 @@ def incoming(server: Server, ts: float = 1, at: float = 0, **facts: Any) -> Inco
     return ingest.incoming(server, msgspec.convert(body, Report), NOW + at * SECOND, "10.0.0.1")
 
 
-def together(gatherer: Gatherer, *reports: Incoming) -> Ends:
+def together(gatherer: Gatherer, *reports: Incoming | Sent) -> Ends:
     """How each ended that came at the same time as the others."""
 
     async def all_at_once() -> Ends:
