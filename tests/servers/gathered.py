@@ -38,7 +38,7 @@ def incoming(server: Server, ts: float = 1, at: float = 0, **facts: Any) -> Inco
     return ingest.incoming(server, msgspec.convert(body, Report), NOW + at * SECOND, "10.0.0.1")
 
 
-def together(gatherer: Gatherer, *reports: Sent | Incoming) -> Ends:
+def together(gatherer: Gatherer, *reports: Incoming | Sent) -> Ends:
     """How each ended that came at the same time as the others."""
 
     async def all_at_once() -> Ends:
