@@ -5,30 +5,50 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 from django.db import Error
 from django.utils import timezone
 
-from actions import lifecycle, reads, wire
+from actions import lifecycle, reads, states, wire
 from actions.wake import bells
-from pmonitor import client, logs, metrics, problems
+from pmonitor import client, logs, metrics, problems, rows
 from pmonitor.plain_asgi import Left, Receive, Scope, Send, answer, in_thread
 from servers import agents
 from servers.models import Server
 
 log = logs.get(__name__)
 WAIT_SEC, WAIT_MOST_SEC = 25, 55
+MOST_REMEMBERED = 50_000  # servers, some 200 bytes each
 Found = dict[str, list[dict[str, Any]]]  # as on the wire: commands, reads
 
 
+class Looked(NamedTuple):
+    """A token's server, and whether it has commands or reads to take."""
+
+    server: Server
+    waiting: bool
+
+
+SERVER = rows.Columns(Server, "server")
+LOOK = f"""
+SELECT {SERVER},
+    EXISTS (SELECT FROM actions_command WHERE server_id = server.id AND state = %(queued)s)
+    OR EXISTS (SELECT FROM actions_read WHERE server_id = server.id AND verdict = '' AND given_at IS NULL)
+FROM servers_server server WHERE server.token_prefix = %(prefix)s
+"""  # noqa: S608 - the names of the model's columns
+# Servers by their tokens' prefixes, as they last polled: where a bell is hung before the token is looked at.
+numbers: dict[str, int] = {}
+
+
 class QueueConsumer:
-    """One poll: subscribe, look at the tables, wait, look again; 200 with what there is, or 204 when the wait ends."""
+    """One poll: subscribe, look at the tables, wait, look when it rings; 200 with what there is, else 204."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope, self.receive, self.send = scope, receive, send
         self.address = client.address_of_scope(scope)
+        self.token = dict(scope["headers"]).get(b"x-agent-token", b"").decode("latin-1")
 
     @classmethod
     def as_asgi(cls) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
@@ -59,35 +79,50 @@ class QueueConsumer:
         if self.scope["method"] != "GET":
             raise problems.Problem(405, "Only GET.", headers={"Allow": "GET"})
         wait = wait_of(self.scope["query_string"])
-        server = await in_thread(self._server)
+        number = numbers.get(agents.prefix_of(self.token)) or (await in_thread(self._checked)).server.pk
         leaving = asyncio.ensure_future(self._left())
         try:
-            return await self._poll(server, wait, leaving)
+            return await self._poll(number, wait, leaving)
         finally:
             leaving.cancel()
 
-    async def _poll(self, server: Server, wait: int, leaving: asyncio.Future[None]) -> Found:
+    async def _poll(self, number: int, wait: int, leaving: asyncio.Future[None]) -> Found:
         ends = asyncio.get_running_loop().time() + wait
-        with bells.hung(server.pk) as bell, metrics.WAITING_AGENTS.track_inprogress():
-            while not bells.stopping:
+        with bells.hung(number) as bell, metrics.WAITING_AGENTS.track_inprogress():
+            server, found = await in_thread(self._first)
+            while not found and not bells.stopping:
+                # When nothing rings until the wait is over there is nothing: the next poll, at once, looks anyway.
+                if not await _rings(bell, leaving, ends - asyncio.get_running_loop().time()):
+                    break
                 bell.clear()
                 found = await in_thread(claimed, server, self.address)
-                if found:
-                    return found
-                left = ends - asyncio.get_running_loop().time()
-                if left <= 0:
-                    break
-                await _ring_or_leave(bell, leaving, left)
-        return {}
+        return found
 
-    def _server(self) -> Server:
-        token = dict(self.scope["headers"]).get(b"x-agent-token", b"").decode("latin-1")
+    def _first(self) -> tuple[Server, Found]:
+        """The first look of a poll, as a rule all of it: one statement tells whose token it is and what there is."""
+        looked = self._checked()
+        return looked.server, claimed(looked.server, self.address) if looked.waiting else {}
+
+    def _checked(self) -> Looked:
+        """The token's server, which may poll so; raises Problem."""
+        looked = look(agents.prefix_of(self.token))
         agent_id = self.scope["url_route"]["kwargs"]["agent"]
-        return agents.server_for(token, agent_id, self.address)
+        server = agents.checked(looked and looked.server, self.token, agent_id, self.address)
+        if len(numbers) >= MOST_REMEMBERED:
+            numbers.clear()
+        numbers[server.token_prefix] = server.pk
+        return Looked(server, bool(looked and looked.waiting))
 
     async def _left(self) -> None:
         while (await self.receive())["type"] != "http.disconnect":
             pass  # a body nobody asked for
+
+
+def look(prefix: str) -> Looked | None:
+    """The server whose token begins so, with what waits for it; the caller proves the rest of the token."""
+    row = rows.one(LOOK, {"prefix": prefix, "queued": states.QUEUED})
+    server = SERVER.take(row) if row else None
+    return Looked(server, next(row)) if row and server else None
 
 
 def wait_of(query: bytes) -> int:
@@ -114,12 +149,14 @@ def given(found: Found) -> dict[str, Any]:
     return {**found, "serverTime": timezone.now()}
 
 
-async def _ring_or_leave(bell: asyncio.Event, leaving: asyncio.Future[None], seconds: float) -> None:
+async def _rings(bell: asyncio.Event, leaving: asyncio.Future[None], seconds: float) -> bool:
+    """Whether the bell rings within the time; raises Left when the agent leaves."""
     ringing: asyncio.Future[Any] = asyncio.ensure_future(bell.wait())
     either: set[asyncio.Future[Any]] = {ringing, leaving}
     try:
-        await asyncio.wait(either, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(either, timeout=max(seconds, 0.0), return_when=asyncio.FIRST_COMPLETED)
     finally:
         ringing.cancel()
     if leaving.done():
         raise Left
+    return bell.is_set()

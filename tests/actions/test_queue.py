@@ -17,10 +17,9 @@ from django.contrib.auth.models import User
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
-from actions import lifecycle, reads, states
+from actions import lifecycle, queue, reads, states
 from actions.models import Command
 from actions.queue import QueueConsumer
-from servers import agents
 from servers.models import Newest, Server
 from tests.actions.making import NGINX, ago, command
 from tests.actions.web_process import Polling, WebProcess, sessions, web_process
@@ -146,7 +145,7 @@ def test_a_database_that_fails_is_said_in_json(monkeypatch: pytest.MonkeyPatch) 
     def away(*_args: object) -> None:
         raise OperationalError("the connection is lost")
 
-    monkeypatch.setattr(agents, "server_for", away)
+    monkeypatch.setattr(queue, "look", away)
     sent = asyncio.run(_sent_by_the_consumer())
     assert sent[0]["status"] == 503
     assert b"try again" in sent[1]["body"]

@@ -46,7 +46,6 @@ EXAMPLES = {  # of a URL's parts, all of them of web1
     "pk": str(NUMBER),
     "contact": str(NUMBER),
     "incident": UUID,
-    "move": "acknowledge",
 }
 STRICTER = {
     ("servers:add", "post"): access.ADMIN,  # everybody may read how, admins make the key
