@@ -10,6 +10,7 @@ With --plan PostgreSQL explains the statement that finds readings.
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import sys
 import time
@@ -30,11 +31,11 @@ from django.db import connection  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from alerts.evaluate import finders, rounds  # noqa: E402
+from alerts.evaluate import rounds  # noqa: E402
 from alerts.models import Incident, Rule, Standing  # noqa: E402
 from alerts.rules import kinds  # noqa: E402
 from pmonitor import secrets  # noqa: E402
-from servers import history, partitions  # noqa: E402
+from servers import download, history, partitions  # noqa: E402
 from servers.models import Server  # noqa: E402
 
 STEP = timedelta(seconds=10)
@@ -49,7 +50,7 @@ def _about(name: str) -> str:
 
 NEWEST = """INSERT INTO servers_newest (server_id, received_at, sampled_at, interval_sec, seq, recent_ts, cpu,
     procs_total, top_name, readings, facts, procs, uptime_sec, skews)
-SELECT id, %(at)s, %(at)s, 10, 1, '[]', 50, 500, '', '{}', '{"cpuCount": 8, "version": "0.3.0", "hostname": "x"}',
+SELECT id, %(at)s, %(at)s, 10, 1, '[]', 50, 500, '', '{}', %(facts)s::jsonb,
     decode(repeat('ab', 9000), 'hex'), 864000, '[0.1, 0.2, 0.3]'
 FROM servers_server"""
 HISTORY = f"""INSERT INTO {history.HOST_READINGS} (server_id, sampled_at, ts, {", ".join(history.READINGS)})
@@ -67,7 +68,8 @@ class Fleet:
         Server.objects.bulk_create(_server(number) for number in range(count))
         partitions.keep()
         with connection.cursor() as cursor:
-            cursor.execute(NEWEST, {"at": self.at})
+            facts = {"cpuCount": 8, "version": download.agent_version(), "hostname": "x"}
+            cursor.execute(NEWEST, {"at": self.at, "facts": json.dumps(facts)})
             cursor.execute(HISTORY, {"start": self.at - timedelta(minutes=20), "end": self.at})
             cursor.execute("VACUUM ANALYZE")
 
@@ -171,7 +173,7 @@ def main() -> None:
     began, fleet = time.monotonic(), Fleet(given.servers)
     make_rules(given.rules)
     fleet.evaluate()
-    print(f"{given.rules} rules of {len(finders.FINDERS)} kinds, {given.servers} servers, filled in "
+    print(f"{given.rules} rules of {len(OTHERS) + 1} kinds, {given.servers} servers, filled in "
           f"{time.monotonic() - began:.0f} s")  # fmt: skip
     if given.plan:
         explain(fleet)
