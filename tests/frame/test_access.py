@@ -53,6 +53,7 @@ STRICTER = {
     ("actions_api:schedules", "post"): access.OPERATOR,  # viewers list them, operators make one
     ("contacts_api:list", "post"): access.ADMIN,  # operators list them, admins make one
     ("silences_api:list", "post"): access.OPERATOR,  # viewers list them, operators make one
+    ("rules_api:rules", "post"): access.OPERATOR,  # viewers list them, operators make one
 }
 OF_ALL = {"prefix", "rest", "contact"}  # parts that are of no server
 PART = re.compile(r"<(?:\w+:)?(\w+)>")

@@ -124,5 +124,6 @@ def test_a_comment_comes_into_the_timeline(down: Rule, operator: User, web1: Ser
 def test_each_fragment_has_its_id_and_its_language(down: Rule, web1: Server) -> None:
     one = opened(down, web1, NGINX)
     _shown, messages = TOPICS["incident"].update(str(one.pk), VIEWER, None)
-    for name, html in zip(("incident", "incident-timeline", "incident-notices"), messages, strict=True):
+    names = ("capsule", "incident", "incident-timeline", "incident-notices")
+    for name, html in zip(names, messages, strict=True):
         assert f'id="{name}"' in html.split(">", 1)[0]

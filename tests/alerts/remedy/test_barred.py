@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
-from actions.models import AuditEntry, Command
+from actions.models import AuditEntry, Command, ProtectedUnit
 from alerts import states
 from alerts.models import Incident, IncidentEntry, Remedy, Rule, Silence
 from alerts.quiet import covering
@@ -61,6 +61,7 @@ def test_a_rule_that_nobody_made_does_not_act(web1: Server, nginx: Service) -> N
 
 
 def test_protected_services_only_where_the_rule_may(web1: Server, operator: User) -> None:
+    ProtectedUnit.objects.get_or_create(pattern="ssh.service")  # in case that tests with transactions emptied the table
     service(web1, "ssh.service", aliases=["sshd.service"])
     never = rule(operator, remedy_target="sshd.service")
     entry = unasked(opened(never, web1), outcomes.PROTECTED)
@@ -70,6 +71,7 @@ def test_protected_services_only_where_the_rule_may(web1: Server, operator: User
 
 
 def test_starting_a_protected_service_cuts_nobody_off(web1: Server, operator: User) -> None:
+    ProtectedUnit.objects.get_or_create(pattern="ssh.service")
     service(web1, "ssh.service")
     opened(rule(operator, remedy_cmd="start"), web1, "ssh.service")
     assert acted().cmd == "start"
