@@ -23,6 +23,8 @@ GATHERING, PENDING, FIRING, CLEARING, HELD = "gathering", "pending", "firing", "
 LIVE = (FIRING, CLEARING, HELD)  # those that have an incident
 # What a step tells
 OPENS, CLEARS, GONE, LOST, HEARD, WORSENS = "opens", "clears", "gone", "no data", "data again", "worsens"
+# Agents sample on a grid but for milliseconds: what is so near has lasted, or "for 10 s" would take the third sample.
+NEARLY = timedelta(seconds=0.5)
 IS_GONE = "gone"  # a fact of what is seen: there is no such subject any more
 
 
@@ -116,7 +118,7 @@ def _may_fire(rule: Conditions, stood: Stood | None, seen: Seen, level: str) -> 
         return Stood(GATHERING, since, seen.at, None, recent, seen.value, seen.facts), None
     since = stood.since if stood and stood.phase == PENDING else seen.at
     now = Stood(PENDING, since, seen.at, None, recent, seen.value, seen.facts)
-    if seen.at - since < timedelta(seconds=rule.for_sec):
+    if not _lasted(since, seen, rule.for_sec):
         return now, None
     return now._replace(phase=FIRING), _event(OPENS, now, seen)
 
@@ -126,13 +128,17 @@ def _fires(rule: Conditions, stood: Stood, seen: Seen, level: str) -> End:
     heard = _event(HEARD, stood, seen) if stood.phase == HELD else None
     if level not in (OVER, BETWEEN):
         since = stood.clear_since or seen.at
-        if seen.at - since >= timedelta(seconds=rule.clear_for_sec):
+        if _lasted(since, seen, rule.clear_for_sec):
             return _well(stood, seen), _event(CLEARS, stood, seen)
         return stood._replace(phase=CLEARING, at=seen.at, clear_since=since), heard
     now = stood._replace(phase=FIRING, at=seen.at, clear_since=None)
     if heard is None and _is_worse(rule, stood.value, seen.value):
         return now._replace(value=seen.value, facts=seen.facts), _event(WORSENS, stood, seen)
     return now, heard
+
+
+def _lasted(since: datetime, seen: Seen, seconds: float) -> bool:
+    return seen.at - since >= timedelta(seconds=seconds) - NEARLY
 
 
 def _well(stood: Stood, seen: Seen) -> Stood | None:

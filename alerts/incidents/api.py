@@ -38,6 +38,8 @@ class Incidents(access.ViewerApi):
         state = query.one_of("state", ALL, [ALL, LIVE, *states.STATES])
         severity = query.one_of("severity", ALL, [ALL, *states.SEVERITIES])
         rule, agent, before = query.whole("rule", 0, 1, 2**31 - 1), query.text("server"), query.text("before")
+        if before and not _is_uuid(before):
+            query.wrong["before"] = "must be an incident's id, a UUID: that of the answer's `next`"
         query.check()
         found = _fetched(Incident.objects.visible_to(request.user))
         # On one server each is listed, also as a member: that is where it is.
@@ -115,13 +117,18 @@ def _fetched(incidents: models.QuerySet[Incident]) -> Any:
     return incidents.select_related("server", "whole", "assigned_to")
 
 
-def _incident(request: Request, incident: str) -> Incident:
+def _is_uuid(text: str) -> bool:
     try:
-        uuid = UUID(incident)
-    except ValueError as error:
-        raise Problem(404, "There is no such incident: its id is a UUID.") from error
+        return bool(UUID(text))
+    except ValueError:
+        return False
+
+
+def _incident(request: Request, incident: str) -> Incident:
+    if not _is_uuid(incident):
+        raise Problem(404, "There is no such incident: its id is a UUID.")
     mine = _fetched(Incident.objects.visible_to(request.user)).select_related("rule")
-    found: Incident | None = mine.filter(uuid=uuid).first()
+    found: Incident | None = mine.filter(uuid=incident).first()
     if found is None:
         raise Problem(404, "There is no such incident in your scope.")
     return found

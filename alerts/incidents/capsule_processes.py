@@ -12,7 +12,8 @@ from servers import compare, past, past_page, service_history
 from servers.past import Snapshot
 from servers.wire import Proc
 
-JUST_BEFORE = timedelta(minutes=5)  # before it began; nearer by, a rule that waits sees the rise itself
+# Before it began; nearer by, a rule that waits sees the rise itself, so that is for servers that were not there sooner.
+JUST_BEFORE = tuple(timedelta(seconds=seconds) for seconds in (300, 120, 60, 30, 10))
 TOP = 5  # by CPU, by memory, by what rose
 MOST_NAMED = 5
 CHARS = 255  # of a command line
@@ -69,9 +70,10 @@ def find(server_id: int, began: datetime, opened: datetime, named: Named) -> dic
 
     Times in ISO 8601, CPU in percent of one core, memory in MB.
     """
-    then, before = past.table(server_id, opened), past.table(server_id, began - JUST_BEFORE)
+    then = past.table(server_id, opened)
     if then is None:
         return {}
+    before = next(filter(None, (past.table(server_id, began - back) for back in JUST_BEFORE)), None)
     booted = before is not None and service_history.booted(server_id, before.sampled_at, then.sampled_at) is not None
     rows = _rows(before, then, booted)
     rose = {id(row) for row in nlargest(TOP, rows, key=lambda row: row.rise) if row.rise} if before else set()

@@ -10,7 +10,7 @@ from msgspec.json import Decoder
 
 from alerts import states
 from alerts.models import Rule
-from alerts.rules import scopes, sentence, wanted
+from alerts.rules import kinds, scopes, sentence, wanted
 from alerts.rules.preview import Told
 from alerts.rules.wanted import Wanted
 from servers.models import Server
@@ -96,6 +96,8 @@ def asked(given: NewRule | Change) -> dict[str, Any]:
     """What was given, by the columns' names; texts without spaces around."""
     told = {name: value for name, value in msgspec.structs.asdict(given).items() if value is not UNSET}
     told.pop("seen")
+    if given.kind == kinds.MISSING and told.get("limit") is None:
+        told["limit"] = kinds.KINDS[kinds.MISSING].usual  # not even one
     if "remedy" in told:
         remedy = told.pop("remedy") or Remedy()
         told |= {f"remedy_{name}": value for name, value in msgspec.structs.asdict(remedy).items()}

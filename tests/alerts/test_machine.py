@@ -67,6 +67,14 @@ def test_samples_make_happen(rule: Conditions, samples: str, told: str) -> None:
     assert run(rule, samples) == told
 
 
+@pytest.mark.parametrize(("late", "opens"), [(-40, True), (0, True), (40, True), (-600, False)])
+def test_milliseconds_that_a_sample_comes_early_hold_nothing_up(late: int, opens: bool) -> None:
+    stood, _event = machine.step(Conditions(for_sec=10), None, seen(0, "o"))
+    sample = seen(1, "o")._replace(at=at(1) + timedelta(milliseconds=late))
+    _stood, event = machine.step(Conditions(for_sec=10), stood, sample)
+    assert (event is not None and event.kind == OPENS) is opens
+
+
 def test_it_tells_since_when_and_with_which_value() -> None:
     rule = Conditions(for_sec=10)
     stood, _event = machine.step(rule, None, seen(0, "o", 95))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -64,10 +65,10 @@ def test_the_list_is_filtered(program: Client, web1: Server, web2: Server) -> No
 
 
 def test_wrong_filters_are_named(program: Client) -> None:
-    answer = program.get(LIST, {"state": "x", "severity": "y", "rule": "z", "limit": "501"})
+    answer = program.get(LIST, {"state": "x", "severity": "y", "rule": "z", "limit": "501", "before": "x"})
     assert answer.status_code == 400
-    assert set(answer.json()["fields"]) == {"state", "severity", "rule", "limit"}
-    for query in ({"server": "none"}, {"before": "x"}, {"server": "\0"}):
+    assert set(answer.json()["fields"]) == {"state", "severity", "rule", "limit", "before"}
+    for query in ({"server": "none"}, {"before": str(uuid4())}, {"server": "\0"}):
         assert program.get(LIST, query).status_code == 404
 
 

@@ -20,7 +20,7 @@ from tests.alerts.acting_rules import opened, rule
 from tests.cast import enrolled
 from tests.servers.reports import post, report
 from tests.servers.reports import service as listed
-from tests.servers.spiking import spike
+from tests.servers.spiking import LENGTH, spike
 from tests.servers.travelling import compact, family, tell, this_hour
 
 pytestmark = pytest.mark.django_db
@@ -69,6 +69,16 @@ def test_the_processes_then_and_just_before_tell_what_rose(web1: Server) -> None
     assert told["at"] == (start + timedelta(seconds=110)).isoformat()
     assert told["before"] == (start - timedelta(seconds=10)).isoformat()
     assert incident.capsule_due is None
+
+
+def test_a_server_that_had_just_come_is_compared_with_what_there_was(web1: Server) -> None:
+    start = timezone.now().replace(microsecond=0) - timedelta(minutes=20)
+    spike(web1, start)
+    first = start - LENGTH
+    began = first + timedelta(seconds=45)
+    by = rule(kind=kinds.READING)
+    told = filled(opened(by, web1, "", at=began + MINUTE, began=began, metric="cpu", limit=30))["processes"]
+    assert told["before"] == (first + timedelta(seconds=10)).isoformat(), "of half a minute before"
 
 
 def test_the_process_the_rule_names_is_among_them_however_small(web1: Server) -> None:

@@ -142,7 +142,7 @@ def test_no_history_at_all_is_said(web1: Server, viewer: User) -> None:
 
 def test_nothing_before_to_compare_with_is_said(web1: Server, viewer: User) -> None:
     now = timezone.now()
-    tell(web1, now - timedelta(minutes=1), family(80.0))
+    tell(web1, now - timedelta(seconds=5), family(80.0))
     html = shown(opened(rule(kind=kinds.READING), web1, "", at=now, metric="cpu"), viewer)
     assert "No process table of just before was there to compare with." in html
     assert "rose most" not in html

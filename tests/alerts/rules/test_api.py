@@ -48,6 +48,13 @@ def test_one_is_made_and_read(program: Client) -> None:
     assert events(MEMORY.name) == ["rule.made"]
 
 
+def test_a_process_that_is_missing_needs_no_limit(program: Client) -> None:
+    given = {"name": "cron is there", "kind": "process_missing", "params": {"by": "name", "pattern": "cron"}}
+    answer = send(program, "post", **given, severity="warning", scope="group:web")
+    assert (answer.status_code, answer.json()["limit"]) == (201, 1.0)
+    assert "limit" in send(program, "post", **ASKED | {"limit": None}).json()["fields"]
+
+
 @pytest.mark.parametrize("asked", [api_docs.ASKED, api_docs.SERVICE], ids=["reading", "service"])
 def test_the_examples_of_the_docs_work(admin: User, asked: dict[str, Any]) -> None:
     first, second = contact("first"), contact("second")
