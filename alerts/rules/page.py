@@ -15,7 +15,6 @@ from alerts.rules.forms import Filled
 from pmonitor import access
 from pmonitor.visible import visible
 
-CONTACTS = "/alerts/contacts/"
 MORE = ("clear_limit", "clear_for", "k", "n")  # the fields under "More"
 ON, OFF = "on", "off"
 SORTS: dict[str, Callable[[dict[str, Any]], Any]] = {  # of rows; whose value is the greatest comes first but for names
@@ -42,7 +41,6 @@ def panel(user: Any, role: str, query: Mapping[str, str] | None = None) -> dict[
             "severities": list(words.SEVERITY_WORDS.items()),
             "acting": role in (access.OPERATOR, access.ADMIN),
             "nobody": _nobody(),
-            "contacts_url": CONTACTS,
         }
     }
 
@@ -85,7 +83,6 @@ def form_context(
             "action": reverse("rules:one", args=[rule.pk]) if rule else reverse("rules:new"),
             "kinds": choices.kinds_by_group(),
             "people": _contacts(form),
-            "contacts_url": CONTACTS,
             "severities": list(words.SEVERITY_WORDS.items()),
             "is_admin": access.has_role(user, access.ADMIN),
             "more": any(form.given[name] not in ("", "0") for name in MORE)
