@@ -170,7 +170,7 @@ def metric(
     return _safe(
         f'<div class="metric{" " + conditional_escape(series) if series else ""}"'
         f"{f' data-level={chr(34)}{loud}{chr(34)}' if loud else ''}>"
-        f'{chart}{bar(None if gone else filled)}<span{quiet}>{number}</span></div>'
+        f"{chart}{bar(None if gone else filled)}<span{quiet}>{number}</span></div>"
     )
 
 

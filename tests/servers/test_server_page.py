@@ -198,9 +198,7 @@ def test_an_update_sends_only_what_moved(web1: Server) -> None:
     store(web1, procs=procs)
     _shown, messages = update(web1, shown)
     assert messages[1:] == [
-        '<span id="c-5-5">55.5</span>'
-        '<span id="m-8-8">99</span>'
-        '<span class="muted" id="s-10-10">sleeping</span>'
+        '<span id="c-5-5">55.5</span><span id="m-8-8">99</span><span class="muted" id="s-10-10">sleeping</span>'
     ]
     assert 'id="srv-seen"' in messages[0]
     assert 'id="srv-version"' in messages[0]
