@@ -69,7 +69,7 @@ class OneServer(ViewerApi):
 
     @extend_schema(
         operation_id="get_server",
-        summary="One server: newest values, facts, services and the last 30 minutes",
+        summary="One server: newest values, facts, services, disks and the last 30 minutes",
         responses={200: api_examples.shown(api_shapes.Detail), **refusals(s404=NO_SERVER)},
     )
     def get(self, request: Request, agent: str) -> HttpResponse:

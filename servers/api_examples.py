@@ -53,6 +53,8 @@ OF: dict[type[Struct], dict[str, Any]] = {
         **SERVER,
         "facts": {"os": "Debian GNU/Linux 12", "kernel": "6.1.0-28-amd64", "cpuCount": 4, "version": "0.1.0"},
         "services": [SERVICE],
+        "disks": [{"mount": "/", "usedMB": 14540, "totalMB": 20480, "device": "/dev/sda1", "fs": "ext4"}],
+        "disksAt": AT,
         "history": {"cpu": [8.1, None, 8.9], "mem": [25.0, None, 25.1]},
     },
     api_shapes.ProcessTable: {"at": AT, "sampledAt": "2026-01-31T11:59:52.310Z", "total": 214, "procs": [PROCESS]},

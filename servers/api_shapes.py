@@ -14,7 +14,7 @@ from servers import clock_skew
 from servers.models import Newest, Server
 from servers.past import Point, Series
 from servers.process_lives import Life
-from servers.wire import Proc, Service, on_the_wire
+from servers.wire import Disk, Proc, Service, on_the_wire
 
 
 class Registered(Struct, rename=on_the_wire):
@@ -59,10 +59,15 @@ class Fleet(Struct, rename=on_the_wire):
 
 
 class Detail(Summary, rename=on_the_wire):
-    """One server; history: CPU and memory in percent, one average a minute, oldest first, null where nothing came."""
+    """One server; history: CPU and memory in percent, one average a minute, oldest first, null where nothing came.
+
+    disks: its filesystems as measured at disksAt, which is null where its agent does not tell them.
+    """
 
     facts: dict[str, Any] = {}
     services: list[Service] = []
+    disks: list[Disk] = []
+    disks_at: datetime | None = None
     history: dict[str, Series] = {}
 
 
@@ -165,9 +170,10 @@ def summary(server: Server) -> Summary:
 def detail(server: Server, history: dict[str, Series]) -> Detail:
     """A server loaded with its group and newest report, its services as last listed, and its short history."""
     newest = newest_of(server)
+    of_newest = _of_newest(newest) if newest else {}
     rows = server.services.order_by("name").values(*Service.__struct_fields__)
     services = [Service(**row) for row in rows]
-    return Detail(**_facts(server), facts=newest.facts if newest else {}, services=services, history=history)
+    return Detail(**_facts(server), **of_newest, services=services, history=history)
 
 
 def newest_of(server: Server) -> Newest | None:
@@ -209,6 +215,11 @@ def _inside(node: Any, parts: dict[str, Any]) -> Any:
     if "$ref" in node:
         return _inside(parts[node["$ref"]], parts)
     return {key: _inside(value, parts) for key, value in node.items()}
+
+
+def _of_newest(newest: Newest) -> dict[str, Any]:
+    disks = msgspec.convert(newest.disks or [], list[Disk])
+    return {"facts": newest.facts, "disks": disks, "disks_at": newest.disks_at}
 
 
 def _facts(server: Server) -> dict[str, Any]:

@@ -19,7 +19,7 @@ PANEL: Final = """<section class="panel" id="srv-disks" aria-labelledby="disks-h
 <div class="table-wrap"><table class="tight"><thead class="hide"><tr><th scope="col">{}</th><th scope="col">{}</th>
 <th scope="col" class="p2">{}</th></tr></thead><tbody>{}</tbody></table></div></section>"""
 ROW: Final = """<tr><th scope="row"><bdi class="clip" title="{}">{}</bdi><div class="fold">{}</div></th>
-<td class="num"><div class="metric"{}>{}<span class="n">{}</span></div></td><td class="num p2">{}</td></tr>"""
+<td class="num"><div class="metric"{}>{}<span>{}</span></div></td><td class="num p2">{}</td></tr>"""
 
 
 def panel(newest: Newest | None) -> SafeString:

@@ -91,12 +91,12 @@ def _plain(value: float, decimals: int, language: str | None) -> str:
 
 def cpu_span(key: str, cpu: str) -> str:
     """A process's CPU percent; process-table.js draws its bar from it."""
-    return f'<span class="n{_muted(cpu)}" id="c-{key}">{cpu}</span>'
+    return f'<span{_muted(cpu)} id="c-{key}">{cpu}</span>'
 
 
 def mem_span(key: str, mem: str) -> str:
     """A process's memory in MB."""
-    return f'<span class="n{_muted(mem)}" id="m-{key}">{mem}</span>'
+    return f'<span{_muted(mem)} id="m-{key}">{mem}</span>'
 
 
 def status_span(key: str, status: str) -> str:
@@ -163,7 +163,7 @@ def _bar(value: float | None, whole: float | None) -> str:
 
 
 def _muted(value: str) -> str:
-    return "" if value.strip("0.,—") else " muted"
+    return "" if value.strip("0.,—") else ' class="muted"'
 
 
 def _text(sent: str) -> str:

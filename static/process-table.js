@@ -12,8 +12,8 @@ let tree = false, due = false;
 const digits = element => { const said = element?.textContent.replace(/\D/g, ''); return said ? Number(said) : -1; };
 const cell = (row, name) => row.cells[heads.findIndex(head => head.dataset.sort === name)];
 const values = {
-  cpu: row => digits(cell(row, 'cpu').querySelector('.n')),
-  mem: row => digits(cell(row, 'mem').querySelector('.n')),
+  cpu: row => digits(cell(row, 'cpu').querySelector('.metric > span')),
+  mem: row => digits(cell(row, 'mem').querySelector('.metric > span')),
   pid: row => Number(row.id.split('-')[1]),
   threads: row => digits(cell(row, 'threads')),
   start: row => Date.parse(cell(row, 'start').querySelector('time')?.dateTime) || 0,
@@ -94,7 +94,7 @@ function bars() {
 }
 
 function bar(row, name, full) {
-  const place = cell(row, name), svg = place.querySelector('.bar'), value = digits(place.querySelector('.n'));
+  const place = cell(row, name), svg = place.querySelector('.bar'), value = digits(place.querySelector('.metric > span'));
   if (row[`pm_${name}`] === value) return;
   row[`pm_${name}`] = value;
   if (value < 0 || !full) return svg.replaceChildren();

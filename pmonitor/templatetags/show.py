@@ -166,11 +166,11 @@ def metric(
     loud = "" if gone else level(filled if unit == "%" else None)
     chart = spark(points, gone) if points is not None else ""
     number = nothing() if gone or value is None else percent(value, decimals) if unit == "%" else plain(value, decimals)
-    quiet = " muted" if gone or not value else ""
+    quiet = ' class="muted"' if gone or not value else ""
     return _safe(
         f'<div class="metric{" " + conditional_escape(series) if series else ""}"'
         f"{f' data-level={chr(34)}{loud}{chr(34)}' if loud else ''}>"
-        f'{chart}{bar(None if gone else filled)}<span class="n{quiet}">{number}</span></div>'
+        f"{chart}{bar(None if gone else filled)}<span{quiet}>{number}</span></div>"
     )
 
 

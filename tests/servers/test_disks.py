@@ -35,6 +35,12 @@ def told(server: Server, seconds: float, *disks: dict[str, Any], sent: float | N
     ingest.store(server, msgspec.convert(body, Report), received)
 
 
+def without(server: Server, seconds: float) -> None:
+    """The same of a report that says nothing of disks."""
+    at = SLOT + timedelta(seconds=seconds)
+    ingest.store(server, msgspec.convert(report(agentId=server.agent_id, ts=at.timestamp()), Report), at)
+
+
 def rows() -> list[tuple[str, float, float]]:
     """What history has: mount, seconds after SLOT, MB used."""
     with connection.cursor() as cursor:
@@ -112,3 +118,17 @@ class TestPanel:
         told(web1, 0, disk())
         page = as_viewer.get(f"/servers/{web1.agent_id}/", {"at": SLOT.isoformat()}).content.decode()
         assert "srv-disks" not in page
+
+
+def test_the_api_tells_them_as_last_measured(as_viewer: Client, web1: Server) -> None:
+    told(web1, 10, disk(), disk("/data", used=0.5))
+    without(web1, 20)
+    answer = as_viewer.get(f"/api/servers/{web1.agent_id}").json()
+    assert answer["disks"] == [disk(), disk("/data", used=0.5)]
+    assert answer["disksAt"] == (SLOT + timedelta(seconds=10)).isoformat().replace("+00:00", "Z")
+
+
+def test_the_api_tells_none_of_an_agent_that_does_not(as_viewer: Client, web1: Server) -> None:
+    without(web1, 10)
+    answer = as_viewer.get(f"/api/servers/{web1.agent_id}").json()
+    assert (answer["disks"], answer["disksAt"]) == ([], None)
