@@ -36,7 +36,7 @@ TITLES: dict[str, Any] = {  # of the facts {subject, limit, pattern, …}; a rea
     kinds.DISK_USED: gettext_lazy("Disk %(subject)s over %(limit)s"),
     kinds.DISK_FILLING: gettext_lazy("Disk %(subject)s full within %(limit)s"),
     kinds.MISSING: gettext_lazy("Process %(pattern)s missing"),
-    kinds.TOO_MANY: gettext_lazy("More than %(limit)s processes %(pattern)s"),
+    kinds.TOO_MANY: gettext_lazy("Number of processes %(pattern)s above %(limit)s"),
     kinds.RESTARTING: gettext_lazy("Process %(pattern)s keeps restarting"),
     kinds.PROCESS_CPU: gettext_lazy("Process %(process)s over %(limit)s CPU"),
     kinds.PROCESS_MEMORY: gettext_lazy("Process %(process)s over %(limit)s"),

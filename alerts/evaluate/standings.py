@@ -56,6 +56,8 @@ class Ledger:
     def see(self, seen: Seen) -> None:
         """Take a sample into account."""
         key = (seen.rule, seen.server, seen.subject)
+        if seen.value is not None:
+            seen = seen._replace(value=float(seen.value))  # counts are whole: no list of both kinds can be written
         before = self._at(key)
         stood, event = machine.step(self._conditions[seen.rule], before, seen)
         if stood != before:

@@ -51,6 +51,8 @@ class OneContact(access.OperatorApi):
         given = actions_wire.read(request._request, wire.CHANGES)
         new = {name: value for name in given.__struct_fields__ if (value := getattr(given, name)) is not None}
         contacts.change(request.user, found, contacts.wanted_of(found)._replace(**new), _address(request))
+        if given.enabled and found.broken_at:
+            contacts.enable(request.user, found, _address(request))
         return Response(wire.whole(found))
 
     @api_docs.delete

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import close_old_connections, connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from alerts import states, timeline
@@ -96,7 +97,8 @@ def _failed(row: Notification, error: DeliveryError) -> None:
     log.info("notify.not_sent", notice=row.pk, contact=row.contact_id, why=error.why, attempt=row.attempts, last=last)
     if last:
         _unsent(row, models.FAILED, error.why)
-        if error.permanent and error.contacts:
+        # A test that goes wrong must not take away what is still tried.
+        if error.permanent and error.contacts and not (row.event == models.TEST and _waiting(row.contact).exists()):
             _break(row.contact, error.why)
         return
     wait = max(AGAIN[row.attempts - 1], timedelta(seconds=error.retry_after or 0))
@@ -110,10 +112,14 @@ def _break(contact: Contact, why: str) -> None:
     with transaction.atomic():
         if not contacts.broke(contact, why):
             return
-        waiting = Notification.objects.filter(contact=contact, state=models.QUEUED).exclude(event=models.TEST)
-        rows = list(waiting.select_for_update(of=("self",)).select_related("incident", "contact"))
+        rows = list(_waiting(contact).select_for_update(of=("self",)).select_related("incident", "contact"))
         Notification.objects.filter(pk__in=[row.pk for row in rows]).update(state=models.FAILED, error=words.BROKEN)
         queueing.untold([(row.incident, contact) for row in rows if row.incident], words.BROKEN)
+
+
+def _waiting(contact: Contact) -> QuerySet[Notification]:
+    """What is still to be sent to it, tests aside."""
+    return Notification.objects.filter(contact=contact, state=models.QUEUED).exclude(event=models.TEST)
 
 
 def _unsent(row: Notification, state: str, why: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from actions.models import AuditEntry
 from alerts.models import Contact, Notification
@@ -30,6 +31,12 @@ def post(client: Client, path: str = "", **given: Any) -> Any:
 
 def patch(client: Client, number: int, **given: Any) -> Any:
     return client.patch(f"{PATH}/{number}", json.dumps(given), "application/json")
+
+
+def test_switching_a_broken_one_on_lets_it_be_tried_again(program: Client) -> None:
+    ops = contact(broken_at=timezone.now(), broken_why="status:400")
+    assert patch(program, ops.pk, enabled=True).json()["state"] == "on"
+    assert list(AuditEntry.objects.values_list("event", flat=True)) == ["contact.enabled"]
 
 
 def test_one_is_made_and_its_secret_told_once(program: Client) -> None:

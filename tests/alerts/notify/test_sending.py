@@ -140,6 +140,22 @@ def test_a_test_is_tried_once_also_to_a_contact_that_is_off(admin: User, receive
     assert Contact.objects.get().broken_at is None
 
 
+def test_a_test_that_goes_wrong_takes_no_notice_away(admin: User, web1: Server, receiver: Receiver) -> None:
+    receiver.status = 500
+    ops = contact(address=receiver.url)
+    opened(rule("r", ops), web1)
+    sent()
+    receiver.status = 400
+    contacts.try_out(admin, ops)
+    sent()
+    assert notices() == [("opened", "queued"), ("test", "failed")]
+    assert Contact.objects.get().broken_at is None
+    receiver.status = 200
+    hurried()
+    sent()
+    assert notices()[0] == ("opened", "sent")
+
+
 def test_a_contact_that_got_another_address_meanwhile_is_not_broken(web1: Server, receiver: Receiver) -> None:
     receiver.status = 404
     opened(rule("r", contact(address=receiver.url)), web1)
