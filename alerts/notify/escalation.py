@@ -10,23 +10,28 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
+from django.db.models import DurationField, Exists, ExpressionWrapper, F, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from alerts import states, timeline
-from alerts.models import Incident, Rule
+from alerts.models import Incident, Notification, Rule
+from alerts.notify import models
 
 BATCH = 500
 GAVE_UP = "gave up"  # the fact "why" of the line
 
 
 def escalate() -> int:
-    """Worker step: escalate what is due; returns how many incidents."""
+    """Worker step: escalate what is due since the first ones were told; returns how many incidents."""
     now = timezone.now()
+    opening = Notification.objects.filter(incident=OuterRef("pk"), event=models.OPENED).order_by("-made_at")
+    untried = opening.filter(state=models.QUEUED, attempts=0)
     after = ExpressionWrapper(F("rule__escalate_after_sec") * Value(timedelta(seconds=1)), output_field=DurationField())
     with transaction.atomic():
         due = _open(now).filter(rule__escalate_after_sec__isnull=False, recorded_at__lte=now - after)
-        return _escalate(due[:BATCH], now, {})
+        due = due.annotate(told=Coalesce(Subquery(opening.values("made_at")[:1]), "recorded_at"))
+        return _escalate(due.filter(~Exists(untried), told__lte=now - after)[:BATCH], now, {})
 
 
 def hear(move: str, incidents: Sequence[Incident]) -> None:

@@ -30,8 +30,11 @@ def escalating(receiver: Receiver, after: int = 600) -> Rule:
 
 
 def old(incident: Incident, **columns: Any) -> None:
-    """It was seen eleven minutes ago."""
-    Incident.objects.filter(pk=incident.pk).update(recorded_at=timezone.now() - timedelta(minutes=11), **columns)
+    """It was seen, and the first were told, eleven minutes ago."""
+    sent()
+    then = timezone.now() - timedelta(minutes=11)
+    Incident.objects.filter(pk=incident.pk).update(recorded_at=then, **columns)
+    Notification.objects.filter(incident=incident).update(made_at=then)
 
 
 def test_the_next_ones_are_told_once(web1: Server, receiver: Receiver) -> None:
@@ -46,7 +49,18 @@ def test_the_next_ones_are_told_once(web1: Server, receiver: Receiver) -> None:
     assert (told["event"], told["title"]) == (
         "escalation", "Nobody took it on: Memory used above 90%, srv-web-01",
     )  # fmt: skip
-    assert lines(incident) == [states.OPENED, states.ESCALATED, states.NOTIFIED, states.NOTIFIED]
+    assert lines(incident) == [states.OPENED, states.NOTIFIED, states.ESCALATED, states.NOTIFIED]
+
+
+def test_the_time_begins_when_the_first_are_told(web1: Server, receiver: Receiver) -> None:
+    incident = opened(escalating(receiver), web1)
+    then = timezone.now() - timedelta(minutes=11)
+    Incident.objects.filter(pk=incident.pk).update(recorded_at=then)  # silenced until now
+    assert escalation.escalate() == 0
+    Notification.objects.update(made_at=then)
+    assert escalation.escalate() == 0, "nobody was told yet"
+    sent()
+    assert escalation.escalate() == 1
 
 
 def test_its_end_is_told_to_them_too(web1: Server, receiver: Receiver) -> None:
