@@ -99,6 +99,13 @@ def test_too_many_are_refused_and_none_is_sent(as_operator: Client, settings: An
     assert queued() == []
 
 
+def test_enter_saves_and_does_not_send_a_test(as_operator: Client) -> None:
+    contact()
+    form = text(as_operator.get(NEW)).split('id="rule"')[1]
+    first = re.findall(r"<button[^>]*>", form)[0]  # what a browser presses then
+    assert "name=" not in first
+
+
 def test_who_makes_rules_is_offered_it_where_there_is_somebody_to_tell(as_operator: Client) -> None:
     assert "Send a test" not in text(as_operator.get(NEW))
     contact()
