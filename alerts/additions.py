@@ -11,6 +11,7 @@ from alerts.quiet import words as silence_words
 from alerts.remedy import noting
 from alerts.remedy import words as remedy_words
 from alerts.rules import audit_words as rule_words
+from alerts.rules import palette as rules_palette
 from pmonitor import page
 from pmonitor.live import TOPICS
 from servers import fleet, search, server_page, standing
@@ -28,7 +29,7 @@ def register() -> None:
         server_page.Part(server_part.panels, server_part.lane, then=server_part.then, between=server_part.between)
     )
     service_page.PARTS.append(server_part.of_service)
-    search.FINDERS.extend((palette.incidents, palette.actions))
+    search.FINDERS.extend((palette.incidents, palette.actions, rules_palette.rules))
     for events in (audit_words.EVENTS, rule_words.EVENTS, silence_words.EVENTS):
         audit_page.EVENTS.update({event: word for event, (_glyph, word) in events.items()})
         audit_page.GLYPHS.update({event: glyph for event, (glyph, _word) in events.items()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from django.utils import timezone
@@ -15,10 +15,11 @@ from servers.states import SILENT
 
 
 class Why(NamedTuple):
-    """A word of outcomes.WHY, and what is said besides."""
+    """A word of outcomes.WHY, what is said besides, and the facts to say that in another language with."""
 
     word: str
     said: str = ""
+    facts: Mapping[str, str] = {}
 
 
 def find(remedy: Remedy, protected: Sequence[Sequence[str]]) -> Why | None:
@@ -34,8 +35,9 @@ def find(remedy: Remedy, protected: Sequence[Sequence[str]]) -> Why | None:
         return Why(outcomes.TAKEN, incident.acknowledged_by_name)
     if remedy.server.state == SILENT:
         return Why(outcomes.SILENT)
-    if said := on_behalf.barred(rule.made_by, rule.made_by_name or "Nobody", remedy.server_id):
-        return Why(outcomes.RIGHTS, said)
+    if lost := on_behalf.lost(rule.made_by, remedy.server_id):
+        name = rule.made_by_name
+        return Why(outcomes.RIGHTS, on_behalf.sentence(lost, name), {"lost": lost, "name": name})
     verb = outcomes.VERB_OF[rule.remedy_cmd]
     if protection.kind_of(verb, remedy.target, protected) and not rule.remedy_protected:
         return Why(outcomes.PROTECTED)

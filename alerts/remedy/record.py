@@ -29,7 +29,7 @@ def acted(
 def held(remedy: Remedy, why: Why) -> None:
     """It does nothing, and will not."""
     _change(remedy, outcome=outcomes.HELD, why=(why.said or why.word)[:400])
-    _write("held", states.NOT_ACTED, remedy, {"why": why.word, **({"said": why.said} if why.said else {})})
+    _write("held", states.NOT_ACTED, remedy, {"why": why.word, **({"said": why.said} if why.said else {}), **why.facts})
 
 
 def gave_up(remedy: Remedy) -> None:

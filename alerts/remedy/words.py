@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from actions import verbs
+from actions import on_behalf, verbs
 from alerts import states
 from alerts.models import IncidentEntry
 from alerts.remedy import outcomes
@@ -44,6 +44,8 @@ def sentence(entry: IncidentEntry) -> str:
     target, said = visible(str(facts.get("target", ""))), visible(str(facts.get("said", "")))
     what = verbs.titled(facts.get("cmd", ""), target)
     if entry.kind == states.NOT_ACTED:
+        if "lost" in facts:
+            said = on_behalf.sentence(facts["lost"], visible(facts["name"]))
         return str(WHY[facts["why"]]) % {"target": target, "said": said}
     if entry.kind == states.ACT_ENDED:
         return str(ENDED[facts["outcome"]]) % {"what": what}

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRedirect
 
 from alerts.models import Rule
-from alerts.rules import changes, forms, page, scopes, wanted
+from alerts.rules import changes, forms, page, scopes, trying, wanted
 from alerts.rules import preview as previewing
 from alerts.rules.forms import Filled
 from alerts.rules.wanted import Wanted
@@ -113,8 +113,7 @@ def delete(request: HttpRequest, number: int) -> HttpResponseBase:
 def _posted(request: HttpRequest, rule: Rule | None) -> HttpResponseBase:
     form = forms.read(request.POST, wanted.of(rule) if rule else None)
     if "again" in request.POST:  # without scripts: the fields of another kind, a preview
-        more = _previewed(request, form) if request.POST["again"] == "preview" else {}
-        return _shown(request, form, rule, **more)
+        return _again(request, form, rule)
     if form.errors:
         return _shown(request, form, rule, status=400)
     try:
@@ -124,6 +123,20 @@ def _posted(request: HttpRequest, rule: Rule | None) -> HttpResponseBase:
         return _shown(request, form, rule, errors, said, status=problem.status_code)
     messages.success(request, _("The rule “%(name)s” is saved.") % {"name": visible(made.name)}, "succeeded")
     return redirect("rules:list")
+
+
+def _again(request: HttpRequest, form: Filled, rule: Rule | None) -> HttpResponse:
+    """The form as it is filled in, and what else was asked for: nothing of it is saved."""
+    if request.POST["again"] == "preview":
+        return _shown(request, form, rule, **_previewed(request, form))
+    if request.POST["again"] != "test":
+        return _shown(request, form, rule)
+    try:
+        tested = trying.tried(request.user, {*form.contacts, *form.escalate_to}, client.address(request) or None)
+    except Problem as problem:
+        status = 200 if request.htmx else problem.status_code  # type: ignore[attr-defined]  # htmx shows no other
+        return _shown(request, form, rule, tested={"problem": problem.sentence}, status=status)
+    return _shown(request, form, rule, tested=tested)
 
 
 def _begun(request: HttpRequest) -> QueryDict:

@@ -40,6 +40,8 @@ def test_a_maker_who_lost_the_role_the_scope_or_the_account(web1: Server, restar
     entry = unasked(opened(restarts, web1), outcomes.RIGHTS)
     sentence = "It did not act. oleg, in whose name it runs, may not act any more."
     assert words.sentence(entry) == sentence
+    del entry.facts["said"]  # the record's; a reader is told in a sentence of their own language
+    assert words.sentence(entry) == sentence
     assert AuditEntry.objects.get(event="remedy.held").cmd == "restart"
 
 
