@@ -91,7 +91,7 @@ function settle() {
   if (past && !dragging && !wanted) {
     scrub.value = shown() / 1000;
     if (!$('flag').hasAttribute('visibility')) place(shown());
-    document.title = document.title.replace(/^\[[^\]]*\]/, `[${clockTime(shown())}]`);
+    document.title = document.title.replace(/\[[^\]]*\]/, `[${clockTime(shown())}]`);
   }
   for (const field of document.querySelectorAll('[data-moment]')) {
     if (field === document.activeElement || field.id === 'with' && !field.dataset.moment) continue;

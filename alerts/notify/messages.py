@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from actions import zones
 from actions.schedules import words as schedule_words
@@ -128,7 +128,7 @@ def _lines(one: Incident, contact: Contact, good: bool) -> list[tuple[str, str]]
         (_("Rule"), visible(one.rule_name)),
         (_("Since"), schedule_words.there(one.began_at, zone)),
         (_("Value"), incident_words.amount(one.kind, one.value, one.facts)),
-        (_("Process"), "" if good or one.server is None else top_process.told(one)),
+        (pgettext("alert", "Process"), "" if good or one.server is None else top_process.told(one)),
         (_("Taken on by"), visible(one.acknowledged_by_name)),
     ]
     if good and one.closed_at:

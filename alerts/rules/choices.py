@@ -15,7 +15,7 @@ from pmonitor.templatetags import show
 
 GROUP_WORDS: dict[str, Any] = {
     kinds.SERVER: _("Server"),
-    kinds.PROCESS: _("Process"),
+    kinds.PROCESS: pgettext_lazy("alert", "Process"),
     kinds.SERVICE: _("Service"),
     kinds.HUB: _("Commands"),
 }
