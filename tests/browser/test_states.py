@@ -66,9 +66,7 @@ def test_a_gap_has_its_reason_and_the_lane_tells_the_states(page_as: PageAs, som
     assert kinds[:5] == ["up", "away", "up", "silent", "up"]
     lane = page.locator("#lane-states .plot")
     expect(lane).to_have_attribute("aria-label", re.compile("Hub away: its machine was asleep, .* up otherwise"))
-    expect(page.locator("#figure dd")).to_contain_text(
-        re.compile(r"\(hub away 10 min \d+ s\)")
-    )  # and what a busy machine added
+    expect(page.locator("#figure dd")).to_contain_text(re.compile(r"\(hub away 10 min \d+ s\)"))
     expect(page.locator("#figure dt")).to_have_text("Since it was added")
 
 
