@@ -108,7 +108,7 @@ def test_an_update_changes_only_the_cells_that_moved(page_as: PageAs, agent: Age
     assert page.locator("#procs .changed").count() == 80
     assert page.locator("#c-1100-11000").text_content() == "40.0"
     assert page.locator("#proc-1000-10000 .bar rect").first.get_attribute("width") == "50.3%"
-    assert 3_000 < sum(len(frame.encode()) for frame in frames) < 5_000
+    assert 2_000 < sum(len(frame.encode()) for frame in frames) < 5_000
 
 
 def test_processes_come_and_go(page_as: PageAs, agent: Agent) -> None:
