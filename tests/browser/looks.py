@@ -42,7 +42,7 @@ def fits(page: Page, width: int) -> None:
 def watch_console(page: Page) -> list[str]:
     """A list that fills with the page's errors, the Content-Security-Policy's among them."""
     said: list[str] = []
-    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("console", lambda it: said.append(f"{it.text} ({it.location['url']})") if it.type == "error" else None)
     page.on("pageerror", lambda error: said.append(str(error)))
     return said
 

@@ -1,10 +1,13 @@
 """The lab's switch and cables: a bridge in a namespace of its own, a namespace and a veth pair for each server.
 
-In the root namespace is only the hub's cable: Chromium drops its connections whenever a link or an address comes or
-goes there (ERR_NETWORK_CHANGED), and the browser tests run beside this.
+In the root namespace is only the hub's cable, and it has no address: Chromium drops its connections whenever one comes
+or goes there (ERR_NETWORK_CHANGED), and the browser tests run beside this. Routes alone make the hub's address ours.
 """
 
-from tests.hosts.layout import BRIDGE, HUB_ADDRESS, HUB_CABLE, PREFIX, SWITCH, LabError, call, server_address
+from contextlib import suppress
+from pathlib import Path
+
+from tests.hosts.layout import BRIDGE, HUB_ADDRESS, HUB_CABLE, NETWORK, PREFIX, SWITCH, LabError, call, server_address
 
 IN_SWITCH = ("ip", "-n", SWITCH)
 
@@ -16,8 +19,11 @@ def make_switch() -> None:
     call(*IN_SWITCH, "link", "set", BRIDGE, "up")
     call("ip", "link", "add", HUB_CABLE, "type", "veth", "peer", "name", HUB_CABLE, "netns", SWITCH)
     call(*IN_SWITCH, "link", "set", HUB_CABLE, "master", BRIDGE, "up")
-    call("ip", "address", "add", f"{HUB_ADDRESS}/24", "dev", HUB_CABLE)
+    with suppress(FileNotFoundError):  # a machine without IPv6
+        Path(f"/proc/sys/net/ipv6/conf/{HUB_CABLE}/disable_ipv6").write_text("1")
     call("ip", "link", "set", HUB_CABLE, "up")
+    call("ip", "route", "add", "local", HUB_ADDRESS, "dev", "lo", "table", "local")
+    call("ip", "route", "add", NETWORK, "dev", HUB_CABLE, "src", HUB_ADDRESS)
 
 
 class Cable:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.hosts import disk
 from tests.hosts.cgroups import Cgroup, roots
-from tests.hosts.layout import LOCK_FILE, PREFIX, call
+from tests.hosts.layout import HUB_ADDRESS, LOCK_FILE, PREFIX, call
 
 
 @contextmanager
@@ -32,6 +32,7 @@ def leftovers() -> list[str]:
         "nspawn machine": _machines(),
         "namespace": _namespaces(),
         "link": _links(),
+        "route": _routes(),
         "nft table": _tables(),
     }
     return [f"{kind} {name}" for kind, names in parts.items() for name in names]
@@ -49,6 +50,8 @@ def sweep() -> None:
         call("nft", "delete", "table", "inet", table)
     for link in _links():
         call("ip", "link", "delete", link)
+    for address in _routes():
+        call("ip", "route", "delete", "local", address, "dev", "lo", "table", "local")
     for namespace in _namespaces():
         call("ip", "netns", "delete", namespace)
 
@@ -75,6 +78,11 @@ def _namespaces() -> list[str]:
 def _links() -> list[str]:
     names = [path.name for path in Path("/sys/class/net").iterdir()]
     return [name for name in names if name.startswith(PREFIX)]
+
+
+def _routes() -> list[str]:
+    routes = call("ip", "route", "show", "table", "local", "dev", "lo").splitlines()
+    return [HUB_ADDRESS for route in routes if route.split()[:2] == ["local", HUB_ADDRESS]]
 
 
 def _tables() -> list[str]:

@@ -91,7 +91,7 @@ def test_a_stale_lab_is_swept_by_the_next_one() -> None:
     kill(process)
     assert "cgroup pmlab1" in leftovers()
     with Lab() as lab:
-        assert leftovers() == ["namespace pmlab-switch", "link pmlabhub"]
+        assert leftovers() == ["namespace pmlab-switch", "link pmlabhub", "route 10.231.0.1"]
         (host,) = lab.boot("successor")
         assert host.run("true").returncode == 0
     assert leftovers() == []
