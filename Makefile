@@ -16,7 +16,7 @@ run: ## start everything here: make run [PORT=9000] [HOST=0.0.0.0] [ARGS="--no-a
 test: ## run all tests: make test [ARGS="-x tests/frame"]
 	@scripts/environment requirements-dev.txt
 	@scripts/test-needs
-	$(VENV)/bin/python -m pytest --numprocesses 3 --no-loadscope-reorder $(ARGS)
+	$(VENV)/bin/python -m pytest --numprocesses 4 --no-loadscope-reorder $(ARGS)
 
 check: ## lint, formatting, types, migrations, deployment settings, translations
 	@scripts/environment requirements-dev.txt

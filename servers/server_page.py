@@ -200,7 +200,7 @@ def fragments(server: Server, newest: Newest | None, shown: int) -> dict[str, Sa
     """The small live elements of the page by id; shown: how many processes are in the table."""
     return {
         "srv-version": _topic(server, newest),
-        "srv-status": _status(server),
+        "srv-status": status(server),
         "srv-seen": format_html('<dd id="srv-seen">{}</dd>', show.age(newest.received_at, "ago") if newest else "—"),
         "srv-uptime": format_html('<span id="srv-uptime">{}</span>', _uptime(server, newest)),
         "proc-count": format_html(
@@ -218,7 +218,8 @@ def _topic(server: Server, newest: Newest | None) -> SafeString:
     return format_html('<span hidden id="srv-version" data-topic="server:{}" data-version="{}"></span>', *words)
 
 
-def _status(server: Server) -> SafeString:
+def status(server: Server) -> SafeString:
+    """The pill of how a server stands that was fetched with `standing`."""
     glyph, word = standing.SHOWN[standing.of(server)]
     return show.status(glyph, str(word), "pill", "srv-status")
 

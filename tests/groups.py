@@ -15,7 +15,7 @@ TOGETHER = (  # the beginning of a test's path -> what it belongs to
     ("tests/e2e/test_rollout", "lab"),
     ("tests/browser/", "browser"),
 )
-LONG = ("hosts", "browser", "e2e")  # marks, the longest first
+LONG = ("tests/hosts/", "tests/browser/", "tests/e2e/", "tests/agent/", "tests/frame/", "")  # the longest first
 
 
 class ByFile(LoadScopeScheduling):
@@ -34,5 +34,4 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long ones first, so that no worker waits for them at the end."""
-    marks = range(len(LONG))
-    items.sort(key=lambda item: next((place for place in marks if item.get_closest_marker(LONG[place])), len(LONG)))
+    items.sort(key=lambda item: next(place for place, begin in enumerate(LONG) if item.nodeid.startswith(begin)))

@@ -19,6 +19,7 @@ from alerts.incidents import shown
 from alerts.incidents.shown import Shown
 from alerts.models import Incident
 from pmonitor.live import View
+from servers import server_page, standing
 from servers.models import Server, Service
 from servers.server_page import Fell
 
@@ -40,9 +41,11 @@ def then(server: Server, moment: datetime) -> dict[str, Any]:
 
 
 def update(key: str, _view: View) -> tuple[str, dict[str, str]]:
-    """The live topic `alerts:<server>`."""
+    """The live topic `alerts:<server>`: the panel, and the server's standing, which hangs on what is open."""
     rows = _newest(Incident.objects.filter(server=int(key)))
-    return _version(rows), {"version": _topic(int(key), rows), "list": _list(rows)}
+    server = Server.objects.annotate(standing=standing.standing()).get(pk=int(key))
+    status = server_page.status(server)
+    return _version(rows), {"version": _topic(int(key), rows), "list": _list(rows), "status": status}
 
 
 def lane(server: Server, start: datetime, end: datetime) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from alerts import person_moves, states
 from alerts.incidents import server_part
 from alerts.models import Rule
 from alerts.rules import kinds
+from pmonitor.live import View
 from servers.models import Server
 from tests.actions import making
 from tests.actions.making import ago
@@ -50,6 +51,16 @@ def test_live_ones_come_first_the_worst_on_top(down: Rule, as_viewer: Client, we
     assert places == sorted(places)
     assert "theirs" not in shown
     assert f'data-topic="alerts:{web1.pk}"' in shown
+
+
+def test_what_moves_the_panel_moves_how_the_server_stands(down: Rule, web1: Server) -> None:
+    """Else an open page says Critical until the next report, which may be long in coming."""
+    Server.objects.filter(pk=web1.pk).update(state="up")
+    view = View("en", "viewer")
+    one = opened(down, web1, NGINX)
+    assert "Critical" in server_part.update(str(web1.pk), view)[1]["status"]
+    close_all([one])
+    assert "Up" in server_part.update(str(web1.pk), view)[1]["status"]
 
 
 def test_without_incidents_it_says_so(as_viewer: Client, web1: Server) -> None:
