@@ -78,9 +78,7 @@ def allow_own_names(host: str) -> None:
 
 def tell_own_address(host: str, port: int) -> None:
     """Let links in notices lead to where it serves, unless somebody says what it is called or reached at."""
-    if not (
-        standalone.is_set("HUB_URL") or standalone.is_set("ALLOWED_HOSTS")
-    ):  # names: a proxy, perhaps, stands before it
+    if not (standalone.is_set("HUB_URL") or standalone.is_set("ALLOWED_HOSTS")):  # names: a proxy may stand before it
         here = addresses.url if addresses.is_loopback(host) else addresses.url_for_servers
         os.environ["HUB_URL"] = here(host, port)
 
