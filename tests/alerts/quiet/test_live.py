@@ -29,13 +29,13 @@ def test_whoever_has_a_role_watches_it(viewer: User, nobody: User) -> None:
     assert may_watch(nobody, {"all"}) == set()
 
 
-def test_the_version_moves_when_one_is_made_changed_or_ended(operator: User) -> None:
+def test_the_version_moves_when_one_is_made_changed_or_ended(admin: User) -> None:
     seen = [version()]
     one = silence()
     seen.append(version())
-    silences.change_end(operator, one, timezone.now() + timedelta(hours=5))
+    silences.change_end(admin, one, timezone.now() + timedelta(hours=5))
     seen.append(version())
-    silences.end(operator, one)
+    silences.end(admin, one)
     seen.append(version())
     assert len(set(seen)) == 4
     assert version() == seen[-1]
@@ -56,8 +56,8 @@ def test_the_page_shows_the_version_that_the_hub_would_send(as_viewer: Client) -
     assert 'hx-trigger="pm:silences from:document' in shown
 
 
-def test_a_change_is_announced(operator: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_is_announced(admin: User, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     monkeypatch.setattr("pmonitor.live.announce", lambda *topics: told.extend(topics))
-    silences.end(operator, silence())
+    silences.end(admin, silence())
     assert told.count("silences:all") == 1
