@@ -14,7 +14,7 @@ from tests.actions.pages import text
 from tests.alerts.opening import opened
 
 pytestmark = pytest.mark.django_db
-RO = {"headers": {"Accept-Language": "ro"}}
+RO = {"Accept-Language": "ro"}
 
 
 def test_each_starter_rule_has_words() -> None:
@@ -33,13 +33,13 @@ def test_pages_tell_it_in_the_readers_language(as_viewer: Client, web1: Server) 
     one = opened(Rule.objects.get(name="Server silent"), web1, "")
     for address in ("/alerts/rules/", f"/alerts/rules/{one.rule_id}/", f"/alerts/{one.uuid}/"):
         assert "Server silent" in text(as_viewer.get(address)), address
-        assert "Server fără semnal" in text(as_viewer.get(address, **RO)), address
+        assert "Server fără semnal" in text(as_viewer.get(address, headers=RO)), address
 
 
 def test_a_changed_name_is_told_as_changed(as_viewer: Client) -> None:
     starter.make_once()
     Rule.objects.filter(name="Server silent").update(name="Machine quiet")
-    shown = text(as_viewer.get("/alerts/rules/", **RO))
+    shown = text(as_viewer.get("/alerts/rules/", headers=RO))
     assert "Machine quiet" in shown
     assert "Server fără semnal" not in shown
 
@@ -47,7 +47,7 @@ def test_a_changed_name_is_told_as_changed(as_viewer: Client) -> None:
 def test_the_editor_keeps_the_name_that_is_stored(as_admin: Client) -> None:
     starter.make_once()
     one = Rule.objects.get(name="Server silent")
-    assert 'value="Server silent"' in text(as_admin.get(f"/alerts/rules/{one.pk}/", **RO))
+    assert 'value="Server silent"' in text(as_admin.get(f"/alerts/rules/{one.pk}/", headers=RO))
 
 
 def test_it_is_found_by_either_name(admin: User) -> None:
