@@ -7,6 +7,7 @@ from alerts import audit_words, timeline
 from alerts.incidents import fleet_part, header, live, palette, server_part
 from alerts.notify import escalation, queueing
 from alerts.notify import live as contacts_live
+from alerts.quiet import live as silences_live
 from alerts.quiet import words as silence_words
 from alerts.remedy import noting
 from alerts.remedy import words as remedy_words
@@ -19,7 +20,7 @@ from servers import fleet, search, server_page, standing
 
 def register() -> None:
     """Called once, when all apps are ready."""
-    TOPICS.update(live.TOPICS | contacts_live.TOPICS)
+    TOPICS.update(live.TOPICS | contacts_live.TOPICS | silences_live.TOPICS)
     timeline.LISTENERS += [queueing.hear, escalation.hear]
     page.BESIDE["incidents:list"] = header.beside
     standing.TROUBLES.update(fleet_part.TROUBLES)

@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 
 from actions import verdicts
 from alerts import states
 from alerts.models import Incident
-from alerts.rules import kinds
+from alerts.rules import kinds, names
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
 
@@ -102,7 +102,7 @@ def _title_of_many(incident: Incident) -> str:
     """What the members share; the rule's name where their subjects, or what else a title names, differ."""
     named = incident.facts | ({"subject": incident.subject} if incident.subject else {})
     needed = {"metric"} if incident.kind == kinds.READING else set(_named.findall(str(TITLES[incident.kind])))
-    return _title(incident) if needed <= named.keys() else visible(incident.rule_name)
+    return _title(incident) if needed <= named.keys() else names.shown(incident.rule_name)
 
 
 def _reading(facts: dict[str, Any]) -> str:
@@ -117,5 +117,5 @@ def _reading(facts: dict[str, Any]) -> str:
 def _with_unit(value: float, unit: str) -> str:
     number = show.plain(value, 0 if value == round(value) or abs(value) >= 100 else 1)
     if unit == "%":
-        return f"{number}%"
+        return number + pgettext("after a number", "%")
     return f"{number} {unit}" if unit not in ("", "count") else number

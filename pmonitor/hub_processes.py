@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pmonitor import addresses
+from pmonitor import addresses, standalone
 from pmonitor.supervise import Child, spawn
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -74,6 +74,13 @@ def allow_own_names(host: str) -> None:
     """Let browsers use this machine's names and addresses, when it listens for others and nothing else is set."""
     if not addresses.is_loopback(host):
         os.environ.setdefault("ALLOWED_HOSTS", ",".join([*addresses.own_names(), host]))
+
+
+def tell_own_address(host: str, port: int) -> None:
+    """Let links in notices lead to where it serves, unless somebody says what it is called or reached at."""
+    if not (standalone.is_set("HUB_URL") or standalone.is_set("ALLOWED_HOSTS")):  # names: a proxy may stand before it
+        here = addresses.url if addresses.is_loopback(host) else addresses.url_for_servers
+        os.environ["HUB_URL"] = here(host, port)
 
 
 def _is_healthy(address: str) -> bool:

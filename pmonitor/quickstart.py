@@ -83,6 +83,7 @@ class Hub:
         say(f"Process Monitor, data in {self.data_dir}")
         self._start_database()
         standalone.keep_secret_key(self.data_dir)
+        hub_processes.tell_own_address(self.host, self.port)
         hub_processes.allow_own_names(self.host)
         if hub_processes.run_command("prepare") != 0:
             raise SystemExit("The tables or the first admin could not be made; see above.")

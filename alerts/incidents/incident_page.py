@@ -20,6 +20,7 @@ from alerts.incidents import capsule_page, entries, people, shown
 from alerts.incidents.shown import Shown
 from alerts.models import Incident
 from alerts.notify import told
+from alerts.rules import names
 from pmonitor import access
 from pmonitor.visible import visible
 from servers import moments
@@ -49,7 +50,7 @@ def context(incident: Incident, role: str) -> dict[str, Any]:
         "lines": lines,
         "notices": notices,
         "moment": _moment(incident),
-        "rule": visible(incident.rule_name),
+        "rule": names.shown(incident.rule_name),
         "flapping": words.flapping(incident, timezone.now()),
         "assigned": visible(name_of(incident.assigned_to)) if incident.assigned_to else "",
         "snoozes": SNOOZES,

@@ -12,6 +12,7 @@ from alerts.incidents import shown
 from alerts.incidents.shown import Shown
 from alerts.models import Incident, IncidentEntry, Rule
 from alerts.querysets import IncidentQuerySet
+from alerts.rules import names
 from pmonitor import access
 from servers.models import Server
 
@@ -85,7 +86,8 @@ def _of_tab(tab: str, listed: IncidentQuerySet) -> IncidentQuerySet:
 
 
 def _mentions(user: Any, word: str) -> Q:
-    own = Q(rule_name__icontains=word) | Q(subject__icontains=word) | Q(facts__pattern__icontains=word)
+    own = Q(rule_name__icontains=word) | Q(rule_name__in=names.having(word))
+    own |= Q(subject__icontains=word) | Q(facts__pattern__icontains=word)
     return own | _on(user, Q(hostname__icontains=word) | Q(agent_id__icontains=word) | Q(group__name__icontains=word))
 
 

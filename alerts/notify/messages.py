@@ -18,6 +18,7 @@ from alerts import states
 from alerts import words as incident_words
 from alerts.models import Contact, Incident, Notification
 from alerts.notify import models, summaries, top_process
+from alerts.rules import names
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
 from servers import moments, state_words
@@ -125,7 +126,7 @@ def _lines(one: Incident, contact: Contact, good: bool) -> list[tuple[str, str]]
     lines = [
         (_("Severity"), str(incident_words.SEVERITY_WORDS[one.severity])),
         (_("Where"), _whole_name(one)),
-        (_("Rule"), visible(one.rule_name)),
+        (_("Rule"), names.shown(one.rule_name)),
         (_("Since"), schedule_words.there(one.began_at, zone)),
         (_("Value"), incident_words.amount(one.kind, one.value, one.facts)),
         (pgettext("alert", "Process"), "" if good or one.server is None else top_process.told(one)),

@@ -11,8 +11,8 @@ from django.utils.translation import ngettext
 from alerts import states
 from alerts.models import Notification
 from alerts.notify import models
+from alerts.rules import names
 from pmonitor.templatetags import show
-from pmonitor.visible import visible
 from servers import state_words
 from servers.models import HubAbsence
 
@@ -65,7 +65,7 @@ def lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         (_("Servers"), facts["servers"]),
     ]
     said = [(label, show.plain(count)) for label, count in counts if count]
-    said += [(visible(str(name)), show.plain(count)) for name, count in facts["rules"]]
+    said += [(names.shown(str(name)), show.plain(count)) for name, count in facts["rules"]]
     if facts["more"]:
         rules = ngettext("%(n)s rule more", "%(n)s rules more", facts["more"]) % {"n": show.plain(facts["more"])}
         said.append((_("And"), rules))

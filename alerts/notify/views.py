@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from alerts.models import Contact
 from alerts.notify import contacts, forms, models, page
 from alerts.notify.forms import ContactForm
+from alerts.rules import names
 from pmonitor import access, client, limits
 from pmonitor.problems import Problem
 
@@ -79,7 +80,7 @@ def delete(request: HttpRequest, pk: int) -> HttpResponseBase:
     if request.method == "POST":
         contacts.delete(request.user, contact, _address(request))
         return redirect("contacts:list")
-    rules = contact.rules.kept()
+    rules = [names.shown(rule.name) for rule in contact.rules.kept()]
     return render(request, "contact_delete.html", {"contact": contact, "rules": rules})
 
 

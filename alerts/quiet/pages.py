@@ -17,7 +17,7 @@ from alerts import words as incident_words
 from alerts.models import Incident, Rule, Silence
 from alerts.quiet import covering, forms, silences, words
 from alerts.quiet.forms import EndForm, SilenceForm
-from alerts.rules import scopes
+from alerts.rules import names, scopes
 from pmonitor import access
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
@@ -66,7 +66,7 @@ def form_context(
         "given": given,
         "errors": _errors(form),
         "problem": problem,
-        "rules": [(str(pk), visible(name)) for pk, name in Rule.objects.kept().values_list("pk", "name")],
+        "rules": [(str(pk), names.shown(name)) for pk, name in Rule.objects.kept().values_list("pk", "name")],
         "lengths": forms.lengths(given["length"]),
         "about": _covered(about) if about else None,
         **preview(user, given),

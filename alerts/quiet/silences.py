@@ -19,6 +19,7 @@ from actions.schedules import times
 from alerts.models import Rule, Silence
 from alerts.quiet import covering
 from alerts.rules import scopes
+from pmonitor import live
 from pmonitor.problems import Problem, bad
 
 REASON_LENGTH = 200  # characters
@@ -142,6 +143,7 @@ def _move(event: str, user: Any, silence: Silence, address: str | None, now: dat
 
 
 def _write(event: str, user: Any, silence: Silence, address: str | None) -> None:
+    live.announce("silences:all")
     actor = Actor(audit.name_of(user), user, address)
     facts = {
         "silence": silence.pk,

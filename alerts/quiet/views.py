@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from alerts.models import Silence
-from alerts.quiet import forms, pages, silences
+from alerts.quiet import forms, live, pages, silences
 from alerts.quiet.forms import EndForm, SilenceForm
 from pmonitor import access, client, limits
 from pmonitor.problems import Problem
@@ -17,7 +17,7 @@ from pmonitor.problems import Problem
 @require_safe
 def listed(request: HttpRequest) -> HttpResponse:
     """What is silenced, and what will be, as far as the reader sees its servers."""
-    return render(request, "silences.html", pages.listed(request.user))
+    return render(request, "silences.html", {**pages.listed(request.user), "version": live.version()})
 
 
 @access.viewer_required

@@ -15,6 +15,7 @@ from actions.schedules import times
 from actions.schedules.words import there
 from alerts.models import Silence
 from alerts.quiet import covering
+from alerts.rules import names
 from pmonitor.visible import visible
 
 ACTIVE, COMING, OVER = "active", "coming", "over"
@@ -68,7 +69,7 @@ def scope(silence: Silence) -> str:
 
 def rule(silence: Silence) -> str:
     """The name of its rule, or that it is for every rule."""
-    return visible(silence.rule.name) if silence.rule else _("every rule")
+    return names.shown(silence.rule.name) if silence.rule else _("every rule")
 
 
 def about(entry: AuditEntry) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from alerts import words
 from alerts.models import Contact, Rule
-from alerts.rules import choices, fired, kinds, scopes, sentence, wanted
+from alerts.rules import choices, fired, kinds, names, scopes, sentence, wanted
 from alerts.rules.forms import Filled
 from pmonitor import access
 from pmonitor.visible import visible
@@ -76,6 +76,7 @@ def form_context(
     return {
         "rule_form": {
             "rule": rule,
+            "name": names.shown(rule.name) if rule else "",
             "given": form.given,
             "errors": {**form.errors, **(errors or {})},
             "problem": problem,
@@ -115,7 +116,7 @@ def _rows(user: Any, role: str, number: int | None = None) -> Iterable[dict[str,
     for rule in found:
         yield {
             "rule": rule,
-            "name": visible(rule.name),
+            "name": names.shown(rule.name),
             "said": sentence.whole(rule),
             "scope": sentence.where(rule.scope),
             "severity": rule.severity,
@@ -133,7 +134,7 @@ def _matches(row: dict[str, Any], asked: Mapping[str, str]) -> bool:
         return False
     if severity and row["severity"] != severity:
         return False
-    where = " ".join((row["name"], row["said"], row["scope"], *row["told"])).casefold()
+    where = " ".join((row["name"], row["rule"].name, row["said"], row["scope"], *row["told"])).casefold()
     return all(word in where for word in asked.get("q", "").casefold().split())
 
 

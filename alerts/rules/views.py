@@ -14,13 +14,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRedirect
 
 from alerts.models import Rule
-from alerts.rules import changes, forms, page, scopes, trying, wanted
+from alerts.rules import changes, forms, names, page, scopes, trying, wanted
 from alerts.rules import preview as previewing
 from alerts.rules.forms import Filled
 from alerts.rules.wanted import Wanted
 from pmonitor import access, client, limits
 from pmonitor.problems import Problem
-from pmonitor.visible import visible
 
 
 @access.viewer_required
@@ -106,7 +105,7 @@ def delete(request: HttpRequest, number: int) -> HttpResponseBase:
     if not changes.may_change(request.user, rule):
         raise PermissionDenied
     dialog = bool(request.htmx)  # type: ignore[attr-defined]
-    context = {"rule": rule, "name": visible(rule.name), "live": rule.incidents.live().count(), "dialog": dialog}
+    context = {"rule": rule, "name": names.shown(rule.name), "live": rule.incidents.live().count(), "dialog": dialog}
     return render(request, "_rule_delete.html" if dialog else "rule_delete.html", context)
 
 
@@ -121,7 +120,7 @@ def _posted(request: HttpRequest, rule: Rule | None) -> HttpResponseBase:
     except Problem as problem:
         errors, said = forms.told(problem.fields), "" if problem.fields else problem.sentence
         return _shown(request, form, rule, errors, said, status=problem.status_code)
-    messages.success(request, _("The rule “%(name)s” is saved.") % {"name": visible(made.name)}, "succeeded")
+    messages.success(request, _("The rule “%(name)s” is saved.") % {"name": names.shown(made.name)}, "succeeded")
     return redirect("rules:list")
 
 
@@ -185,7 +184,7 @@ def _deleted(request: HttpRequest, rule: Rule) -> HttpResponseBase:
         changes.delete(request.user, rule, client.address(request) or None)
     except Problem as problem:
         return _refused(request, problem)
-    messages.success(request, _("The rule “%(name)s” is deleted.") % {"name": visible(rule.name)}, "succeeded")
+    messages.success(request, _("The rule “%(name)s” is deleted.") % {"name": names.shown(rule.name)}, "succeeded")
     return redirect("rules:list")
 
 
