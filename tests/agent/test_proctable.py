@@ -99,9 +99,14 @@ def test_cpu_of_a_burning_process_rises_and_falls(spawn: Spawn) -> None:
     assert (stopped["cpu"], stopped["status"]) == (0.0, "stopped")
 
 
+def asleep(pid: int) -> bool:
+    """A program that has just begun runs for a moment."""
+    return psutil.Process(pid).status() == psutil.STATUS_SLEEPING
+
+
 def test_a_process_is_described_as_psutil_does(spawn: Spawn) -> None:
     child = spawn("sleep", "77")
-    eventually(lambda: psutil.Process(child.pid).name() == "sleep")
+    eventually(lambda: psutil.Process(child.pid).name() == "sleep" and asleep(child.pid))
     seen, truth = of(ProcTable().sample(), child.pid), psutil.Process(child.pid)
     assert seen["name"] == "sleep"
     assert seen["cmdline"] == "sleep 77"
