@@ -8,6 +8,7 @@ from django.db.models import Count, Exists, Max, OuterRef, Q
 from django.http import QueryDict
 
 from alerts import states, words
+from alerts.evaluate import overdue
 from alerts.incidents import shown
 from alerts.incidents.shown import Shown
 from alerts.models import Incident, IncidentEntry, Rule
@@ -111,6 +112,7 @@ def context(user: Any, query: QueryDict) -> dict[str, Any]:
         "last": last,
         "acting": access.has_role(user, access.OPERATOR),
         "severities": list(words.SEVERITY_WORDS.items()),
+        "overdue": overdue.notice(access.has_role(user, access.ADMIN)),
         **counts(user),
         **(_nothing(user, wanted) if not rows else {}),
     }
