@@ -80,7 +80,7 @@ def _round(clock: Callable[[], datetime]) -> bool:
     if failed:
         names = {rule.pk: f"{rule.name} ({rule.kind})" for rule in rules}
         told = [f"{names[number]}: {why}" for number, why in failed.items()]
-        raise Failed(f"{len(told)} rules: {', '.join(told[:NAMED])}")
+        raise Failed(f"{len(told)} of {len(rules)} rules: {', '.join(told[:NAMED])}")
     return one.cut
 
 

@@ -71,7 +71,8 @@ def matching(user: Any, wanted: Asked) -> IncidentQuerySet:
     if wanted.severity:
         found = found.filter(severity=wanted.severity)
     if wanted.mine:
-        found = found.filter(assigned_to=user)
+        members = Incident.objects.live().filter(whole=OuterRef("pk"), assigned_to=user)
+        found = found.filter(Q(assigned_to=user) | Q(Exists(members)))
     if wanted.server:
         found = found.filter(_on(user, Q(agent_id=wanted.server)))
     for word in wanted.q.split():

@@ -18,7 +18,7 @@ from tests.alerts.reporting import a_rule
 
 pytestmark = pytest.mark.django_db
 PAGES = ["/alerts/", "/alerts/rules/"]
-ERROR = "Failed: 1 rules: bad <b> (reading): ValueError"
+ERROR = "Failed: 1 of 2 rules: bad <b> (reading): ValueError"
 LATE = overdue.LATE + timedelta(seconds=90)
 
 

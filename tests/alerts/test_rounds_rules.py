@@ -165,7 +165,7 @@ def test_a_rule_that_fails_stops_no_other_of_its_kind(web1: Server, monkeypatch:
     monkeypatch.setitem(finders.FINDERS, kinds.READING, broken)
     for place, cpu in enumerate((95, 95, 20)):
         report({web1: cpu}, start + place * STEP)
-        with pytest.raises(rounds.Failed, match=r"^1 rules: bad \(reading\): ValueError$"):
+        with pytest.raises(rounds.Failed, match=r"^1 of 4 rules: bad \(reading\): ValueError$"):
             evaluate(start + place * STEP)
     found = Incident.objects.values_list("rule__name", "opened_at", "closed_at")
     assert sorted(found) == sorted((one.name, start, start + 2 * STEP) for one in others)

@@ -74,7 +74,8 @@ def test_wrong_fields_are_named(program: Client, changed: Any, field: str) -> No
 
 
 def test_several_wrong_types_are_named_at_once(program: Client) -> None:
-    answer = post(program, **{**HOOK, "name": 5, "allowInternal": "yes", "hours": []})
+    wrong: dict[str, Any] = {"name": 5, "allowInternal": "yes", "hours": []}
+    answer = post(program, **{**HOOK, **wrong})
     assert set(answer.json()["fields"]) == {"name", "allowInternal", "hours"}
     answer = patch(program, contact().pk, severity=1, enabled="no")
     assert set(answer.json()["fields"]) == {"severity", "enabled"}
