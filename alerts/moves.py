@@ -104,7 +104,9 @@ def close_calm(closings: Sequence[Closing]) -> list[Incident]:
 def close_emptied(wholes: Sequence[int]) -> list[Incident]:
     """Close those of these incidents of many servers that no live member is left of; they are locked."""
     in_transaction()
-    return _ended(grouping.close_emptied(wholes))
+    emptied = grouping.close_emptied(wholes)
+    _taken(grouping.take_settled(set(wholes) - set(emptied)))
+    return _ended(emptied)
 
 
 def wake(incidents: Sequence[Incident], actor: str = "") -> None:
@@ -127,7 +129,16 @@ def _close(closings: Sequence[Closing], wholes: Sequence[int], actor: str = "", 
         "live": list(states.LIVE),
     }
     closed = [number for (number,) in fetched(CLOSE, columns)]
-    return _ended(closed + (grouping.close_emptied(wholes) if closed else []), actor, text)
+    emptied = grouping.close_emptied(wholes) if closed else []
+    if closed:
+        _taken(grouping.take_settled(set(wholes) - set(emptied)))
+    return _ended(closed + emptied, actor, text)
+
+
+def _taken(settled: Sequence[int]) -> None:
+    """Tell of those of many servers that have become acknowledged because what was open of them is over."""
+    for one in Incident.objects.filter(pk__in=settled).select_related("rule") if settled else []:
+        note(states.TAKEN, [one], actor=one.acknowledged_by_name)
 
 
 def _ended(closed: Sequence[int], actor: str = "", text: str = "") -> list[Incident]:

@@ -1,8 +1,9 @@
 """What people do with incidents: each move is a conditional update, its line of the timeline and its audit entry.
 
 The caller has fetched the incident as its user sees it, and checked the role. A Problem says what does not go: 409
-where somebody was faster, 400 naming the field. Of an incident of many servers a person acknowledges, gives back and
-closes the members on servers in their scope; it is itself acknowledged when each of its live members is.
+where somebody was faster, 400 naming the field. Of an incident of many servers a person acknowledges, gives back,
+assigns and closes the members on servers in their scope; it is itself acknowledged, or somebody's, when each of its
+live members is.
 """
 
 from __future__ import annotations
@@ -86,13 +87,12 @@ def assign(user: Any, incident: Incident, to: User | None, address: str | None =
         raise bad({"to": _("must be somebody who sees this incident and may acknowledge it")})
     actor, name = Actor(audit.name_of(user), user, address), audit.name_of(to) if to else ""
     with transaction.atomic():
-        live = Incident.objects.live().filter(pk=incident.pk)
-        if not live.exclude(assigned_to=to).update(assigned_to=to):
-            incident.refresh_from_db()
-            return _must_live(incident)
-        incident.assigned_to = to
-        note(states.ASSIGNED, [incident], actor=actor.name, facts={"to": name})
-        _write("incident.assigned", actor, [incident], {"to": name})
+        given = _given_to(to, _reach(user, [incident]))
+        note(states.ASSIGNED, given, actor=actor.name, facts={"to": name})
+        _write("incident.assigned", actor, given, {"to": name})
+        incident.refresh_from_db()
+        if not given:
+            _must_live(incident)
 
 
 def snooze(user: Any, incident: Incident, until: datetime, address: str | None = None) -> None:
@@ -152,6 +152,20 @@ def _take(actor: Actor, incidents: Sequence[Incident]) -> list[Incident]:
     note(states.TAKEN, taken, actor=actor.name)
     _write("incident.acknowledged", actor, taken)
     return taken
+
+
+def _given_to(to: User | None, reached: Reached) -> list[Incident]:
+    """Assign what is locked, as far as that person sees it; those of many servers where each live member is theirs."""
+    live = Incident.objects.live().select_related("rule", "server").exclude(assigned_to=to)
+    singles = live.filter(pk__in=reached.singles)
+    if to is not None:
+        singles = singles.filter(pk__in=Incident.objects.visible_to(to).values("pk"))
+    given = list(singles)
+    Incident.objects.filter(pk__in=[one.pk for one in given]).update(assigned_to=to)
+    others: Any = Incident.objects.live().filter(whole__in=reached.wholes).exclude(assigned_to=to).values("whole")
+    wholes = list(live.filter(pk__in=reached.wholes).exclude(pk__in=others))
+    Incident.objects.filter(pk__in=[one.pk for one in wholes]).update(assigned_to=to)
+    return [*given, *wholes]
 
 
 def _reach(user: Any, incidents: Sequence[Incident]) -> Reached:

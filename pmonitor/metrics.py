@@ -42,7 +42,13 @@ def step_ages() -> dict[str, float]:
     return {run.name: (now - run.ran_at).total_seconds() for run in StepRun.objects.all()}
 
 
+def steps_failing() -> dict[str, float]:
+    """1 for each worker step whose last run failed, else 0."""
+    return {name: float(bool(error)) for name, error in StepRun.objects.values_list("name", "error")}
+
+
 READINGS.append(Reading("pmonitor_step_age_seconds", "Seconds since a worker step last ran.", "step", step_ages))
+READINGS.append(Reading("pmonitor_step_failing", "1 if a worker step's last run failed.", "step", steps_failing))
 
 
 class FromDatabase(Collector):

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 MOST = 50  # fields named in one answer
 WORDS = {
+    bool: "true or false",
     int: "an integer",
     float: "a number",
     str: "a text",

@@ -3,7 +3,7 @@
 A round is one transaction that one worker has at a time. In it, finder by finder: it tells which subjects are over, and
 how those stand of which something stands already (finders.py); the machine moves what stands; what opens and
 closes goes to moves.py. So what stands, the incidents and how far was looked commit together, and a worker that is
-killed, or a second one, neither loses a sample nor looks at one twice. A kind that fails is rolled back alone.
+killed, or a second one, neither loses a sample nor looks at one twice. A rule that fails is rolled back alone.
 
 While the hub takes no reports nothing is evaluated. After a pause of the worker it catches up with the samples that
 were stored meanwhile, those of the last hour, some minutes of them in a round.
@@ -32,11 +32,12 @@ from servers.models import HubAbsence
 log = logs.get(__name__)
 LOCK = 0x706D616C  # one round at a time ("pmal")
 CATCH_UP = timedelta(hours=1)  # after a longer pause what is older is skipped, and the log says so
+NAMED = 5  # rules that failed, in the error
 FIRST_LOOK = timedelta(minutes=1)  # a new rule looks at no older samples
 
 
 class Failed(RuntimeError):
-    """Some kinds of rules could not be evaluated; the others were."""
+    """Some rules could not be evaluated; the others were."""
 
 
 class Round(NamedTuple):
@@ -69,14 +70,17 @@ def _round(clock: Callable[[], datetime]) -> bool:
             return False
         one = _prepared(rules, now)
         asked = finders.together({aim.rule.kind for aim in one.aims})
-        failed = [kind for those in asked if not _found(one, those) for kind in those]
-        done = [aim.rule.pk for aim in one.aims if aim.rule.kind not in failed]
-        if kinds.READING not in failed:
+        failed = {number: why for those in asked for number, why in _found(one, those).items()}
+        done = [aim.rule.pk for aim in one.aims if aim.rule.pk not in failed]
+        readings = {aim.rule.pk for aim in one.aims if aim.rule.kind == kinds.READING}
+        if not readings or readings - set(failed):  # where all failed, the next round looks at the same samples
             freshness.note(one.stretch.fresh)
         if not one.cut:
             Rule.objects.filter(pk__in=done).update(evaluated_until=now)
     if failed:
-        raise Failed(f"rules of these kinds: {', '.join(failed)}")
+        names = {rule.pk: f"{rule.name} ({rule.kind})" for rule in rules}
+        told = [f"{names[number]}: {why}" for number, why in failed.items()]
+        raise Failed(f"{len(told)} of {len(rules)} rules: {', '.join(told[:NAMED])}")
     return one.cut
 
 
@@ -119,18 +123,27 @@ def _aims(rules: Sequence[Rule]) -> list[Aim]:
     return [Aim(rule, servers[rule.scope]) for rule in rules]
 
 
-def _found(one: Round, those: Sequence[str]) -> bool:
-    """Evaluate the rules of kinds that one finder has; whether that went well."""
+def _found(one: Round, those: Sequence[str]) -> dict[int, str]:
+    """Evaluate the rules of kinds that one finder has; the numbers of those that failed, each with its error."""
     if one.cut and kinds.READING not in those:
-        return True  # these look at what is now, which comes with the last of the rounds
-    aims = [aim for aim in one.aims if aim.rule.kind in those]
+        return {}  # these look at what is now, which comes with the last of the rounds
+    return _failing(one, [aim for aim in one.aims if aim.rule.kind in those], finders.FINDERS[those[0]])
+
+
+def _failing(one: Round, aims: Sequence[Aim], find: Finder) -> dict[int, str]:
+    """Evaluate these together; where that fails each half of them by itself, down to the rule that does."""
     try:
         with transaction.atomic():
-            _evaluated(one, aims, finders.FINDERS[those[0]])
-    except Exception:
-        log.exception("alerts.kinds_failed", kinds=those)
-        return False
-    return True
+            _evaluated(one, aims, find)
+    except Exception as error:
+        if len(aims) == 1:
+            log.exception("alerts.rule_failed", rule=aims[0].rule.pk)
+            return {aims[0].rule.pk: type(error).__name__}
+        # Anew, because what failed had moved some of them.
+        again = one._replace(standings=list(Standing.objects.filter(rule__in=[aim.rule.pk for aim in aims])))
+        half = len(aims) // 2
+        return _failing(again, aims[:half], find) | _failing(again, aims[half:], find)
+    return {}
 
 
 def _evaluated(one: Round, aims: Sequence[Aim], find: Finder) -> None:

@@ -40,6 +40,19 @@ CLOSE_EMPTIED = """
 """
 
 
+TAKE_SETTLED = """
+    UPDATE alerts_incident AS whole
+    SET state = 'acknowledged', acknowledged_at = now(), acknowledged_by_id = last.acknowledged_by_id,
+        acknowledged_by_name = last.acknowledged_by_name
+    FROM (SELECT DISTINCT ON (whole_id) whole_id, acknowledged_by_id, acknowledged_by_name FROM alerts_incident
+          WHERE whole_id = ANY(%(wholes)s) AND state = 'acknowledged'
+          ORDER BY whole_id, acknowledged_at DESC, id DESC) AS last
+    WHERE whole.id = last.whole_id AND whole.state = 'open'
+      AND NOT EXISTS (SELECT FROM alerts_incident WHERE whole_id = whole.id AND state = 'open')
+    RETURNING whole.id
+"""
+
+
 class Group(NamedTuple):
     """What became of one whole. before: members that stood alone until now; joined: all who joined now."""
 
@@ -75,6 +88,13 @@ def close_emptied(wholes: Collection[int]) -> list[int]:
     if not wholes:
         return []
     return [number for (number,) in fetched(CLOSE_EMPTIED, {"wholes": list(wholes), "live": list(states.LIVE)})]
+
+
+def take_settled(wholes: Collection[int]) -> list[int]:
+    """Acknowledge those of these, which are locked, whose last open member is over, as their newest taker does."""
+    if not wholes:
+        return []
+    return [number for (number,) in fetched(TAKE_SETTLED, {"wholes": list(wholes)})]
 
 
 def _by_rule(incidents: Sequence[Incident]) -> dict[int, list[Incident]]:

@@ -8,6 +8,7 @@ from django.db.models import Count, Exists, Max, OuterRef, Q
 from django.http import QueryDict
 
 from alerts import states, words
+from alerts.evaluate import overdue
 from alerts.incidents import shown
 from alerts.incidents.shown import Shown
 from alerts.models import Incident, IncidentEntry, Rule
@@ -71,7 +72,8 @@ def matching(user: Any, wanted: Asked) -> IncidentQuerySet:
     if wanted.severity:
         found = found.filter(severity=wanted.severity)
     if wanted.mine:
-        found = found.filter(assigned_to=user)
+        members = Incident.objects.live().filter(whole=OuterRef("pk"), assigned_to=user)
+        found = found.filter(Q(assigned_to=user) | Q(Exists(members)))
     if wanted.server:
         found = found.filter(_on(user, Q(agent_id=wanted.server)))
     for word in wanted.q.split():
@@ -113,6 +115,7 @@ def context(user: Any, query: QueryDict) -> dict[str, Any]:
         "last": last,
         "acting": access.has_role(user, access.OPERATOR),
         "severities": list(words.SEVERITY_WORDS.items()),
+        "overdue": overdue.notice(access.has_role(user, access.ADMIN)),
         **counts(user),
         **(_nothing(user, wanted) if not rows else {}),
     }

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 from msgspec.json import Decoder
 
-from alerts import words
+from alerts import person_moves, words
 from alerts.incidents import capsule_page
 from alerts.models import Incident, IncidentEntry, Notification
-from servers.wire import Moment, Name, Text
+from servers.wire import Moment, Name
 
 SECONDS = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 TIMELINE, MEMBERS = 500, 500  # newest lines, and members, of one incident
@@ -19,8 +19,8 @@ TIMELINE, MEMBERS = 500, 500  # newest lines, and members, of one incident
 class Move(Struct, rename="camel"):
     """What somebody does: text of a comment; to: whom it is assigned, by user name; until or forSec of a snooze."""
 
-    text: Text = ""
-    reason: Text = ""
+    text: Annotated[str, Meta(max_length=person_moves.COMMENT_LENGTH)] = ""
+    reason: Annotated[str, Meta(max_length=person_moves.REASON_LENGTH)] = ""
     to: Name | None = None
     until: Moment | None = None
     for_sec: SECONDS | None = None

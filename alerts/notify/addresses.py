@@ -7,6 +7,7 @@ address a moment later (DNS rebinding) gains nothing.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from typing import Any
 
@@ -16,6 +17,9 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 # Addresses that count as public and yet are the machine's own cloud, or lead to any IPv4 address
 CLOUDS = (ipaddress.ip_network("168.63.129.16/32"), ipaddress.ip_network("192.0.0.0/24"))
 NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
+NUMBERS = re.compile(
+    r"(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+)){0,3}"
+)  # as getaddrinfo reads IPv4 addresses: 0x7f.1, 2130706433
 MOST_TRIED = 3  # addresses of one host
 
 
@@ -61,8 +65,10 @@ def is_internal(host: str) -> bool:
     if bare == "localhost" or bare.endswith((".localhost", ".internal", ".local")):
         return True
     try:
+        if NUMBERS.fullmatch(bare):
+            return not is_public(ipaddress.IPv4Address(socket.inet_aton(bare)))
         return not is_public(ipaddress.ip_address(bare.partition("%")[0]))
-    except ValueError:
+    except (OSError, ValueError):  # no address in any spelling: a name
         return False
 
 

@@ -43,6 +43,7 @@ def row(contact: Contact, last: Notification | None, role: str) -> dict[str, Any
         "glyph": glyph,
         "word": word,
         "why": words.why(contact.broken_why) if contact.enabled else "",
+        "no_mail": contact.kind == models.EMAIL and settings.SMTP is None,
         "acting": _acts(role),
         "address": words.masked(contact) if _acts(role) else "",
         "severity": contact.severity,

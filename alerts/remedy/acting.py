@@ -97,7 +97,14 @@ def _act(remedy: Remedy) -> None:
             )
             record.acted(remedy, command=asked.command, joined=asked.joined)
     except Problem as problem:
-        record.held(remedy, barred.Why(outcomes.REFUSED, problem.sentence))
+        record.held(remedy, barred.Why(outcomes.REFUSED, _sentence(remedy, problem)))
+
+
+def _sentence(remedy: Remedy, problem: Problem) -> str:
+    """Why it was refused, for people: fields are what a form or a program would fill in, and here is none."""
+    if not problem.fields:
+        return problem.sentence
+    return " ".join(f"{remedy.target if name == 'target' else name} {what}." for name, what in problem.fields.items())
 
 
 def _roll_out(remedy: Remedy) -> Any:

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from actions import wire as actions_wire
 from alerts import states
 from alerts.models import Rule
-from alerts.rules import api_docs, changes, checks, fired, kinds, preview, wanted, wire
+from alerts.rules import api_docs, changes, checks, fired, kinds, preview, unmet, wanted, wire
 from alerts.rules.wanted import Wanted
 from pmonitor import access, client, limits
 from pmonitor.problems import Problem, bad
@@ -42,7 +42,7 @@ class Rules(access.ViewerApi):
         _writes(request)
         given = actions_wire.read(request._request, wire.NEWS)
         made = changes.make(request.user, Wanted(**wire.asked(given)), _address(request))
-        return Response(wire.said(_rule(request, made.pk)), status=201)
+        return Response(_whole(request, made.pk), status=201)
 
 
 class OneRule(access.ViewerApi):
@@ -50,7 +50,7 @@ class OneRule(access.ViewerApi):
 
     @api_docs.get
     def get(self, request: Request, number: int) -> Response:
-        return Response(wire.said(_rule(request, number)))
+        return Response(_whole(request, number))
 
     @api_docs.put
     def put(self, request: Request, number: int) -> Response:
@@ -80,7 +80,7 @@ class Clone(access.OperatorApi):
         rule, given = _rule(request, number), actions_wire.read(request._request, wire.COPIES)
         copy = changes.copy_of(rule)
         made = changes.make(request.user, copy._replace(name=given.name.strip() or copy.name), _address(request))
-        return Response(wire.said(_rule(request, made.pk)), status=201)
+        return Response(_whole(request, made.pk), status=201)
 
 
 class Preview(access.OperatorApi):
@@ -100,7 +100,13 @@ class Preview(access.OperatorApi):
 
 def _changed(request: Request, rule: Rule, given: Wanted, seen: str) -> Response:
     changes.change(request.user, rule, given, seen, _address(request))
-    return Response(wire.said(_rule(request, rule.pk)))
+    return Response(_whole(request, rule.pk))
+
+
+def _whole(request: Request, number: int) -> dict[str, Any]:
+    """A rule, and what of it nothing answers to today."""
+    rule = _rule(request, number)
+    return {**wire.said(rule), "warnings": unmet.warnings(wanted.of(rule))}
 
 
 def _writes(request: Request) -> None:

@@ -52,6 +52,7 @@ SAID: dict[str, Any] = {
     "firedIn30Days": 3,
     "lastFiredAt": "2026-11-22T00:38:10Z",
 }
+WHOLE: dict[str, Any] = {**SAID, "warnings": {}}  # by field: what is saved, and nothing answers to today
 EPISODE: dict[str, Any] = {
     "agent": "web-buh-07",
     "subject": "",
@@ -107,13 +108,13 @@ make = extend_schema(
     description=FIELDS,
     request=shape(wire.NewRule),
     examples=EXAMPLES,
-    responses={201: answer("The new rule.", SAID), **WRONG, **NO_USER, **NOT_NOW},
+    responses={201: answer("The new rule.", WHOLE), **WRONG, **NO_USER, **NOT_NOW},
 )
 get = extend_schema(
     operation_id="get_rule",
     summary="One alert rule",
     parameters=[RULE],
-    responses={200: answer("The rule.", SAID), **NO_USER, **NOT_FOUND},
+    responses={200: answer("The rule.", WHOLE), **NO_USER, **NOT_FOUND},
 )
 put = extend_schema(
     operation_id="put_rule",
@@ -123,7 +124,7 @@ put = extend_schema(
     parameters=[RULE],
     request=shape(wire.NewRule),
     examples=EXAMPLES,
-    responses={200: answer("The rule as it is now.", SAID), **WRONG, **NO_USER, **NOT_FOUND, **NOT_NOW},
+    responses={200: answer("The rule as it is now.", WHOLE), **WRONG, **NO_USER, **NOT_FOUND, **NOT_NOW},
 )
 change = extend_schema(
     operation_id="change_rule",
@@ -132,7 +133,7 @@ change = extend_schema(
     parameters=[RULE],
     request=shape(wire.Change),
     examples=[_example("off", {"enabled": False}), _example("another limit", {"limit": 95, "clearLimit": 90})],
-    responses={200: answer("The rule as it is now.", SAID), **WRONG, **NO_USER, **NOT_FOUND, **NOT_NOW},
+    responses={200: answer("The rule as it is now.", WHOLE), **WRONG, **NO_USER, **NOT_FOUND, **NOT_NOW},
 )
 delete = extend_schema(
     operation_id="delete_rule",
@@ -147,7 +148,7 @@ clone = extend_schema(
     parameters=[RULE],
     request=shape(wire.Copy),
     examples=[_example("named", {"name": "Memory high on mail"})],
-    responses={201: answer("The copy.", {**SAID, "id": 8}), **WRONG, **NO_USER, **NOT_FOUND, **NOT_NOW},
+    responses={201: answer("The copy.", {**WHOLE, "id": 8}), **WRONG, **NO_USER, **NOT_FOUND, **NOT_NOW},
 )
 preview = extend_schema(
     operation_id="preview_rule",

@@ -7,10 +7,12 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
 from alerts import words
+from alerts.evaluate import overdue
 from alerts.models import Contact, Rule
-from alerts.rules import choices, fired, kinds, names, scopes, sentence, wanted
+from alerts.rules import changed_by, choices, fired, kinds, names, scopes, sentence, unmet, wanted
 from alerts.rules.forms import Filled
 from pmonitor import access
 from pmonitor.visible import visible
@@ -31,6 +33,7 @@ def panel(user: Any, role: str, query: Mapping[str, str] | None = None) -> dict[
     shown = [row for row in rows if _matches(row, asked)]
     sort = asked.get("sort", "")
     return {
+        "overdue": overdue.notice(role == access.ADMIN),
         "rules_panel": {
             "rows": sorted(shown, key=SORTS.get(sort, SORTS["name"])),
             "total": len(rows),
@@ -41,7 +44,7 @@ def panel(user: Any, role: str, query: Mapping[str, str] | None = None) -> dict[
             "severities": list(words.SEVERITY_WORDS.items()),
             "acting": role in (access.OPERATOR, access.ADMIN),
             "nobody": _nobody(),
-        }
+        },
     }
 
 
@@ -55,6 +58,7 @@ def one(user: Any, role: str, rule: Rule) -> dict[str, Any]:
     shown = row(user, role, rule)
     escalates = [visible(contact.name) for contact in rule.escalate_to.all()]
     return {
+        "overdue": overdue.of_rule(rule, role == access.ADMIN),
         "rule_facts": {
             **shown,
             "clear": words.amount(rule.kind, rule.clear_limit, rule.params),
@@ -64,7 +68,7 @@ def one(user: Any, role: str, rule: Rule) -> dict[str, Any]:
             "cooldown": sentence.span(rule.remedy_cooldown_sec) if rule.remedy_cmd else "",
             "made_by": visible(rule.made_by_name),
             "why": _("It is for more servers than yours.") if role != access.VIEWER else "",
-        }
+        },
     }
 
 
@@ -74,6 +78,7 @@ def form_context(
     """What `_rule_form.html` shows: a form as it is filled in, for a new rule or to change one."""
     known = form.wanted.kind in kinds.KINDS
     return {
+        "overdue": overdue.of_rule(rule, access.has_role(user, access.ADMIN)) if rule else None,
         "rule_form": {
             "rule": rule,
             "name": names.shown(rule.name) if rule else "",
@@ -89,9 +94,11 @@ def form_context(
             "more": any(form.given[name] not in ("", "0") for name in MORE)
             or any(name in (errors or {}) for name in MORE),
             "now": row(user, access.OPERATOR, rule) | {"who": visible(rule.made_by_name)} if rule and problem else None,
+            "unmet": unmet.warnings(form.wanted).get("remedy.target", ""),
+            "changed_by": changed_by.last(rule) if rule and problem else None,
             **choices.of_kind(form if known else form._replace(wanted=wanted.usual(kinds.READING))),
             **matches(user, form.wanted.scope),
-        }
+        },
     }
 
 
@@ -128,6 +135,13 @@ def _rows(user: Any, role: str, number: int | None = None) -> Iterable[dict[str,
         }
 
 
+def _standing(contact: Contact) -> str:
+    """Why it is not told of anything; empty where it is."""
+    if not contact.enabled:
+        return pgettext("contact", "off")
+    return pgettext("contact", "broken") if contact.broken_at else ""
+
+
 def _matches(row: dict[str, Any], asked: Mapping[str, str]) -> bool:
     state, severity = asked.get("state", ""), asked.get("severity", "")
     if (state == ON and not row["rule"].enabled) or (state == OFF and row["rule"].enabled):
@@ -149,7 +163,7 @@ def _contacts(form: Filled) -> list[dict[str, Any]]:
             "contact": contact,
             "name": visible(contact.name),
             "kind": choices.CONTACT_WORDS.get(contact.kind, contact.kind),
-            "broken": contact.broken_at is not None or not contact.enabled,
+            "standing": _standing(contact),
             "chosen": contact.pk in form.contacts,
             "escalates": contact.pk in form.escalate_to,
         }

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRedirect
 
 from alerts.models import Rule
-from alerts.rules import changes, forms, names, page, scopes, trying, wanted
+from alerts.rules import changes, forms, names, page, scopes, trying, unmet, wanted
 from alerts.rules import preview as previewing
 from alerts.rules.forms import Filled
 from alerts.rules.wanted import Wanted
@@ -120,7 +120,10 @@ def _posted(request: HttpRequest, rule: Rule | None) -> HttpResponseBase:
     except Problem as problem:
         errors, said = forms.told(problem.fields), "" if problem.fields else problem.sentence
         return _shown(request, form, rule, errors, said, status=problem.status_code)
-    messages.success(request, _("The rule “%(name)s” is saved.") % {"name": names.shown(made.name)}, "succeeded")
+    name = names.shown(made.name)
+    messages.success(request, _("The rule “%(name)s” is saved.") % {"name": name}, "succeeded")
+    for said in unmet.warnings(wanted.of(made)).values():
+        messages.warning(request, _("“%(name)s”: %(said)s.") % {"name": name, "said": said}, "warning")
     return redirect("rules:list")
 
 

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 from django.utils import timezone
 
 from alerts import person_moves, states
 from alerts.incidents import endings
 from alerts.models import Incident
 from pmonitor.problems import Problem
-from servers.models import Server
+from servers.models import Server, ServerGroup
+from tests.alerts.incidents.pages import titles
 from tests.alerts.opening import audited, close_all, farm, lines, listening, open_all, opened, opening, rule
 
 pytestmark = pytest.mark.django_db
@@ -129,6 +131,30 @@ def test_it_is_nobodys_who_does_not_see_it_or_may_not_act(
     operator.is_active = False
     operator.save(update_fields=["is_active"])
     assert refused(person_moves.assign, operator, incident, operator).status_code == 400
+
+
+def test_of_many_servers_one_assigns_what_one_may(
+    operator: User, outsider: User, admin: User, web_group: ServerGroup, db1: Server, as_operator: Client
+) -> None:
+    lost, mine = rule(), farm(5, web_group)
+    open_all([opening(lost, server) for server in [*mine, db1]])
+    whole, theirs = Incident.objects.get(server=None), Incident.objects.get(server=db1)
+    person_moves.assign(operator, whole, operator)
+    assert set(whole.members.filter(server__in=mine).values_list("assigned_to", flat=True)) == {operator.pk}
+    theirs.refresh_from_db()
+    assert (theirs.assigned_to, whole.assigned_to) == (None, None)
+    assert lines(whole) == [states.OPENED]
+    assert len(audited("incident.assigned")) == 5
+    assert len(titles(as_operator, "/alerts/?mine=1")) == 1
+    person_moves.assign(admin, whole, admin)
+    assert whole.assigned_to == admin
+    assert set(whole.members.values_list("assigned_to", flat=True)) == {admin.pk}
+    assert lines(whole) == [states.OPENED, states.ASSIGNED]
+    assert len(audited("incident.assigned")) == 6
+    person_moves.assign(operator, whole, None)
+    assert whole.assigned_to == admin
+    theirs.refresh_from_db()
+    assert theirs.assigned_to == admin
 
 
 def test_a_snooze_ends_and_listeners_hear_of_it_again(incident: Incident, operator: User) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from django.utils import timezone
 
 from alerts import moves, states, timeline
 from alerts.evaluate import finders, rounds, rules_gone
-from alerts.evaluate.found import OVER, Seen
+from alerts.evaluate.found import OVER, Aim, Seen, Stretch
 from alerts.models import Incident, Looked, Rule, Standing
 from alerts.rules import kinds
 from servers.models import Server
@@ -150,6 +151,25 @@ def test_a_kind_that_fails_is_rolled_back_alone_and_nothing_is_lost(
     report({web1: 20}, start + STEP)
     evaluate(start + STEP)
     assert Incident.objects.get(kind=kinds.READING).closed_at == start + STEP
+
+
+def test_a_rule_that_fails_stops_no_other_of_its_kind(web1: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad, *others = (a_rule(name=name) for name in ("bad", "one", "two", "three"))
+    find, start = finders.FINDERS[kinds.READING], recently()
+
+    def broken(aims: Sequence[Aim], stretch: Stretch, standings: Sequence[Standing]) -> Iterable[Seen]:
+        if bad.pk in {aim.rule.pk for aim in aims}:
+            raise ValueError
+        return find(aims, stretch, standings)
+
+    monkeypatch.setitem(finders.FINDERS, kinds.READING, broken)
+    for place, cpu in enumerate((95, 95, 20)):
+        report({web1: cpu}, start + place * STEP)
+        with pytest.raises(rounds.Failed, match=r"^1 of 4 rules: bad \(reading\): ValueError$"):
+            evaluate(start + place * STEP)
+    found = Incident.objects.values_list("rule__name", "opened_at", "closed_at")
+    assert sorted(found) == sorted((one.name, start, start + 2 * STEP) for one in others)
+    assert Rule.objects.get(evaluated_until=None) == bad
 
 
 def test_without_rules_nothing_is_asked(web1: Server) -> None:

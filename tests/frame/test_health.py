@@ -123,6 +123,15 @@ def test_metrics_tell_reports_commands_and_steps(steps_ran: None) -> None:
         assert f"\n{name} " in text, name
 
 
+def test_metrics_tell_which_steps_last_run_failed(steps_ran: None) -> None:
+    bad, good = (worker.name_of(step) for _, step in worker.STEPS[:2])
+    StepRun.objects.filter(name=bad).update(error="RuntimeError: no such luck")
+    text = Client().get("/metrics").content.decode()
+    assert f'pmonitor_step_failing{{step="{bad}"}} 1.0' in text
+    assert f'pmonitor_step_failing{{step="{good}"}} 0.0' in text
+    assert "no such luck" not in text
+
+
 def test_only_reading_is_answered() -> None:
     assert [Client().post(path).status_code for path in ("/healthz", "/readyz", "/metrics")] == [405] * 3
 

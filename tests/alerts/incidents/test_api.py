@@ -6,12 +6,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
 from alerts import states
+from alerts.incidents import wire
 from alerts.models import Incident
 from alerts.rules import kinds
 from servers.models import Server, ServerGroup
@@ -116,6 +118,7 @@ def test_acknowledging_needs_no_body(program: Client, incident: Incident) -> Non
         ("snooze", {"forSec": 2**31 - 1}, {"until"}),
         ("snooze", {"until": "soon"}, {"until"}),
         ("close", {"reason": "x" * 201}, {"reason"}),
+        ("snooze", {"until": "soon", "forSec": "x", "text": 5}, {"until", "forSec", "text"}),
     ],
 )
 def test_a_wrong_field_is_named_and_nothing_moves(
@@ -125,6 +128,14 @@ def test_a_wrong_field_is_named_and_nothing_moves(
     assert answer.status_code == 400
     assert set(answer.json()["fields"]) == fields
     assert lines(incident) == [states.OPENED]
+
+
+def test_the_schema_says_how_long_a_comment_may_be(program: Client, incident: Incident) -> None:
+    shape = msgspec.json.schema_components([wire.Move])[1]["Move"]["properties"]
+    for move, field in (("comment", "text"), ("close", "reason")):
+        most = shape[field]["maxLength"]
+        assert post(program, incident, move, **{field: "x" * (most + 1)}).status_code == 400
+        assert post(program, incident, move, **{field: "x" * most}).status_code == 200
 
 
 def test_who_was_faster_is_said(program: Client, incident: Incident, admin: User) -> None:

@@ -160,6 +160,27 @@ def test_acknowledging_the_whole_acknowledges_its_members(admin: User) -> None:
     assert set(Incident.objects.values_list("state", "acknowledged_by_name")) == {(states.OPEN, "")}
 
 
+def test_it_is_acknowledged_when_its_last_open_member_closes_by_itself(admin: User) -> None:
+    made = open_all(openings_of(farm(5)))
+    for one in made[:4]:
+        person_moves.acknowledge(admin, one)
+    assert whole().state == states.OPEN
+    close_all(made[4:])
+    assert (whole().state, whole().acknowledged_by, whole().acknowledged_by_name) == ("acknowledged", admin, "ada")
+    assert lines(whole()) == [states.OPENED, states.TAKEN]
+    close_all(made[:4])
+    assert whole().state == states.CLOSED
+
+
+def test_it_stays_open_while_a_member_is_open_or_none_was_taken(admin: User) -> None:
+    made = open_all(openings_of(farm(5)))
+    close_all(made[:1])
+    person_moves.acknowledge(admin, made[1])
+    close_all(made[2:4])
+    assert whole().state == states.OPEN
+    assert lines(whole()) == [states.OPENED]
+
+
 def test_what_joins_an_acknowledged_whole_opens_it_again(admin: User) -> None:
     silent, servers = rule(), farm(6)
     open_all([opening(silent, server) for server in servers[:5]])

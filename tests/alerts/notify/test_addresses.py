@@ -28,6 +28,16 @@ def test_internal_addresses_are_known(text: str) -> None:
     assert addresses.is_internal(f"[{text}]" if ":" in text else text)
 
 
+@pytest.mark.parametrize("host", ["0x7f000001", "0X7F.1", "2130706433", "0177.0.0.1", "127.1", "10.1", "0"])
+def test_other_spellings_of_internal_addresses_are_known(host: str) -> None:
+    assert addresses.is_internal(host)
+
+
+@pytest.mark.parametrize("host", ["134744072", "0x08.8.8.8", "8.8.8.8", "1.example.net", "08.09", "cafe", "4294967296"])
+def test_other_spellings_of_public_addresses_and_names_are_not_internal(host: str) -> None:
+    assert not addresses.is_internal(host)
+
+
 @pytest.mark.parametrize("text", PUBLIC)
 def test_public_addresses_are_known(text: str) -> None:
     assert addresses.is_public(ipaddress.ip_address(text))

@@ -73,6 +73,15 @@ def test_wrong_fields_are_named(program: Client, changed: Any, field: str) -> No
     assert not Contact.objects.exists()
 
 
+def test_several_wrong_types_are_named_at_once(program: Client) -> None:
+    wrong: dict[str, Any] = {"name": 5, "allowInternal": "yes", "hours": []}
+    answer = post(program, **{**HOOK, **wrong})
+    assert set(answer.json()["fields"]) == {"name", "allowInternal", "hours"}
+    answer = patch(program, contact().pk, severity=1, enabled="no")
+    assert set(answer.json()["fields"]) == {"severity", "enabled"}
+    assert answer.json()["fields"]["enabled"] == 'expected true or false or null, got "no"'
+
+
 def test_what_is_left_out_stays(program: Client) -> None:
     made = contact()
     answer = patch(program, made.pk, severity="critical")

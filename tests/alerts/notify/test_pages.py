@@ -204,8 +204,15 @@ def test_names_are_escaped_and_made_visible(as_admin: Client) -> None:
 
 def test_it_says_when_mail_cannot_be_sent(as_admin: Client, settings: Any) -> None:
     settings.SMTP = None
-    contact(kind=models.EMAIL, address="a@example.net", secret="")
+    mail, hook = contact(kind=models.EMAIL, address="a@example.net", secret=""), contact("hook")
     assert "No e-mail is sent: the hub has no mail server." in text(as_admin.get("/alerts/contacts/"))
+    assert text(as_admin.get("/alerts/contacts/")).count("The hub has no mail server: nothing reaches it.") == 1
+    said = "No e-mail is sent: the hub has no mail server. Set SMTP_URL"
+    assert said in text(as_admin.get("/alerts/contacts/new/"))
+    assert said in text(as_admin.get(f"/alerts/contacts/{mail.pk}/"))
+    assert said not in text(as_admin.get(f"/alerts/contacts/{hook.pk}/"))
+    given = {"name": "Mail", "kind": "email", "address": "b@example.net", "severity": "warning", "language": "en"}
+    assert as_admin.post("/alerts/contacts/new/", given).status_code == 302
 
 
 def test_the_list_takes_few_queries(as_admin: Client, django_assert_max_num_queries: Any) -> None:

@@ -71,6 +71,11 @@ def test_wrong_fields_are_named(program: Client, changed: dict[str, Any], fields
     assert not Silence.objects.exists()
 
 
+def test_several_wrong_types_are_named_at_once(program: Client) -> None:
+    answer = post(program, LIST, reason=5, scope=[], rule="x", startsAt="soon", durationSec=-1)
+    assert set(answer.json()["fields"]) == {"reason", "scope", "rule", "startsAt", "durationSec"}
+
+
 def test_another_end_and_the_end(program: Client, web1: Server) -> None:
     one = silence(scope="group:web")
     address, end = f"{LIST}/{one.pk}", later(3)

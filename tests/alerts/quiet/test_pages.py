@@ -109,6 +109,13 @@ def test_from_an_incident_it_is_filled_in(as_operator: Client, as_admin: Client,
     assert fields(text(as_admin.get(address)))["scope"] == "srv-web-01"
 
 
+def test_members_of_one_of_many_servers_are_one_in_the_preview(as_admin: Client) -> None:
+    lost, servers = rule("Lost"), farm(6)
+    open_all([opening(lost, server) for server in servers])
+    opened(rule("A service failed", kinds.FAILED), servers[0], "nginx.service")
+    assert "2 live incidents are on them." in text(as_admin.get(NEW))
+
+
 def test_from_one_of_many_servers_it_has_the_rules_scope(as_admin: Client) -> None:
     lost = rule(scope="env=prod")
     open_all([opening(lost, server) for server in farm(5)])

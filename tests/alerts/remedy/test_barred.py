@@ -113,6 +113,13 @@ def test_not_what_its_owner_does_not_allow(web1: Server, restarts: Rule, nginx: 
     assert "The agent of this server does not offer to restart nginx.service." in words.sentence(entry)
 
 
+def test_what_the_server_has_not_is_said_in_a_sentence(web1: Server, operator: User) -> None:
+    service(web1)
+    entry = unasked(opened(rule(operator, remedy_target="ngnix.service"), web1), outcomes.REFUSED)
+    said = "It did not act: the hub refused. ngnix.service is no service that this server has reported."
+    assert words.sentence(entry) == said
+
+
 def test_not_on_many_servers_at_once(operator: User, web_group: ServerGroup) -> None:
     """Four that open one after the other are acted on; with the fifth they are one of many, and no more are."""
     made = rule(operator)

@@ -11,6 +11,7 @@ from django.test import Client
 from alerts.models import Rule
 from alerts.rules import api_docs, changes
 from servers.models import Server
+from tests.actions.making import service
 from tests.alerts.rules.making import FAILED, MEMORY, contact, events, incident, rule
 from tests.cast import program_of
 
@@ -62,7 +63,7 @@ def test_the_examples_of_the_docs_work(admin: User, asked: dict[str, Any]) -> No
     given |= {"escalateTo": [second.pk]} if "escalateTo" in asked else {}
     answer = send(program_of(admin), "post", **given)
     assert answer.status_code == 201
-    assert set(answer.json()) == set(api_docs.SAID)
+    assert set(answer.json()) == set(api_docs.WHOLE)
 
 
 def test_what_is_left_out_is_as_with_a_new_rule(program: Client, operator: User) -> None:
@@ -117,6 +118,24 @@ def test_a_wrong_field_is_named(program: Client, operator: User, changed: dict[s
     for method in ("put", "patch"):
         assert set(send(program, method, f"/{one.pk}", **{**ASKED, **changed}).json()["fields"]) == fields
     assert events("Another") == ["rule.made"]
+
+
+def test_a_remedy_for_what_no_server_has_is_saved_with_a_warning(program: Client, web1: Server, db1: Server) -> None:
+    service(db1, "php.service")
+    asked = {**ASKED, "remedy": {"cmd": "restart", "target": "php.service"}}
+    said = send(program, "post", **asked).json()
+    assert list(said["warnings"]) == ["remedy.target"]
+    assert "php.service" in said["warnings"]["remedy.target"]
+    assert program.get(f"{RULES}/{said['id']}").json()["warnings"] == said["warnings"]
+    service(web1, "php.service")
+    assert program.get(f"{RULES}/{said['id']}").json()["warnings"] == {}
+
+
+def test_several_wrong_types_are_named_at_once(program: Client) -> None:
+    given = {"name": 7, "enabled": "x", "k": "two", "remedy": {"most": "x", "protected": 1}}
+    fields = send(program, "post", **{**ASKED, **given}).json()["fields"]
+    assert set(fields) == {"name", "enabled", "k", "remedy.most", "remedy.protected"}
+    assert fields["enabled"] == 'expected true or false, got "x"'
 
 
 def test_another_rules_name_is_refused(program: Client, operator: User) -> None:

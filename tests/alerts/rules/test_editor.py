@@ -7,10 +7,12 @@ import re
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
-from alerts.models import Rule
+from alerts.models import Contact, Rule
 from alerts.rules import changes, kinds, wanted
 from servers.models import Server
+from tests.actions.making import service
 from tests.actions.pages import text
 from tests.alerts.rules.filled import HTMX, LIST, NEW, errors, typed, typed_in
 from tests.alerts.rules.making import FAILED, MEMORY, contact, events, rule
@@ -119,11 +121,32 @@ def test_of_two_editors_the_second_is_shown_both(as_operator: Client, operator: 
     shown = text(as_operator.post(f"{LIST}{one.pk}/", sent), 409)
     assert "Somebody changed this rule while you did" in shown
     assert "It is now: memory used above 97% for 5 min (group:web), by ada." in shown
+    assert re.search(r"ada changed at <time [^>]*>[^<]*</time>: limit\.", shown)
     assert 'value="Mine"' in shown
     assert Rule.objects.get().limit == 97
     (seen,) = re.findall(r'name="seen" value="(\w+)"', shown)
     assert as_operator.post(f"{LIST}{one.pk}/", {**sent, "seen": seen}).status_code == 302
     assert (Rule.objects.get().name, Rule.objects.get().limit) == ("Mine", 90)
+
+
+def test_contacts_that_are_told_nothing_say_why(as_operator: Client) -> None:
+    contact("well")
+    Contact.objects.filter(pk=contact("away").pk).update(enabled=False)
+    Contact.objects.filter(pk=contact("hurt").pk).update(broken_at=timezone.now())
+    shown = text(as_operator.get(NEW))
+    said = dict(re.findall(r'name="contacts" value="\d+"> (\w+) <span class="muted">([^<]*)</span>', shown))
+    assert said == {"well": "E-mail", "away": "E-mail, off", "hurt": "E-mail, broken"}
+
+
+def test_a_remedy_for_what_no_server_has_is_saved_and_said(as_operator: Client, web1: Server) -> None:
+    answer = as_operator.post(NEW, typed(remedy_cmd="restart", remedy_target="ngnix.service"))
+    assert answer.status_code == 302
+    said = "o server that the rule applies to has reported a service named ngnix.service"
+    assert f"n{said}" in text(as_operator.get(LIST))
+    one = Rule.objects.get()
+    assert f"N{said}" in text(as_operator.get(f"{LIST}{one.pk}/"))
+    service(web1, "ngnix.service")
+    assert said not in text(as_operator.get(f"{LIST}{one.pk}/"))
 
 
 def test_only_an_admin_is_offered_protected_services(
