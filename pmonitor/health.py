@@ -77,7 +77,7 @@ def _late() -> Iterator[str]:
     ran = dict(StepRun.objects.values_list("name", "ran_at"))
     now = timezone.now()
     for seconds, step in worker.STEPS:
-        name = worker.name_of(step)
+        name = StepRun.name_of(step)
         if name not in ran:
             yield f"{name} never ran"
         elif (ago := (now - ran[name]).total_seconds()) > 3 * seconds + LATE_BY_SEC:

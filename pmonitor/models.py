@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -39,3 +41,8 @@ class StepRun(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @staticmethod
+    def name_of(step: Callable[[], object]) -> str:
+        """A step's name here, in logs, /readyz and /metrics."""
+        return f"{step.__module__}.{step.__name__}"

@@ -74,13 +74,8 @@ def run_step(step: Callable[[], object]) -> None:
         step()
     except Exception as caught:
         error = f"{type(caught).__name__}: {caught}"
-        log.exception("worker.step_failed", step=name_of(step))
-    _record(name_of(step), time.monotonic() - started, error)
-
-
-def name_of(step: Callable[[], object]) -> str:
-    """A step's name in logs, /readyz and /metrics."""
-    return f"{step.__module__}.{step.__name__}"
+        log.exception("worker.step_failed", step=StepRun.name_of(step))
+    _record(StepRun.name_of(step), time.monotonic() - started, error)
 
 
 def _record(name: str, seconds: float, error: str) -> None:

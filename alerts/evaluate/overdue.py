@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from alerts.evaluate import rounds
 from alerts.models import Rule
-from pmonitor import worker
 from pmonitor.models import StepRun
 from pmonitor.visible import visible
 
@@ -47,7 +46,7 @@ def _behind(rule: Rule, now: datetime) -> bool:
 
 
 def _run() -> StepRun | None:
-    return StepRun.objects.filter(name=worker.name_of(rounds.evaluate)).first()
+    return StepRun.objects.filter(name=StepRun.name_of(rounds.evaluate)).first()
 
 
 def _error(run: StepRun | None, tell_why: bool) -> str:

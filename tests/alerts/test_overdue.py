@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from alerts.evaluate import overdue, rounds
 from alerts.models import Rule
-from pmonitor import worker
 from pmonitor.models import StepRun
 from tests.alerts.incidents.pages import text, words
 from tests.alerts.reporting import a_rule
@@ -24,7 +23,7 @@ LATE = overdue.LATE + timedelta(seconds=90)
 
 def ran(ago: timedelta = timedelta(0), error: str = "") -> None:
     StepRun.objects.update_or_create(
-        name=worker.name_of(rounds.evaluate), defaults={"ran_at": timezone.now() - ago, "seconds": 0.1, "error": error}
+        name=StepRun.name_of(rounds.evaluate), defaults={"ran_at": timezone.now() - ago, "seconds": 0.1, "error": error}
     )
 
 

@@ -88,7 +88,7 @@ def test_the_command_runs_every_step_and_stops_when_told(number: signal.Signals)
             assert process.poll() is None
             time.sleep(0.05)
         assert {run.name: run.error for run in StepRun.objects.all()} == {
-            worker.name_of(step): "" for _, step in worker.STEPS
+            StepRun.name_of(step): "" for _, step in worker.STEPS
         }
         process.send_signal(number)
         assert process.wait(60) == 0
