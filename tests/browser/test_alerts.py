@@ -23,7 +23,7 @@ from alerts.rules import kinds
 from servers.models import Server
 from tests.alerts.opening import opened, rule
 name, agent, subject = sys.argv[1:]
-down = Rule.objects.filter(name=name).first() or rule(name, kinds.FAILED)
+down = Rule.objects.filter(name=name).first() or rule(name, kinds.FAILED, scope=agent)  # else it finds others, too
 print(opened(down, Server.objects.get(agent_id=agent), subject).uuid)
 """
 NOTICES = """
