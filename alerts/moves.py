@@ -104,9 +104,7 @@ def close_calm(closings: Sequence[Closing]) -> list[Incident]:
 def close_emptied(wholes: Sequence[int]) -> list[Incident]:
     """Close those of these incidents of many servers that no live member is left of; they are locked."""
     in_transaction()
-    emptied = grouping.close_emptied(wholes)
-    _taken(grouping.take_settled(set(wholes) - set(emptied)))
-    return _ended(emptied)
+    return _ended(_lessened(wholes))
 
 
 def wake(incidents: Sequence[Incident], actor: str = "") -> None:
@@ -129,16 +127,16 @@ def _close(closings: Sequence[Closing], wholes: Sequence[int], actor: str = "", 
         "live": list(states.LIVE),
     }
     closed = [number for (number,) in fetched(CLOSE, columns)]
-    emptied = grouping.close_emptied(wholes) if closed else []
-    if closed:
-        _taken(grouping.take_settled(set(wholes) - set(emptied)))
-    return _ended(closed + emptied, actor, text)
+    return _ended(closed + (_lessened(wholes) if closed else []), actor, text)
 
 
-def _taken(settled: Sequence[int]) -> None:
-    """Tell of those of many servers that have become acknowledged because what was open of them is over."""
+def _lessened(wholes: Sequence[int]) -> list[int]:
+    """Of wholes that have lost members: close the empty ones, which are returned; acknowledge what is left so."""
+    emptied = grouping.close_emptied(wholes)
+    settled = grouping.take_settled(set(wholes) - set(emptied))
     for one in Incident.objects.filter(pk__in=settled).select_related("rule") if settled else []:
         note(states.TAKEN, [one], actor=one.acknowledged_by_name)
+    return emptied
 
 
 def _ended(closed: Sequence[int], actor: str = "", text: str = "") -> list[Incident]:

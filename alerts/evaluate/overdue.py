@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from alerts.evaluate import rounds
 from alerts.models import Rule
+from alerts.rules import names
 from pmonitor.models import StepRun
 from pmonitor.visible import visible
 
@@ -28,7 +29,7 @@ def notice(tell_why: bool) -> dict[str, Any] | None:
     behind = [rule for rule in rules if _behind(rule, now)]
     some = bool(rules) and len(behind) < len(rules)
     last = max((rule.evaluated_until for rule in rules if rule.evaluated_until), default=run.ran_at)
-    named = [(rule.pk, visible(rule.name)) for rule in behind[:NAMED]] if some else []
+    named = [(rule.pk, names.shown(rule.name)) for rule in behind[:NAMED]] if some else []
     more = len(behind) - len(named) if some else 0
     return {"some": some, "last": last, "named": named, "more": more, "error": _error(run, tell_why)}
 

@@ -17,9 +17,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 # Addresses that count as public and yet are the machine's own cloud, or lead to any IPv4 address
 CLOUDS = (ipaddress.ip_network("168.63.129.16/32"), ipaddress.ip_network("192.0.0.0/24"))
 NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
-NUMBERS = re.compile(
-    r"(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+)){0,3}"
-)  # as getaddrinfo reads IPv4 addresses: 0x7f.1, 2130706433
+# As getaddrinfo reads IPv4 addresses: 0x7f.1, 2130706433.
+NUMBERS = re.compile(r"(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+)){0,3}")
 MOST_TRIED = 3  # addresses of one host
 
 
