@@ -100,18 +100,13 @@ def _seen(rows: Any, keys: set[str]) -> set[str]:
     return keys & {str(pk) for pk in rows.filter(pk__in=numbers).values_list("pk", flat=True)}
 
 
-def may_watch_audit(user: Any, keys: set[str]) -> set[str]:
-    """Whoever has a role; the push tells a number only."""
-    return keys & {"all"} if access.role_of(user) else set()
-
-
 TOPICS = {
     "happened": Topic(happened_part.may_watch, by_id(happened_part.update), every=0.5),
     "services": Topic(may_watch_services, services, every=0.25),
     "commands": Topic(server_live.may_watch, commands, every=0.25),
     "command": Topic(may_watch_command, by_id(command), every=0.1),
     "read": Topic(may_watch_read, by_id(read), every=0.1),
-    "audit": Topic(may_watch_audit, by_id(audit)),
+    "audit": Topic(access.may_watch_all, by_id(audit)),
     waiting.FLEET: Topic(fleet_live.may_watch_fleet, by_id(waiting.of_scope)),
     waiting.SERVER: Topic(server_live.may_watch, by_id(waiting.of_server), every=0.25),
 }

@@ -38,6 +38,11 @@ def role_of(user: AbstractBaseUser | AnonymousUser) -> str | None:
     return role
 
 
+def may_watch_all(user: AbstractBaseUser | AnonymousUser, keys: set[str]) -> set[str]:
+    """Who may watch a live topic that tells only that something moved: whoever has a role, by the key "all"."""
+    return keys & {"all"} if role_of(user) else set()
+
+
 def keep_role(user: Any, groups: Iterable[str]) -> None:
     """Note with the user the role that these groups of theirs give, so that `role_of` need not ask for them."""
     names = {ADMIN} if user.is_superuser else set(groups)

@@ -33,11 +33,6 @@ def incident(key: str, view: View) -> tuple[str, dict[str, str]]:
     return made["version"], incident_page.fragments(made)
 
 
-def may_watch_incidents(user: Any, keys: set[str]) -> set[str]:
-    """Whoever has a role; the push tells a number only."""
-    return keys & {"all"} if access.role_of(user) else set()
-
-
 def may_watch_incident(user: Any, keys: set[str]) -> set[str]:
     """The numbers of incidents in the user's scope, and their rows."""
     numbers = {key: key.removesuffix(ROW) for key in keys}
@@ -48,7 +43,7 @@ def may_watch_incident(user: Any, keys: set[str]) -> set[str]:
 
 TOPICS = {
     "nav-incidents": Topic(fleet_live.may_watch_fleet, by_id(header.render)),
-    "incidents": Topic(may_watch_incidents, by_id(incidents)),
+    "incidents": Topic(access.may_watch_all, by_id(incidents)),
     "incident": Topic(may_watch_incident, by_id(incident), every=0.25),
     "alerts": Topic(server_live.may_watch, by_id(server_part.update), every=0.5),
 }

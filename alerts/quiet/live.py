@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from zlib import crc32
 
 from django.db.models import Max
@@ -29,9 +28,4 @@ def moved(_key: str, _view: View) -> tuple[str, dict[str, str]]:
     return now, {"moved": render_to_string("_silences_moved.html", {"version": now})}
 
 
-def may_watch(user: Any, keys: set[str]) -> set[str]:
-    """Whoever has a role; the push tells nothing else."""
-    return keys & {"all"} if access.role_of(user) else set()
-
-
-TOPICS = {"silences": Topic(may_watch, by_id(moved))}
+TOPICS = {"silences": Topic(access.may_watch_all, by_id(moved))}
