@@ -72,7 +72,7 @@ def store(server: Server, tables: list[list[Proc]], start: datetime) -> None:
     """Store them as reports."""
     for number, procs in enumerate(tables):
         at = start + number * STEP + timedelta(microseconds=number * 7919 % 20_000)  # as the network lets them come
-        report = Report(server.agent_id, at.timestamp(), procs, Load(cpu=8.9, mem_used_mb=2048, mem_total_mb=8192))
+        report = Report(server.agent_id, at.timestamp(), Load(cpu=8.9, mem_used_mb=2048, mem_total_mb=8192), procs)
         ingest.store(server, report, at)
 
 

@@ -132,7 +132,7 @@ def _report(server: Server, procs: list[Proc], at: datetime) -> None:
         for number in range(SERVICES)
     ]
     load = Load(cpu=8.9, mem_used_mb=2048, mem_total_mb=8192, load1=1.5, load15=1.4)
-    ingest.store(server, Report(server.agent_id, at.timestamp() + 1, procs, load, services=services), at + STEP / 10)
+    ingest.store(server, Report(server.agent_id, at.timestamp() + 1, load, procs, services=services), at + STEP / 10)
 
 
 def viewer() -> Client:

@@ -104,7 +104,7 @@ def shares(server: Server, packed: bytes) -> dict[str, float]:
     parts: dict[str, Callable[[], object]] = {
         "unpack": lambda: bodies.unpacked(packed, "gzip"),
         "unpack, decode and validate": lambda: bodies.report(packed, "gzip"),
-        "pack the process table": lambda: proctable.pack(report.procs),
+        "pack the process table": lambda: proctable.pack(report.procs or []),
     }
     return {name: _each(part) for name, part in parts.items()}
 
@@ -148,7 +148,7 @@ def measure(server: Server, bodies_: list[bytes], served_by: psutil.Process) -> 
     table(mine, bare)
     for name, milliseconds in shares(server, bodies_[0]).items():
         print(f"  {name:30} {milliseconds:6.3f} ms of Python's")
-    packed = len(proctable.pack(bodies.report(bodies_[0], "gzip").procs))
+    packed = len(proctable.pack(bodies.report(bodies_[0], "gzip").procs or []))
     print(f"  body {len(bodies_[0]):,} bytes gzipped, process table at rest {packed:,} bytes")
 
 

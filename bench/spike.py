@@ -65,7 +65,7 @@ def report(server: Server, start: datetime) -> None:
 
 def _report(server: Server, at: datetime, procs: list[Proc], cpu: float) -> Report:
     load = Load(cpu=cpu, mem_used_mb=2048, mem_total_mb=8192)
-    return Report(server.agent_id, at.timestamp(), procs, load, cpu_count=64)
+    return Report(server.agent_id, at.timestamp(), load, procs, cpu_count=64)
 
 
 def explain(server: Server, start: datetime, end: datetime, metric: str = "cpu") -> int:

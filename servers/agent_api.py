@@ -88,6 +88,7 @@ class ReportIn(APIView):
                 s400="A field is wrong; each is named.",
                 s401="The token is not valid.",
                 s403="The token is another server's, or the address is not allowed.",
+                s409="The hub does not know the base of the changes (any more); send all processes.",
                 s413="Too large, as sent or unpacked.",
                 s415="Not application/json, or an unknown Content-Encoding.",
                 s503="The hub's database does not answer, or reports come faster than it takes them; see Retry-After.",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 STRETCH: Final = 64  # so many lines are compared at once
 T = TypeVar("T")
+Column = TypeVar("Column", list[Any], "array[int]", "array[float]")
 
 
 def gone_and_new(before: Sequence[T], after: Sequence[T]) -> tuple[list[int], list[int]]:
@@ -39,6 +41,16 @@ def _same(before: Sequence[T], old_place: int, after: Sequence[T], place: int) -
             )
         same += STRETCH
     return most
+
+
+def edited(values: Column, gone: Sequence[int], places: Sequence[int], new: Sequence[Any]) -> Column:
+    """A list's or array's values without those that are gone, with new ones put in where they then are."""
+    left = values[:]
+    for place in reversed(gone):
+        del left[place]
+    for place, value in zip(places, new, strict=True):
+        left.insert(place, value)
+    return left
 
 
 def without(values: Sequence[T], places: Sequence[int]) -> list[T]:

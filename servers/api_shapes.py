@@ -26,11 +26,15 @@ class Registered(Struct, rename=on_the_wire):
 
 
 class Received(Struct, rename=on_the_wire, omit_defaults=True):
-    """The answer to a report; gridSec: the interval that history keeps, while more is asked for (watch mode)."""
+    """The answer to a report; gridSec: the interval that history keeps, while more is asked for (watch mode).
+
+    base: the report's ts, where the next ones may tell only what is other in their processes than in this one's.
+    """
 
     server_time: datetime
     interval_sec: float
     grid_sec: float | None = None
+    base: float | None = None
 
 
 class Summary(Struct, rename=on_the_wire):

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Sequence
 from itertools import accumulate, compress, count
 from operator import add, ne, sub
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from zstandard import DICT_TYPE_RAWCONTENT, ZstdCompressionDict, ZstdCompressor, ZstdDecompressor
 
@@ -29,6 +29,25 @@ Number = float | None
 T = TypeVar("T")
 
 
+class Others(NamedTuple, Generic[T]):
+    """A column of those that stayed and have another value: their places among them, what it was and what it is."""
+
+    places: list[int]
+    before: Sequence[T | None]
+    after: Sequence[T]
+
+
+class Difference(NamedTuple):
+    """What is other in a table than in the one before; gone: places there, new: places here, both rising."""
+
+    gone: list[int]
+    new: list[int]
+    cpu: Others[float]  # as in outlines
+    mem_mb: Others[float]
+    status: Others[str]
+    threads: Others[int | None]
+
+
 def is_change(data: bytes) -> bool:
     """Whether these bytes are a change, and no whole table."""
     return data[:1] in (FIRST, VERSION)
@@ -39,20 +58,34 @@ def base_of(data: bytes) -> Base:
     return _read_base(Reader(data[1:]))
 
 
-def pack(base: Base, before: Outline, table: Table, after: Outline) -> bytes:
-    """What is other in the table, with its outline, than in the one before."""
-    head, writer = Writer(), Writer()
+def difference(before: Outline, after: Outline) -> Difference:
+    """What is other than before, place by place."""
+    gone, new = gone_and_new(before.lines, after.lines)
+    return Difference(
+        gone,
+        new,
+        _others(before.cpu, after.cpu, gone, new),
+        _others(before.mem_mb, after.mem_mb, gone, new),
+        _others(before.status, after.status, gone, new),
+        _others(before.threads, after.threads, gone, new),
+    )
+
+
+def pack(base: Base, other: Difference, table: Table, after: Outline) -> bytes:
+    """What is other in the table, with its outline, than in the base's."""
+    head, writer, new = Writer(), Writer(), other.new
     head.number(micros(base.sampled_at))
     head.bytes += _ts.pack(base.ts)
-    gone, new = gone_and_new(before.lines, after.lines)
-    _write_places(head, gone)
+    _write_places(head, other.gone)
     _write_places(head, new)
     writer.strings([table.stays[place].decode() for place in new])
-    _write_numbers(writer, *_others(writer, before.cpu, after.cpu, gone, new), CPU_SCALE)
-    _write_numbers(writer, *_others(writer, before.mem_mb, after.mem_mb, gone, new), MEM_SCALE)
-    writer.words(_others(writer, before.status, after.status, gone, new)[1])
-    writer.whole(_others(writer, before.threads, after.threads, gone, new)[1])
-    like = _texts(without(table.stays, new)[-ALIKE:])
+    _write_numbers(writer, other.cpu, [after.cpu[place] for place in new], CPU_SCALE)
+    _write_numbers(writer, other.mem_mb, [after.mem_mb[place] for place in new], MEM_SCALE)
+    _write_places(writer, other.status.places)
+    writer.words([*other.status.after, *(after.status[place] for place in new)])
+    _write_places(writer, other.threads.places)
+    writer.whole([*other.threads.after, *(after.threads[place] for place in new)])
+    like = _texts(_last(table.stays, new))
     packed: bytes = ZstdCompressor(level=1, dict_data=like).compress(bytes(writer.bytes))
     return VERSION + bytes(head.bytes) + packed
 
@@ -88,22 +121,22 @@ def _texts(lines: list[bytes]) -> ZstdCompressionDict:
     return ZstdCompressionDict(b"\n".join(lines), dict_type=DICT_TYPE_RAWCONTENT)
 
 
-def _others(
-    writer: Writer, before: Sequence[T], after: Sequence[T], gone: list[int], new: list[int]
-) -> tuple[list[T | None], list[T]]:
-    """Write which of those that stayed have another value; what was before and is now, of them and of the new ones."""
+def _last(stays: list[bytes], new: list[int]) -> list[bytes]:
+    """The last lines of those that stayed."""
+    first = max(0, len(stays) - ALIKE - len(new))
+    return without(stays[first:], [place - first for place in new if place >= first])[-ALIKE:]
+
+
+def _others(before: Sequence[T], after: Sequence[T], gone: list[int], new: list[int]) -> Others[T]:
     old, stayed = without(before, gone), without(after, new)
-    others = [] if old == stayed else list(compress(count(), map(ne, old, stayed)))
-    _write_places(writer, others)
-    return (
-        [*(old[place] for place in others), *[None] * len(new)],
-        [*(stayed[place] for place in others), *(after[place] for place in new)],
-    )
+    places = [] if old == stayed else list(compress(count(), map(ne, old, stayed)))
+    return Others(places, [old[place] for place in places], [stayed[place] for place in places])
 
 
-def _write_numbers(writer: Writer, old: Sequence[Number], now: Sequence[float], scale: int) -> None:
+def _write_numbers(writer: Writer, others: Others[float], new: list[float], scale: int) -> None:
     """An outline's numbers as differences to what was before, where all are decimals."""
-    codes = _codes_of(scale)
+    _write_places(writer, others.places)
+    old, now, codes = [*others.before, *[None] * len(new)], [*others.after, *new], _codes_of(scale)
     try:
         differences = list(map(sub, map(codes.__getitem__, now), map(codes.__getitem__, old)))
     except NotDecimal:

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from django.db import Error, IntegrityError, connection, transaction
+from msgspec import UNSET
 from psycopg import errors
 
 from pmonitor import live, logs
@@ -35,9 +36,11 @@ from servers import (
     service_history,
     service_table,
     state_history,
+    told_changes,
     watching,
 )
 from servers.models import Server
+from servers.outlines import Known
 from servers.report_rows import Processes, Row
 from servers.service_events import Span
 from servers.wire import Report
@@ -66,6 +69,7 @@ class Stored(NamedTuple):
     sampled_at: datetime
     interval_sec: float  # what the agent is asked to report at
     between: bool = False  # no history
+    base: float | None = None  # the report's ts, where the next ones may tell only what is other than in it
 
 
 class Gone(Exception):
@@ -98,9 +102,12 @@ End = Stored | Exception
 
 
 def incoming(server: Server, report: Report, received_at: datetime, address: str = "") -> Incoming:
-    """The report, ready to be stored, as soon as it is decoded: its thousands of objects need not wait for that."""
-    rest = msgspec.structs.replace(report, procs=[])
-    return Incoming(server, rest, report_rows.processes_of(report.procs), received_at, address)
+    """The report, ready to be stored, as soon as it is decoded: its thousands of objects need not wait for that.
+
+    Raises Problem 400 or 409 when its processes cannot be told from what it says.
+    """
+    rest = msgspec.structs.replace(report, procs=[], changes=UNSET)
+    return Incoming(server, rest, told_changes.processes(server.pk, report), received_at, address)
 
 
 def store_all(reports: Sequence[Incoming]) -> list[End]:
@@ -195,7 +202,9 @@ def _take(one: Incoming, rows: dict[int, Row]) -> End | _Taken:
         "skews": msgspec.json.encode(skews).decode(),
     }
     statement = report_rows.statement(late=late, kept=kept, between=between)
-    taken = _Taken(one, Stored(LATE if late else STORED, sampled_at, interval, between), row, statement, values)
+    base = None if late or between else values["raw_ts"]
+    stored = Stored(LATE if late else STORED, sampled_at, interval, between, base)
+    taken = _Taken(one, stored, row, statement, values)
     rows[server.pk] = _after(taken, recent, skews)
     return taken
 
@@ -207,7 +216,9 @@ def _after(taken: _Taken, recent: list[float], skews: list[float]) -> Row:
     if taken.late:
         return row
     if not taken.stored.between:
-        row = row._replace(raw_at=sampled_at, raw_ts=taken.values["raw_ts"], outline=taken.incoming.processes.outline)
+        row = row._replace(raw_at=sampled_at, raw_ts=taken.values["raw_ts"], known=None)
+        if row.base:
+            row = row._replace(known=Known(row.base, *taken.incoming.processes[1:3]))
     return row._replace(
         sampled_at=sampled_at,
         services_at=sampled_at if taken.lists else row.services_at,

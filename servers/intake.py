@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import NamedTuple
 
@@ -30,17 +30,15 @@ class Sent(NamedTuple):
 
 def read(sent: Sent) -> Incoming | None:
     """The report, ready to be stored; None when it has to be read thoroughly."""
-    try:
+    with suppress(Problem):
         report = bodies.decoded_quickly(bodies.unpacked(sent.body, sent.encoding), wire.REPORTS)
-    except Problem:
-        return None
-    if report is None or report.agent_id != sent.server.agent_id:
-        return None
-    return ingest.incoming(sent.server, report, sent.received_at, sent.address)
+        if report is not None and report.agent_id == sent.server.agent_id:
+            return ingest.incoming(sent.server, report, sent.received_at, sent.address)
+    return None
 
 
 def read_thoroughly(sent: Sent) -> Incoming:
-    """The report, ready to be stored; raises Problem 400, 413 or 415 telling all that is wrong with it."""
+    """The report, ready to be stored; raises Problem 400, 409, 413 or 415 telling all that is wrong with it."""
     report = meant_for(sent.server, bodies.report(sent.body, sent.encoding))
     return ingest.incoming(sent.server, report, sent.received_at, sent.address)
 
@@ -68,7 +66,8 @@ def received(stored: Stored) -> Received:
     """The answer to a report that was committed."""
     REPORTS.labels(stored.outcome).inc()
     usual = watching.usual()
-    return Received(timezone.now(), stored.interval_sec, usual if stored.interval_sec < usual else None)
+    grid = usual if stored.interval_sec < usual else None
+    return Received(timezone.now(), stored.interval_sec, grid, stored.base)
 
 
 def removed() -> Problem:

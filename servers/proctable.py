@@ -77,6 +77,11 @@ def unpack_table(data: bytes | memoryview) -> Table:
     return Table(stays, *map(msgspec.json.decode, (cpu, mem_mb, status, threads)))
 
 
+def lines_of(data: bytes) -> list[bytes]:
+    """The lines with STAYS of a packed table."""
+    return text_of(data).split(b"\n")[: -len(MOVES) - 1] if data else []
+
+
 def text_of(data: bytes | memoryview) -> bytes:
     """A packed table's lines, each with its end: one a process with STAYS, then one for each of MOVES."""
     data = bytes(data)

@@ -17,8 +17,9 @@ from psycopg import Cursor
 
 from pmonitor.rows import fetched
 from servers import changes, proctable, rawtables
+from servers.changes import Difference
 from servers.models import Newest, Server
-from servers.outlines import Base, Outline, Outlines, outline_of
+from servers.outlines import Base, Known, Outline, Remembered, outline_of
 from servers.wire import Load, Proc, Report
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,7 +36,8 @@ LOCK = """SELECT n.server_id, n.seq, n.sampled_at, n.recent_ts, n.services_at, n
     FROM servers_newest n JOIN servers_server s ON s.id = n.server_id
     WHERE n.server_id = ANY(%(servers)s) ORDER BY n.server_id FOR UPDATE OF n"""
 # The newest raw row's process table, which the next one is stored as a change of.
-RAW_TABLES = "SELECT server_id, coalesce(raw_procs, procs) FROM servers_newest WHERE server_id = ANY(%s)"
+RAW_TABLES = """SELECT server_id, raw_at, raw_ts, coalesce(raw_procs, procs) FROM servers_newest
+    WHERE server_id = ANY(%s) AND raw_ts IS NOT NULL"""
 READING = """reading AS (
     INSERT INTO servers_hostreading VALUES (%(server)s::bigint, %(sampled)s, %(ts)s, %(total)s, %(cpu)s::float8,
         %(mem_used_mb)s::float8, %(mem_total_mb)s::float8, %(swap_used_mb)s::float8, %(swap_total_mb)s::float8,
@@ -68,18 +70,23 @@ _RAW = {True: f"{READING}, {SNAPSHOT}", False: READING}  # by whether its proces
 _WRITE = {(late, kept): WRITE.format(raw=_RAW[kept], values=_VALUES[late]) for late in _VALUES for kept in _RAW}
 
 _ON_THE_WIRE = dict(zip(Report.__struct_fields__, Report.__struct_encode_fields__, strict=True))
-OUTLINES = Outlines()
+TABLES = Remembered()
 Values = dict[str, Any]
 
 
 class Processes(NamedTuple):
-    """A report's processes: in columns, packed whole, and the one with the most CPU (the first of several)."""
+    """A report's processes: in columns, packed whole, and the one with the most CPU (the first of several).
+
+    Where the report told only what is other than in a base: that base, and the difference.
+    """
 
     table: proctable.Table
     whole: bytes
     outline: Outline
     top_name: str
     top_cpu: float | None
+    base: Base | None = None
+    other: Difference | None = None
 
 
 class Row(NamedTuple):
@@ -99,7 +106,7 @@ class Row(NamedTuple):
     watched_until: datetime | None
     raw_at: datetime | None  # when the newest raw row was sampled
     raw_ts: float | None  # of that row; None: there is none to build on
-    outline: Outline | None = None  # of its process table; None: none to build on that is
+    known: Known | None = None  # its process table; None: none to build on that is
 
     @property
     def base(self) -> Base | None:
@@ -129,20 +136,33 @@ def _lock(servers: Sequence[int]) -> dict[int, Row]:
 
 
 def _outlined(rows: dict[int, Row], chain: datetime) -> dict[int, Row]:
-    """Those rows whose raw table is of this chain or later, with its outline: remembered, or made of the table."""
+    """Those rows whose raw table is of this chain or later, with that table: remembered, or read."""
     bases = {server: row.base for server, row in rows.items() if row.base and row.base.sampled_at >= chain}
-    outlines = {server: OUTLINES.of(server, base) for server, base in bases.items()}
-    if unknown := [server for server, outline in outlines.items() if outline is None]:
-        for server, procs in fetched(RAW_TABLES, [unknown]):
-            outlines[server] = outline_of(proctable.unpack_table(procs))
-    return {server: rows[server]._replace(outline=outline) for server, outline in outlines.items()}
+    tables = {server: TABLES.of(server, base) for server, base in bases.items()}
+    tables |= _read([server for server, known in tables.items() if known is None])
+    return {server: rows[server]._replace(known=known) for server, known in tables.items()}
+
+
+def told(server_id: int, ts: float) -> Known | None:
+    """The server's newest raw table, if it is that of the report of this ts."""
+    known = TABLES.told(server_id, ts) or _read([server_id]).get(server_id)
+    return known if known and known.base.ts == ts else None
+
+
+def _read(servers: Sequence[int]) -> dict[int, Known]:
+    """The newest raw tables of those that have one."""
+    found = {}
+    for server, at, ts, procs in fetched(RAW_TABLES, [list(servers)]) if servers else ():
+        whole = bytes(procs)
+        found[server] = Known(Base(at, ts), whole, outline_of(proctable.unpack_table(whole)))
+    return found
 
 
 def remember(rows: Iterable[Row]) -> None:
     """After the commit: the next reports of these servers mostly come to this process, too."""
     for row in rows:
-        if row.base and row.outline:
-            OUTLINES.remember(row.server_id, row.base, row.outline)
+        if row.known and row.known.base == row.base:
+            TABLES.remember(row.server_id, row.known)
 
 
 def _row(*columns: Any) -> Row:
@@ -179,11 +199,16 @@ def write(reports: Sequence[tuple[str, Values]]) -> set[int]:
 def processes_of(procs: Sequence[Proc]) -> Processes:
     """The processes as they are stored. Of 500 this takes some 0.3 ms, twice that when they left the CPU's caches."""
     table = proctable.table_of(procs)
-    whole = proctable.pack_table(table)
+    return Processes(table, proctable.pack_table(table), outline_of(table), *top_of(table))
+
+
+def top_of(table: proctable.Table) -> tuple[str, float | None]:
+    """The name and CPU of the process with the most of it."""
+    if not table.stays:
+        return "", None
     most = max(filter(None, table.cpu), default=None)
     top = 0 if most is None else table.cpu.index(most)
-    named = (procs[top].name, procs[top].cpu) if procs else ("", None)
-    return Processes(table, whole, outline_of(table), *named)
+    return msgspec.json.decode(table.stays[top])[0], table.cpu[top]
 
 
 def values_of(report: Report, processes: Processes, sampled_at: datetime, address: str) -> Values:
@@ -207,11 +232,12 @@ def tables_of(processes: Processes, ts: float, sampled_at: datetime, row: Row | 
 
 
 def _raw_table(processes: Processes, sampled_at: datetime, row: Row | None) -> bytes:
-    base, before = (row.base, row.outline) if row else (None, None)
-    if base is None or before is None or not rawtables.may_build_on(base, sampled_at):
+    known = row.known if row else None
+    if known is None or not rawtables.may_build_on(known.base, sampled_at):
         return processes.whole
-    changed = changes.pack(base, before, processes.table, processes.outline)
-    return min(changed, processes.whole, key=len)
+    other = processes.other if processes.base == known.base else None
+    other = other or changes.difference(known.outline, processes.outline)
+    return min(changes.pack(known.base, other, processes.table, processes.outline), processes.whole, key=len)
 
 
 def _readings(load: Load) -> dict[str, float | None]:

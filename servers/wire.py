@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.json import Decoder
 
 MOST_PROCESSES: Final = 500
@@ -30,6 +30,8 @@ LoadAverage = Annotated[float, Meta(ge=0, le=1_000_000)]
 Epoch = Annotated[float, Meta(ge=0, le=1e11)]  # seconds since 1970; milliseconds are past the bound
 Seconds = Annotated[float, Meta(ge=0, le=1e11)]
 Moment = Annotated[datetime, Meta(tz=True)]
+Place = Annotated[int, Meta(ge=0, le=MOST_PROCESSES - 1)]  # in a list of processes, from 0
+Places = Annotated[list[Place], Meta(max_length=MOST_PROCESSES)]
 
 
 def on_the_wire(field: str) -> str:
@@ -51,6 +53,24 @@ class Proc(Struct, rename=on_the_wire, gc=False):
     ppid: Count | None = None
     threads: Count | None = None
     start_ticks: Ticks | None = None
+
+
+class Changes(Struct, rename=on_the_wire):
+    """What is other in a list of processes than in the base's; places rise.
+
+    gone: places in the base's list; new: places in this one, of which procs are the processes; moved: places in this
+    one of those that stayed, and of each the four values as they are now. count: how many there are.
+    """
+
+    count: Annotated[int, Meta(ge=0, le=MOST_PROCESSES)]
+    gone: Places = []
+    new: Places = []
+    procs: Annotated[list[Proc], Meta(max_length=MOST_PROCESSES)] = []
+    moved: Places = []
+    cpu: Annotated[list[Percent | None], Meta(max_length=MOST_PROCESSES)] = []
+    mem_mb: Annotated[list[Megabytes], Meta(max_length=MOST_PROCESSES)] = []
+    status: Annotated[list[Word], Meta(max_length=MOST_PROCESSES)] = []
+    threads: Annotated[list[Count | None], Meta(max_length=MOST_PROCESSES)] = []
 
 
 class Load(Struct, rename=on_the_wire, gc=False):
@@ -157,12 +177,17 @@ class Disk(Struct, rename=on_the_wire):
 
 
 class Report(Struct, rename=on_the_wire):
-    """What an agent posts: host readings, process table, and the services when they changed."""
+    """What an agent posts: host readings, process table, and the services when they changed.
+
+    The table is in procs, or in changes: what is other than in that of the report whose ts is base.
+    """
 
     agent_id: AgentId
     ts: Epoch  # the agent's clock when it sampled
-    procs: Annotated[list[Proc], Meta(max_length=MOST_PROCESSES)]
     load: Load
+    procs: Annotated[list[Proc], Meta(max_length=MOST_PROCESSES)] | UnsetType = UNSET
+    base: Epoch | UnsetType = UNSET
+    changes: Changes | UnsetType = UNSET
     uptime_sec: Seconds | None = None
     alerts: Annotated[list[Any], Meta(max_length=100)] = []
     sent_at: Epoch | None = None  # the agent's clock when it sent

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, UnsetType
 
 MOST = 50  # fields named in one answer
 WORDS = {
@@ -60,7 +60,7 @@ def _is(value: object, kind: Any) -> bool:
 def _parts(kind: Any) -> tuple[Any, Meta, bool]:
     """A kind as (its bare type, its bounds, whether null will do)."""
     options = get_args(kind) if get_origin(kind) is Union or type(kind).__name__ == "UnionType" else (kind,)
-    kept = next(option for option in options if option is not type(None))
+    kept = next(option for option in options if option not in (type(None), UnsetType))
     bare, meta = get_args(kept) if get_origin(kept) is Annotated else (kept, Meta())
     return bare, meta, type(None) in options
 

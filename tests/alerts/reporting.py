@@ -44,7 +44,7 @@ def report(values: Mapping[Server, float | None], at: datetime, ahead: float | N
     ts = at.timestamp() + (ahead or 0)
     sent_at = None if ahead is None else ts
     reports = [
-        ingest.incoming(server, Report(server.agent_id, ts, [], Load(cpu=cpu), sent_at=sent_at, **more), at)
+        ingest.incoming(server, Report(server.agent_id, ts, Load(cpu=cpu), [], sent_at=sent_at, **more), at)
         for server, cpu in values.items()
     ]
     for end in ingest.store_all(reports):

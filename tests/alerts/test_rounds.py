@@ -134,7 +134,7 @@ def test_a_lower_limit_and_a_share_are_looked_at_like_any_other(web1: Server) ->
         [(12, 40, 100, 8), (9, 60, 100, 9), (12, 40, 0, 8), (16, 4, 9, 9)]
     ):
         at, load = start + place * STEP, Load(cpu=cpu, mem_used_mb=used, mem_total_mb=total, load1=load1)
-        ingest.store(web1, Report(web1.agent_id, at.timestamp(), [], load, cpu_count=4), at)
+        ingest.store(web1, Report(web1.agent_id, at.timestamp(), load, [], cpu_count=4), at)
         evaluate(at)
     told_of = [(one.rule_name, one.value, one.closed_at) for one in Incident.objects.order_by("rule_name", "pk")]
     last = start + 3 * STEP

@@ -45,7 +45,7 @@ def test_late_samples_open_nothing(web1: Server) -> None:
     start = recently()
     told(web1, [20, 20, 20], start)
     kept = Report(
-        web1.agent_id, (start + 5 * SECOND).timestamp(), [], Load(cpu=99), sent_at=(start + MINUTE).timestamp()
+        web1.agent_id, (start + 5 * SECOND).timestamp(), Load(cpu=99), [], sent_at=(start + MINUTE).timestamp()
     )
     assert ingest.store(web1, kept, start + MINUTE).outcome == ingest.LATE
     evaluate(start + MINUTE)

@@ -15,7 +15,8 @@ BASE = Base(T0, 1726147200.123)
 
 
 def packed(before: Table, after: Table) -> bytes:
-    return changes.pack(BASE, outline_of(before), after, outline_of(after))
+    now = outline_of(after)
+    return changes.pack(BASE, changes.difference(outline_of(before), now), after, now)
 
 
 @settings(max_examples=50, deadline=None)

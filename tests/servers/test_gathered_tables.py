@@ -10,7 +10,7 @@ from servers import changes, ingest, proctable, rawtables, report_rows
 from servers.gathering import Gatherer
 from servers.ingest import Incoming
 from servers.models import Server
-from servers.outlines import Outlines
+from servers.outlines import Remembered
 from tests.servers.gathered import NOW, incoming, outcomes, together
 from tests.servers.reports import proc
 
@@ -50,10 +50,10 @@ def test_a_table_that_another_process_stored_is_read(
 ) -> None:
     one, two, three = tables(web1, 1, 2, 3)
     together(gatherer, one)
-    mine = report_rows.OUTLINES
-    monkeypatch.setattr(report_rows, "OUTLINES", Outlines())
+    mine = report_rows.TABLES
+    monkeypatch.setattr(report_rows, "TABLES", Remembered())
     together(gatherer, two)
-    monkeypatch.setattr(report_rows, "OUTLINES", mine)
+    monkeypatch.setattr(report_rows, "TABLES", mine)
     together(gatherer, three)
     assert [(change, pids[30:]) for change, pids in raw_tables(web1)] == [
         (False, [1]), (True, [1, 2]), (True, [1, 2, 3])

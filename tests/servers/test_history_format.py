@@ -55,7 +55,12 @@ def test_a_whole_table_is_as_shown() -> None:
 
 
 def test_a_change_is_as_told() -> None:
-    data = changes.pack(Base(T0, 1769860800.0), outline_of(FIRST), SECOND, outline_of(SECOND))
+    data = changes.pack(
+        Base(T0, 1769860800.0),
+        changes.difference(outline_of(FIRST), outline_of(SECOND)),
+        SECOND,
+        outline_of(SECOND),
+    )
     assert data[:1] == b"\x04"
     key = bytes.fromhex("80e0a4a2ddb59203 000000b07b5fda41")  # the number, then the double
     places = bytes.fromhex("0000 010102")  # none gone; one new, at place 1

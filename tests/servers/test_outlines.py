@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from servers import outlines
-from servers.outlines import Base, Outlines, outline_of
+from servers.outlines import Base, Known, Remembered, outline_of
 from servers.proctable import table_of
 from servers.wire import Proc
 from tests.servers.samples import PROCS, T0, proc
 
 BASE = Base(T0, 1.5)
-OUTLINE = outline_of(table_of([proc()]))
+KNOWN = Known(BASE, b"", outline_of(table_of([proc()])))
 
 
 @settings(max_examples=50, deadline=None)
@@ -32,25 +32,26 @@ def test_cpu_that_is_not_known_is_other_than_none_used() -> None:
 
 
 def test_an_outline_is_known_by_its_very_row_only() -> None:
-    known = Outlines()
+    known = Remembered()
     assert known.of(1, BASE) is None
-    known.remember(1, BASE, OUTLINE)
-    assert known.of(1, BASE) is OUTLINE
+    known.remember(1, KNOWN)
+    assert known.of(1, BASE) is KNOWN
     assert known.of(2, BASE) is None
     assert known.of(1, Base(T0 + timedelta(microseconds=1), BASE.ts)) is None
     assert known.of(1, Base(T0, 1.25)) is None
+    assert (known.told(1, BASE.ts), known.told(1, 1.25), known.told(2, BASE.ts)) == (KNOWN, None, None)
 
 
 def test_of_a_server_only_the_newest_is_remembered() -> None:
-    known = Outlines()
-    known.remember(1, BASE, OUTLINE)
-    known.remember(1, Base(T0, 2), OUTLINE)
+    known = Remembered()
+    known.remember(1, KNOWN)
+    known.remember(1, KNOWN._replace(base=Base(T0, 2)))
     assert known.of(1, BASE) is None
 
 
 def test_no_more_are_remembered_than_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outlines, "MOST_REMEMBERED", 2)
-    known = Outlines()
+    known = Remembered()
     for server in (1, 2, 2, 3):
-        known.remember(server, BASE, OUTLINE)
+        known.remember(server, KNOWN)
     assert [server for server in (1, 2, 3) if known.of(server, BASE)] == [3]

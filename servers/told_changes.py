@@ -1,0 +1,105 @@
+"""A report's processes: told whole, or as what is other than in the base, the newest raw table that the hub has.
+
+Of changes nothing else is decoded, copied or compared: that is most of what a whole report costs. What is stored is to
+the byte that of the whole.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import compress, count
+from operator import lt, ne
+from sys import intern
+from typing import Any, TypeVar
+
+from msgspec import UNSET
+
+from pmonitor.problems import Problem, bad
+from servers import proctable, report_rows
+from servers.alignment import edited
+from servers.changes import Difference, Others
+from servers.outlines import UNKNOWN, Known, Outline, numbers_of, outline_of
+from servers.report_rows import Processes
+from servers.wire import Changes, Report, on_the_wire
+
+EACH = {"procs": "new", "cpu": "moved", "mem_mb": "moved", "status": "moved", "threads": "moved"}
+T = TypeVar("T")
+
+
+def processes(server_id: int, report: Report) -> Processes:
+    """The report's processes as they are stored. Raises Problem: 400 where it tells them wrongly, 409 without base."""
+    if isinstance(report.procs, list) and report.changes is UNSET:
+        return report_rows.processes_of(report.procs)
+    if report.changes is UNSET or report.base is UNSET:
+        raise bad({"procs": "is required, or base and changes are"})
+    if report.procs is not UNSET:
+        raise bad({"procs": "is not for a report with changes"})
+    known = report_rows.told(server_id, report.base)
+    if known is None:
+        why = f"the hub does not know the processes of the report of {report.base}; send all of them"
+        raise Problem(409, f"No such base: {why}.", {"base": why})
+    if wrong := dict(_wrong(report.changes, len(known.outline.lines))):
+        raise bad(wrong)
+    return changed(known, report.changes)
+
+
+def _wrong(told: Changes, before: int) -> Iterator[tuple[str, str]]:
+    """Each field that does not fit a base of so many processes, and why."""
+    ends = {"gone": before, "new": told.count, "moved": told.count}
+    for name, end in ends.items():
+        places = getattr(told, name)
+        if not all(map(lt, places, places[1:])) or (places and places[-1] >= end):
+            yield f"changes.{name}", f"expected rising places below {end}"
+    for name, of in EACH.items():
+        many, asked = len(getattr(told, name)), len(getattr(told, of))
+        if many != asked:
+            yield f"changes.{on_the_wire(name)}", f"expected {asked}, one for each place of {of}, got {many}"
+    if not set(told.moved).isdisjoint(told.new):
+        yield "changes.moved", "expected none of the places of new"
+    if told.count != (left := before - len(told.gone) + len(told.new)):
+        yield "changes.count", f"expected {left}, as the base has {before}, got {told.count}"
+
+
+def changed(known: Known, told: Changes) -> Processes:
+    """The base's table with what is other in it."""
+    before, gone, new, added = known.outline, told.gone, told.new, proctable.table_of(told.procs)
+    more = outline_of(added)
+    outline = Outline(
+        edited(before.lines, gone, new, more.lines),
+        edited(before.cpu, gone, new, more.cpu),
+        edited(before.mem_mb, gone, new, more.mem_mb),
+        edited(before.status, gone, new, more.status),
+        edited(before.threads, gone, new, more.threads),
+    )
+    stayed = [place - bisect_left(new, place) for place in told.moved] if new else told.moved
+    other = Difference(
+        gone,
+        new,
+        _others(outline.cpu, told.moved, stayed, numbers_of(told.cpu)),
+        _others(outline.mem_mb, told.moved, stayed, told.mem_mb),
+        _others(outline.status, told.moved, stayed, list(map(intern, told.status))),
+        _others(outline.threads, told.moved, stayed, told.threads),
+    )
+    stays = edited(proctable.lines_of(known.whole), gone, new, added.stays)
+    table = proctable.Table(stays, _cpu(outline), outline.mem_mb.tolist(), outline.status, outline.threads)
+    whole, top = proctable.pack_table(table), report_rows.top_of(table)
+    return Processes(table, whole, outline, *top, known.base, other)
+
+
+def _others(column: Any, places: Sequence[int], stayed: Sequence[int], values: Sequence[T]) -> Others[T]:
+    """Put the values in their places of the column; which of them are others there, and what was there before."""
+    old = [column[place] for place in places]
+    other = list(compress(count(), map(ne, old, values)))
+    for number in other:
+        column[places[number]] = values[number]
+    return Others(
+        [stayed[number] for number in other],
+        [old[number] for number in other],
+        [values[number] for number in other],
+    )
+
+
+def _cpu(outline: Outline) -> list[float | None]:
+    cpu: list[float | None] = [*outline.cpu]
+    return [None if value == UNKNOWN else value for value in cpu] if UNKNOWN in outline.cpu else cpu
