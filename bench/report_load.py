@@ -1,6 +1,6 @@
 """Many agents with 500 processes each that report every 10 s and wait for commands: what the hub's CPU does for it.
 
-    python bench/report_load.py [--agents 1000] [--seconds 30 | --minutes 10] [--webs 1] [--viewers 0]
+    python bench/report_load.py [--agents 1000] [--seconds 30 | --minutes 10] [--webs 1] [--viewers 0] [--whole]
 
 Real web processes and PostgreSQL, Redis between several; half of the viewers look at a server's page, half at a fleet
 of 40 rows; the agents are another process (report_sender.py), which sends at a fixed rate and
@@ -173,6 +173,7 @@ def show(ours: Run, floor: Run, task: Task) -> None:
         f"agents per core: {1000 * EVERY_SEC / ours.both_ms:,.0f}, at the floor {1000 * EVERY_SEC / floor.both_ms:,.0f}"
     )
     outcome = ours.outcome
+    print(f"told whole {outcome.whole} of {outcome.taken + outcome.lost}, the others as changes")
     print(f"sent again {outcome.again}, refused {outcome.refused}, long-polls renewed {outcome.polls}")
     print(f"the sender's own CPU: {outcome.cpu_ms / max(1, outcome.taken):.2f} ms a report; the machine was "
           f"{100 * ours.busy:.0f} % busy, {100 * floor.busy:.0f} % in the floor's turn")  # fmt: skip
@@ -186,6 +187,7 @@ def main() -> None:
     arguments.add_argument("--minutes", type=float, help="instead of seconds")
     arguments.add_argument("--webs", type=int, default=1, help="web processes; several need redis-server")
     arguments.add_argument("--viewers", type=int, default=0)
+    arguments.add_argument("--whole", action="store_true", help="each report tells all, as those of old agents")
     given = arguments.parse_args()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # the hub's web process inherits it
@@ -197,12 +199,12 @@ def main() -> None:
     postgres, agents = Postgres(), fleet(given.agents)
     rounds = max(1, round((60 * given.minutes if given.minutes else given.seconds) / EVERY_SEC))
     with hub(given.webs) as webs:
-        task = Task([web.port for web in webs], agents, rounds, polls=True)
+        task = Task([web.port for web in webs], agents, rounds, polls=True, whole=given.whole)
         with viewers(webs, given.viewers):
             ours = load(webs, postgres, task)
     port = own_hub.free_port()
     with own_hub.running(own_hub.bare("bench.floor.gathered:application", port), port) as bare:
-        floor = load([bare], postgres, Task([port], agents, min(rounds, 3), polls=False))
+        floor = load([bare], postgres, Task([port], agents, min(rounds, 3), polls=False, whole=given.whole))
     print(f"{given.webs} web processes, {given.viewers} viewers")
     show(ours, floor, task)
     close(
