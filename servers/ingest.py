@@ -187,7 +187,7 @@ def _take(one: Incoming, rows: dict[int, Row]) -> End | _Taken:
     interval = watching.interval(row.watched_until, received_at)
     late = sampled_at < row.sampled_at <= received_at  # a row of the future was placed by a clock since corrected
     if report.ts in row.recent_ts or (late and report_rows.is_repeated(server.pk, report.ts, sampled_at)):
-        return Stored(DUPLICATE, sampled_at, interval)
+        return Stored(DUPLICATE, sampled_at, interval, base=report.ts if report.ts == row.raw_ts else None)
     between = not late and watching.is_between(row.interval_sec, row.raw_at, sampled_at)
     recent = [report.ts, *row.recent_ts[: REMEMBERED - 1]]
     # What an agent had to keep says its age by its sentAt, not its clock.

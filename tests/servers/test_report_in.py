@@ -10,7 +10,7 @@ from django.conf import settings
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
-from servers import states
+from servers import proctable, states
 from servers.models import Newest, Server
 from tests.servers.doors import Door, door  # noqa: F401
 from tests.servers.reports import MINIMAL, post, post_gzip, proc, report, zipped
@@ -31,7 +31,8 @@ def newest(server: Server) -> Newest:
 def test_the_minimal_report_is_taken_exactly_as_it_is(agent: Client, web1: Server) -> None:
     answer = post(agent, MINIMAL)
     assert answer.status_code == 202
-    assert answer.json().keys() == {"serverTime", "intervalSec"}
+    assert answer.json().keys() == {"serverTime", "intervalSec", "base"}
+    assert answer.json()["base"] == 1_726_147_200
     assert answer.json()["intervalSec"] == settings.REPORT_INTERVAL_SEC
     assert answer.json()["serverTime"].endswith("Z")
     web1.refresh_from_db()
@@ -59,6 +60,55 @@ def test_a_report_costs_two_statements_through_django_and_its_transaction(
     # The token; savepoint, lock, release; what it writes goes past Django's cursor.
     with django_assert_num_queries(3 + looked_up):
         post(agent, report(ts=2, procs=[proc(pid) for pid in range(500)]))
+
+
+def test_after_a_report_the_next_may_tell_only_what_changed(
+    agent: Client,
+    web1: Server,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    first = report(ts=1, procs=[proc(pid) for pid in range(500)])
+    with django_capture_on_commit_callbacks(execute=True):
+        base = post(agent, first).json()["base"]
+    del first["procs"]
+    moved = {"moved": [1], "cpu": [55.5], "memMB": [78], "status": ["running"], "threads": [None]}
+    told = first | {
+        "ts": 2,
+        "base": base,
+        "changes": {"count": 500, "gone": [0], "new": [499], "procs": [proc(900)], **moved},
+    }
+    with django_assert_num_queries(3 + (type(agent) is Client)):
+        answer = post(agent, told)
+    assert (answer.status_code, answer.json()["base"]) == (202, 2)
+    row = newest(web1)
+    table = proctable.unpack(row.procs)
+    assert [one.pid for one in table] == [*range(1, 500), 900]
+    assert (row.procs_total, row.top_cpu, table[1].cpu, table[0].cpu) == (500, 55.5, 55.5, 1.2)
+
+
+def test_changes_of_what_the_hub_does_not_know_are_409(agent: Client, web1: Server) -> None:
+    told = report(ts=2, base=1, changes={"count": 0})
+    del told["procs"]
+    answer = post(agent, told)
+    assert answer.status_code == 409
+    assert list(answer.json()["fields"]) == ["base"]
+    assert post(agent, report(ts=2)).status_code == 202
+
+
+def test_changes_that_do_not_fit_are_400_and_each_field_is_named(agent: Client, web1: Server) -> None:
+    base = post(agent, report(ts=1, procs=[proc()])).json()["base"]
+    told = report(ts=2, base=base, changes={"count": 7, "gone": [3], "moved": [-1], "cpu": ["much"]})
+    del told["procs"]
+    answer = post(agent, told)
+    assert answer.status_code == 400
+    assert set(answer.json()["fields"]) == {"changes.moved[0]", "changes.cpu[0]"}
+    told["changes"] = {"count": 7, "gone": [3], "moved": [0]}
+    answer = post(agent, told)
+    assert answer.status_code == 400
+    each = {"cpu", "memMB", "status", "threads", "gone", "count"}
+    assert set(answer.json()["fields"]) == {f"changes.{name}" for name in each}
+    assert newest(web1).seq == 1
 
 
 def test_without_a_token_is_401(door: Door, web1: Server) -> None:  # noqa: F811
@@ -138,7 +188,8 @@ def test_a_missing_field_is_named(agent: Client, web1: Server, field: str) -> No
     body = report()
     del body[field]
     answer = post(agent, body)
-    assert (answer.status_code, answer.json()["fields"]) == (400, {field: "is required"})
+    said = "is required, or base and changes are" if field == "procs" else "is required"
+    assert (answer.status_code, answer.json()["fields"]) == (400, {field: said})
 
 
 @pytest.mark.parametrize("bad", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 400, '"12"', "true", "-0.1"])
