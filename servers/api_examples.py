@@ -62,6 +62,7 @@ OF: dict[type[Struct], dict[str, Any]] = {
         "at": AT,
         "total": 1,
         "procs": [{"agentId": "srv-redis-01", "hostname": "redis-01", "sampledAt": AT, "process": PROCESS}],
+        "untold": 0,
     },
     api_shapes.SeenProcesses: {
         "from": "2026-01-31T00:00:00Z",

@@ -96,12 +96,14 @@ class Found(Struct, rename=on_the_wire):
 class FoundProcesses(Struct, rename=on_the_wire):
     """The processes that were looked for: total is how many match, procs holds the first of them, by host name.
 
-    Counting ends, and with it the search, at the server with which 50,000 were found.
+    Counting ends, and with it the search, at the server with which 50,000 were found. untold: how many servers, of
+    those looked through, have no process table of that moment: nothing is known of their processes then.
     """
 
     at: datetime
     total: int
     procs: list[Found]
+    untold: int = 0
 
 
 class Seen(Struct, rename=on_the_wire):

@@ -68,12 +68,12 @@ class AllProcesses(ViewerApi):
         by_id = {server.pk: server for server in servers}
         gathered = process_search.Gathered(process_search.as_found, MOST_FOUND)
         with _place():
-            _gather(list(by_id), wanted, at, gathered)
+            untold = _gather(list(by_id), wanted, at, gathered)
         found = [
             api_shapes.Found(by_id[hit.server_id].agent_id, by_id[hit.server_id].hostname, hit.sampled_at, hit.proc)
             for hit in gathered.hits
         ]
-        return api_shapes.answer(api_shapes.FoundProcesses(at or timezone.now(), gathered.total, found))
+        return api_shapes.answer(api_shapes.FoundProcesses(at or timezone.now(), gathered.total, found, untold))
 
 
 class SeenProcesses(ViewerApi):
@@ -155,11 +155,15 @@ def _wanted(query: Query, then: bool = False) -> Wanted:
     return process_query.both(wanted, query.text("name"), query.text("user"))
 
 
-def _gather(server_ids: list[int], wanted: Wanted, at: datetime | None, gathered: process_search.Gathered) -> None:
+def _gather(server_ids: list[int], wanted: Wanted, at: datetime | None, gathered: process_search.Gathered) -> int:
+    """Gather them; how many servers have no process table of that moment."""
     if at is None:
         process_search.now(server_ids, wanted, process_search.services(server_ids, wanted), gathered)
-        return
+        return 0
+    untold = 0
     for first in range(0, len(server_ids), AT_ONCE):
-        process_search.at(server_ids[first : first + AT_ONCE], at, api.within(), wanted, gathered)
+        ids = server_ids[first : first + AT_ONCE]
+        untold += len(ids) - len(process_search.at(ids, at, api.within(), wanted, gathered))
         if gathered.full:
-            return
+            break
+    return untold

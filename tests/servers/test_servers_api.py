@@ -206,6 +206,13 @@ def test_processes_of_all_servers(as_admin: Client, query: dict[str, str], expec
 
 
 @pytest.mark.usefixtures("reporting")
+def test_servers_of_whose_processes_nothing_is_known_then_are_counted(as_admin: Client) -> None:
+    for at, untold in ((NOW + SECOND / 2, 0), (NOW - 3600 * SECOND, 2)):
+        found = as_admin.get("/api/processes", {"name": "redis", "at": at.isoformat()}).json()
+        assert found["untold"] == untold
+
+
+@pytest.mark.usefixtures("reporting")
 def test_processes_of_all_servers_are_those_in_scope(as_viewer: Client) -> None:
     found = as_viewer.get("/api/processes", {"name": "redis"}).json()
     (row,) = found["procs"]
