@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from alerts.incidents import list_page
 from alerts.models import Silence
 from alerts.quiet import forms, live, pages, silences
 from alerts.quiet.forms import EndForm, SilenceForm
@@ -24,7 +25,7 @@ def listed(request: HttpRequest) -> HttpResponse:
 @require_safe
 def detail(request: HttpRequest, number: int) -> HttpResponse:
     """One silence: when, of what, and what it keeps quiet now."""
-    return render(request, "silence.html", pages.one(request.user, _silence(request, number)))
+    return _shown(request, _silence(request, number))
 
 
 @access.operator_required
@@ -65,7 +66,7 @@ def change_end(request: HttpRequest, number: int) -> HttpResponseBase:
             return redirect("silences:detail", number)
         except Problem as raised:
             problem, status = form.take(raised), raised.status_code
-    return render(request, "silence.html", pages.one(request.user, silence, problem, form), status=status)
+    return _shown(request, silence, problem, form, status)
 
 
 @access.operator_required
@@ -76,9 +77,16 @@ def end(request: HttpRequest, number: int) -> HttpResponseBase:
     try:
         silences.end(request.user, silence, client.address(request) or None)
     except Problem as raised:
-        shown = pages.one(request.user, silence, raised.sentence)
-        return render(request, "silence.html", shown, status=raised.status_code)
+        return _shown(request, silence, raised.sentence, status=raised.status_code)
     return redirect("silences:list")
+
+
+def _shown(
+    request: HttpRequest, silence: Silence, problem: str = "", form: EndForm | None = None, status: int = 200
+) -> HttpResponse:
+    """Its page, which is live: it asks for itself when a silence or an incident has moved."""
+    moved = {"version": live.version(), "last": list_page.newest()["entry"]}
+    return render(request, "silence.html", pages.one(request.user, silence, problem, form) | moved, status=status)
 
 
 def _made(request: HttpRequest, form: SilenceForm) -> HttpResponseBase:

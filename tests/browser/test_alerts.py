@@ -173,3 +173,20 @@ def test_g_and_a_lead_there_and_the_header_fits_a_phone(page_as: PageAs, open_on
     page.keyboard.press("g")
     page.keyboard.press("a")
     expect(page.locator("h1")).to_have_text("Alerts")
+
+
+def test_a_silences_page_moves_by_itself_and_what_is_typed_stays(page_as: PageAs, agent: Agent) -> None:
+    admin, other = page_as("admin"), page_as("operator")
+    admin.goto("/alerts/silences/new/")
+    admin.get_by_label("Reason", exact=True).fill(f"Works on {agent.id}")
+    admin.get_by_label("Applies to", exact=True).fill(agent.id)
+    admin.get_by_role("button", name="Silence", exact=True).click()
+    admin.get_by_role("link", name=f"Works on {agent.id}").click()
+    address = admin.url
+    open_live(other, address, "silences:all")
+    expect(other.locator("#silence-head")).to_contain_text("Active")
+    other.get_by_label("Another end").fill("2030-01-02T03:04")
+    admin.get_by_role("button", name="End now").click()
+    expect(other.locator("#silence-head")).to_contain_text("Over")
+    expect(other.locator("#silence-facts")).to_contain_text("Ended by hand")
+    expect(other.get_by_label("Another end")).to_have_value("2030-01-02T03:04")
