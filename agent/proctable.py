@@ -37,12 +37,15 @@ _CMDLINE_BYTES = 4096
 _STAT_BYTES = 400  # past the last field read here; Python allocates up to 512 bytes much faster than more
 
 
+Moves = tuple[str, str, str, str]  # cpu, memMB, status, threads: as JSON
+
+
 class Process:
-    """One process as last seen; `text` is its entry in the report, JSON."""
+    """One process as last seen; `stays` and `moves` are its entry in the report, JSON but for its end."""
 
     __slots__ = (
-        *("comm", "cpu", "fd", "identity", "pid", "raw", "rss_pages", "seen", "start_ticks", "text", "ticks"),
-        "whole_ticks",
+        *("comm", "cpu", "fd", "identity", "moves", "parent", "pid", "raw", "rss_pages", "seen", "start_ticks"),
+        *("stays", "ticks", "whole_ticks"),
     )
 
     def __init__(self, pid: int, fd: int) -> None:
@@ -56,8 +59,10 @@ class Process:
         self.rss_pages = 0
         self.cpu: float | None = None  # percent of one core since the last sample, or the last whole one
         self.seen = 0  # samples so far, up to 2
-        self.identity = ""  # the part of the entry that stays while the process keeps its name
-        self.text = ""
+        self.identity = ""  # what stays while the process keeps its name
+        self.parent = b""
+        self.stays = ""  # the identity, and whose child it is
+        self.moves: Moves = ("null", "0.00", '"idle"', "0")
 
 
 @lru_cache(maxsize=128)
@@ -168,13 +173,17 @@ class ProcTable:
         if whole:
             process.whole_ticks = ticks
         # Read again at the second sample too: just after its fork a process is not yet who it is going to be.
-        if process.seen < 2 or comm != process.comm:
+        anew = process.seen < 2 or comm != process.comm
+        if anew:
             process.comm, process.identity = comm, self._identity(process, comm)
+        if anew or fields[1] != process.parent:
+            process.parent, process.stays = fields[1], f'{process.identity},"ppid":{int(fields[1])}'
         process.seen = min(process.seen + 1, 2)
-        process.text = (
-            f'{process.identity},"cpu":{"null" if process.cpu is None else process.cpu},'
-            f'"memMB":{process.rss_pages * PAGE_MB:.2f},"status":"{STATUS.get(fields[0], "idle")}",'
-            f'"ppid":{int(fields[1])},"threads":{int(fields[17])}}}'
+        process.moves = (
+            "null" if process.cpu is None else str(process.cpu),
+            f"{process.rss_pages * PAGE_MB:.2f}",
+            f'"{STATUS.get(fields[0], "idle")}"',
+            str(int(fields[17])),
         )
 
     def _identity(self, process: Process, comm: bytes) -> str:

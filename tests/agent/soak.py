@@ -32,14 +32,17 @@ def main() -> None:
     root = folder / "proc"
     root.mkdir()
     sampler, clock, backlog = made(folder, root), HubClock(), Backlog(folder / "backlog")
+    base = sampler.sample(stamp.now(clock))
     for number in range(1, collections + 1):
         churn(root, number)
         now = stamp.now(clock)
-        report = sampler.sample(now, between=number % 5 > 0)
+        sample = sampler.sample(now, between=number % 5 > 0)
         sampler.news()
-        zlib.crc32(report)
+        zlib.crc32(sample.since(base))
+        if number % 5 == 0:
+            base = sample
         if number % WAIT == 0:  # some have to wait
-            backlog.add(report, now)
+            backlog.add(sample.whole(), now)
         if number % (4 * WAIT) == 0:
             while backlog.oldest(now):
                 backlog.done()

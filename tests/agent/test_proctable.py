@@ -20,6 +20,7 @@ import pytest
 
 from agent.choose import busiest
 from agent.proctable import SPARE, TICKS_PER_SEC, Process, ProcTable, start_ticks
+from agent.tablechanges import Table
 from tests.agent.conftest import eventually
 from tests.agent.fake_proc import write_stat
 
@@ -58,7 +59,7 @@ def _no_descriptors_left() -> Iterator[None]:
 
 
 def entry_of(process: Process) -> dict[str, Any]:
-    entry: dict[str, Any] = json.loads(process.text)
+    entry: dict[str, Any] = json.loads(Table([process]).whole())[0]
     return entry
 
 
