@@ -44,14 +44,14 @@ class Process:
     """One process as last seen; `stays` and `moves` are its entry in the report, JSON but for its end."""
 
     __slots__ = (
-        *("comm", "cpu", "fd", "identity", "moves", "parent", "pid", "raw", "rss_pages", "seen", "start_ticks"),
+        *("comm", "cpu", "fd", "identity", "idle", "moves", "parent", "pid", "rss_pages", "seen", "start_ticks"),
         *("stays", "ticks", "whole_ticks"),
     )
 
     def __init__(self, pid: int, fd: int) -> None:
         self.pid = pid
         self.fd = fd
-        self.raw = b""
+        self.idle = b""  # what stat said when it was idle and known: then its entry stays while that is said again
         self.comm = b""
         self.start_ticks = -1
         self.ticks = 0
@@ -113,7 +113,7 @@ class ProcTable:
             if not raw:
                 continue
             # An idle process says the same again, byte for byte: its entry stays as it is. Most are idle.
-            if raw != process.raw or process.cpu != 0.0 or process.seen < 2 or uneven:
+            if raw != process.idle or uneven:
                 self._update(process, raw, scale, whole)
             self._known[name] = process
         for gone in known.values():
@@ -169,7 +169,7 @@ class ProcTable:
             self.new += 1
         before = process.whole_ticks if whole else process.ticks
         process.cpu = round(max(0, ticks - before) * scale, 1) if process.seen else None
-        process.raw, process.ticks, process.rss_pages = raw, ticks, int(fields[21])
+        process.ticks, process.rss_pages = ticks, int(fields[21])
         if whole:
             process.whole_ticks = ticks
         # Read again at the second sample too: just after its fork a process is not yet who it is going to be.
@@ -179,6 +179,7 @@ class ProcTable:
         if anew or fields[1] != process.parent:
             process.parent, process.stays = fields[1], f'{process.identity},"ppid":{int(fields[1])}'
         process.seen = min(process.seen + 1, 2)
+        process.idle = raw if process.cpu == 0.0 and process.seen == 2 else b""
         process.moves = (
             "null" if process.cpu is None else str(process.cpu),
             f"{process.rss_pages * PAGE_MB:.2f}",

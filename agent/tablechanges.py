@@ -42,20 +42,17 @@ class Table:
         in the base (None: a new one)."""
         if self._stays == base._stays:
             return [], [], list(base._moves)
-        places = {stays: place for place, stays in enumerate(base._stays)}
-        gone, last = set(places.values()), -1
-        new: list[int] = []
-        before: list[Moves | None] = []
-        for place, stays in enumerate(self._stays):
-            there = places.get(stays, -1)
-            if there > last:  # those that stayed have the same order in both
-                last = there
-                gone.discard(there)
-                before.append(base._moves[there])
-            else:
-                new.append(place)
-                before.append(None)
-        return sorted(gone), new, before
+        here, there = set(self._stays), set(base._stays)
+        if [stays for stays in self._stays if stays in there] != [stays for stays in base._stays if stays in here]:
+            return list(range(len(base._stays))), list(range(len(self._stays))), [None] * len(self._stays)
+        gone = [place for place, stays in enumerate(base._stays) if stays not in here]
+        new = [place for place, stays in enumerate(self._stays) if stays not in there]
+        before: list[Moves | None] = [
+            moves for stays, moves in zip(base._stays, base._moves) if stays in here  # noqa: B905
+        ]
+        for place in new:
+            before.insert(place, None)
+        return gone, new, before
 
     def _entries(self, places: range | list[int]) -> str:
         return ",".join([_entry(self._stays[place], *self._moves[place]) for place in places])
