@@ -27,8 +27,8 @@ class Table:
         gone, new, before = self._matched(base)
         moved = [
             place
-            for place, (now, then) in enumerate(zip(self._moves, before))  # noqa: B905 - Python 3.9 has no strict
-            if now is not then and then is not None and now != then
+            for place, now in enumerate(self._moves)
+            if (then := before[place]) is not now and then is not None and then != now
         ]
         told = [self._moves[place] for place in moved]
         columns = (f'"{name}":[{",".join([moves[part] for moves in told])}]' for part, name in enumerate(MOVING))
@@ -47,9 +47,7 @@ class Table:
             return list(range(len(base._stays))), list(range(len(self._stays))), [None] * len(self._stays)
         gone = [place for place, stays in enumerate(base._stays) if stays not in here]
         new = [place for place, stays in enumerate(self._stays) if stays not in there]
-        before: list[Moves | None] = [
-            moves for stays, moves in zip(base._stays, base._moves) if stays in here  # noqa: B905
-        ]
+        before: list[Moves | None] = [base._moves[place] for place, stays in enumerate(base._stays) if stays in here]
         for place in new:
             before.insert(place, None)
         return gone, new, before

@@ -2,8 +2,9 @@
 
     python bench/agent_cost.py [processes=520] [reports=20]
 
-A real agent reports each second to a sink on this machine: collect, host readings, services, JSON of what changed, gzip,
-POST. CPU is the agent's own and its children's. The bound: at most 0.6 of one round of top; memory at most 32 MB.
+A real agent reports each second to a sink on this machine that knows its processes: collect, host readings, services,
+JSON of what changed, gzip, POST. CPU is the agent's own and its children's. The bound: at most 0.6 of one round of
+top; memory at most 32 MB.
 """
 
 from __future__ import annotations

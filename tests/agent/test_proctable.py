@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import pwd
@@ -24,6 +23,7 @@ from agent.tablechanges import Table
 from tests.agent.conftest import eventually
 from tests.agent.fake_proc import write_stat
 
+pytestmark = pytest.mark.usefixtures("no_descriptors_left")
 Spawn = Callable[..., subprocess.Popen[bytes]]
 NAMED = """
 import ctypes, sys, time
@@ -45,17 +45,6 @@ def spawn() -> Iterator[Spawn]:
     for process in started:
         process.kill()
         process.communicate()
-
-
-@pytest.fixture(autouse=True)
-def _no_descriptors_left() -> Iterator[None]:
-    """A process table keeps one for each process as long as the agent lives; those of a test end with it."""
-    before = {int(name) for name in os.listdir("/proc/self/fd")}
-    yield
-    for descriptor in {int(name) for name in os.listdir("/proc/self/fd")} - before:
-        with contextlib.suppress(OSError):  # the listing's own, closed by now
-            if os.readlink(f"/proc/self/fd/{descriptor}").endswith("/stat"):
-                os.close(descriptor)
 
 
 def entry_of(process: Process) -> dict[str, Any]:
