@@ -80,7 +80,8 @@ class Sampler:
         between: it is no sample of the usual interval's; the next of those is of all the time since the last of them.
         """
         self._seq += 1
-        processes = self._processes.sample(whole=not between)
+        forks = self._started.count()  # before the list is read: who starts in between makes the next one be read
+        processes = self._processes.sample(not between, forks)
         self._table.refresh({p.pid: p.start_ticks for p in processes})
         chosen = choose.busiest(processes, self._table.main_pids())
         ts, load = round(stamp.wall, 3), self._rates.over(self._host.load(), stamp.since_boot, between)
@@ -89,7 +90,7 @@ class Sampler:
             "ts": ts,
             "seq": self._seq,
             "procsTotal": len(processes),
-            "load": {**load, **self._started.since_last(self._processes.new)},
+            "load": {**load, **self._started.since_last(forks, self._processes.new)},
             **host.uptime(),
             **host.time_zone(),
             **self._disks.news(),

@@ -22,6 +22,7 @@ from agent.leases import Leases
 from agent.proctable import ProcTable
 from agent.sampler import Sampler
 from agent.servicetable import ServiceTable
+from agent.started import Started
 from tests.agent.fake_proc import write_stat
 
 PROCESSES, COME_AND_GO, WAIT = 40, 2, 25
@@ -57,7 +58,7 @@ def made(folder: Path, root: Path) -> Sampler:
     book = LeaseBook(folder / "leases.json", machine_clock())
     leases = Leases(book, table, settings.allow, HubClock(), 0, threading.Event())
     sampler = Sampler(settings, table, leases)
-    sampler._processes = ProcTable(str(root))
+    sampler._processes, sampler._started = ProcTable(str(root)), Started(str(root / "stat"))
     return sampler
 
 

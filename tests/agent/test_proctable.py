@@ -56,6 +56,10 @@ def of(processes: list[Process], pid: int) -> dict[str, Any]:
     return next(entry_of(p) for p in processes if p.pid == pid)
 
 
+def pids(processes: list[Process]) -> set[int]:
+    return {process.pid for process in processes}
+
+
 def test_the_first_sample_does_not_know_cpu_yet() -> None:
     table = ProcTable()
     assert all(p.cpu is None for p in table.sample())
@@ -189,6 +193,26 @@ def test_a_whole_sample_is_over_the_time_since_the_last_whole_one(tmp_path: Path
     assert of(whole, 6)["cpu"] == 0
     assert of(whole, 7)["cpu"] == pytest.approx(50 * scale, rel=0.1)
     assert [of(table.sample(), pid)["cpu"] for pid in (5, 6, 7)] == [0, 0, 0]
+
+
+def test_only_where_something_started_there_is_somebody_new(tmp_path: Path) -> None:
+    table = ProcTable(str(tmp_path))
+    for pid, forks in ((5, 70), (6, 71)):
+        write_stat(tmp_path, pid, start=100, ticks=0)
+        assert pids(table.sample(forks=forks)) == set(range(5, pid + 1))
+    write_stat(tmp_path, 7, start=300, ticks=0)
+    assert pids(table.sample(forks=71)) == {5, 6}
+    assert pids(table.sample(forks=72)) == {5, 6, 7}
+    write_stat(tmp_path, 8, start=400, ticks=0)
+    assert pids(table.sample()) == {5, 6, 7, 8}  # where the kernel does not tell, all are looked at
+
+
+def test_who_ended_is_gone_though_nothing_started(spawn: Spawn) -> None:
+    table, child = ProcTable(), spawn("sleep", "100")
+    assert child.pid in pids(table.sample(forks=70))
+    child.kill()
+    child.wait()
+    assert child.pid not in pids(table.sample(forks=70))
 
 
 def test_few_descriptors_are_enough(spawn: Spawn) -> None:
