@@ -17,5 +17,6 @@ def busiest(processes: list[Process], watched: set[int], limit: int = LIMIT) -> 
     if len(processes) <= limit:
         return processes
     too_many = len(processes) - limit
-    left_out = set(nsmallest(too_many, processes, lambda p: (p.pid in watched, p.cpu or 0.0, p.rss_pages, -p.pid)))
-    return [p for p in processes if p not in left_out]
+    ranks = [(p.pid in watched, p.cpu or 0.0, p.rss_pages, -p.pid) for p in processes]
+    left_out = {-rank[-1] for rank in nsmallest(too_many, ranks)}
+    return [p for p in processes if p.pid not in left_out]

@@ -150,8 +150,9 @@ def identity() -> Reading:
     }
 
 
+@lru_cache(maxsize=1)
 def boot_id() -> str:
-    """Names this boot of the kernel; empty where it does not tell."""
+    """Names this boot of the kernel, which no process outlives; empty where it does not tell."""
     return _text("/proc/sys/kernel/random/boot_id")
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, Timeout
 from urllib3.exceptions import HTTPError
 
 from agent import __version__
@@ -44,17 +46,18 @@ class Hub:
     def __init__(self, config: Config, clock: HubClock) -> None:
         self.clock = clock
         self.agent_id = config.agent_id
-        # Without a session of requests: a third of a call is its cookies, hooks and redirects. And nothing of
-        # this machine's surroundings (netrc, curl bundles) may change how the token travels; proxies may.
-        self._connections = HTTPAdapter(pool_connections=1, pool_maxsize=3)
+        # requests knows how to get there. The calls do without it: half of one is cookies, hooks and copies. And
+        # nothing of this machine's surroundings (netrc, curl bundles) may change how the token travels; proxies may.
+        self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=3)
         self._proxies = requests.utils.get_environ_proxies(config.api)
         self._verify = config.ca_file or True
-        headers = {"User-Agent": f"pmonitor-agent/{__version__}", "Accept-Encoding": "identity"}
-        self._prepared = requests.Request("GET", config.api + "/api", headers).prepare()  # once; each call is a copy
+        self._address = requests.Request("GET", config.api + "/api").prepare()
+        self._headers = {"User-Agent": f"pmonitor-agent/{__version__}", "Accept-Encoding": "identity"}
+        self._way: tuple[HTTPConnectionPool, str] | None = None
 
     def use_token(self, token: str) -> None:
         """Send this token with every call from now on."""
-        self._prepared.headers["X-Agent-Token"] = token
+        self._headers["X-Agent-Token"] = token
 
     def register(self, body: dict[str, Any]) -> Answer:
         """Ask for a token with the enrolment key."""
@@ -85,36 +88,53 @@ class Hub:
         return f"/actions/queue/{quote(self.agent_id)}/{quote(command, safe='')}"
 
     def _call(self, method: str, path: str, body: bytes | None, read_sec: float = READ_SEC) -> Answer:
-        request = self._prepared.copy()
-        request.method, request.url = method, f"{request.url}{path}"
+        headers = self._headers.copy()
         if body is not None:
-            request.headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = "application/json"
             if len(body) > _GZIP_FROM:
-                request.headers["Content-Encoding"] = "gzip"
+                headers["Content-Encoding"] = "gzip"
                 body = gzip.compress(body, 1)
-            request.headers["Content-Length"] = str(len(body))
-            request.body = body
-        timeout = (CONNECT_SEC, read_sec)
         try:
-            # An adapter follows no redirects: the token goes to the address the owner gave and nowhere else.
-            with self._connections.send(request, True, timeout, self._verify, proxies=self._proxies) as response:
-                return self._answer(response)
+            pool, base = self._way = self._way or self._found()
+            response = pool.urlopen(
+                *(method, base + path, body, headers),
+                timeout=Timeout(connect=CONNECT_SEC, read=read_sec),
+                retries=False,
+                redirect=False,  # the token goes to the address the owner gave and nowhere else
+                assert_same_host=False,  # a proxy's is another
+                preload_content=False,
+                decode_content=False,
+            )
+            try:
+                return self._answer(response.status, response.headers, response.read(_MAX_ANSWER + 1))
+            finally:
+                response.close()
         except (requests.RequestException, HTTPError, OSError) as error:
             raise Unreachable(_plain(error)) from error
 
-    def _answer(self, response: requests.Response) -> Answer:
-        raw = response.raw.read(_MAX_ANSWER + 1)
+    def _found(self) -> tuple[HTTPConnectionPool, str]:
+        """The connections to the hub, through a proxy where there is one, and what is before a path on them."""
+        adapter: Any = self._adapter
+        url = str(self._address.url)
+        if hasattr(adapter, "get_connection_with_tls_context"):
+            pool = adapter.get_connection_with_tls_context(self._address, self._verify, self._proxies)
+        else:  # requests before 2.32
+            pool = adapter.get_connection(url, self._proxies)
+        adapter.cert_verify(pool, url, self._verify, None)
+        return pool, adapter.request_url(self._address, self._proxies)
+
+    def _answer(self, status: int, headers: Mapping[str, str], raw: bytes) -> Answer:
         if len(raw) > _MAX_ANSWER:
             raise Unreachable("the answer is longer than 1 MB")
-        if 300 <= response.status_code < 400:
-            raise Unreachable(f"redirected to {response.headers.get('Location')}: set API to that address")
+        if 300 <= status < 400:
+            raise Unreachable(f"redirected to {headers.get('Location')}: set API to that address")
         try:
             body = json.loads(raw) if raw else {}
         except ValueError:
             body = {"detail": raw[:200].decode("utf-8", "replace")}
         body = body if isinstance(body, dict) else {"detail": body}
-        self.clock.learn(body.get("serverTime"), response.headers.get("Date"))
-        return Answer(response.status_code, body, _seconds(response.headers.get("Retry-After")))
+        self.clock.learn(body.get("serverTime"), headers.get("Date"))
+        return Answer(status, body, _seconds(headers.get("Retry-After")))
 
 
 def _seconds(text: str | None) -> float | None:

@@ -37,18 +37,21 @@ _CMDLINE_BYTES = 4096
 _STAT_BYTES = 400  # past the last field read here; Python allocates up to 512 bytes much faster than more
 
 
+Moves = tuple[str, str, str, str]  # cpu, memMB, status, threads: as JSON
+
+
 class Process:
-    """One process as last seen; `text` is its entry in the report, JSON."""
+    """One process as last seen; `stays` and `moves` are its entry in the report, JSON but for its end."""
 
     __slots__ = (
-        *("comm", "cpu", "fd", "identity", "pid", "raw", "rss_pages", "seen", "start_ticks", "text", "ticks"),
-        "whole_ticks",
+        *("comm", "cpu", "fd", "identity", "idle", "moves", "parent", "pid", "rss_pages", "seen", "start_ticks"),
+        *("stays", "ticks", "whole_ticks"),
     )
 
     def __init__(self, pid: int, fd: int) -> None:
         self.pid = pid
         self.fd = fd
-        self.raw = b""
+        self.idle = b""  # what stat said when it was idle and known: then its entry stays while that is said again
         self.comm = b""
         self.start_ticks = -1
         self.ticks = 0
@@ -56,8 +59,10 @@ class Process:
         self.rss_pages = 0
         self.cpu: float | None = None  # percent of one core since the last sample, or the last whole one
         self.seen = 0  # samples so far, up to 2
-        self.identity = ""  # the part of the entry that stays while the process keeps its name
-        self.text = ""
+        self.identity = ""  # what stays while the process keeps its name
+        self.parent = b""
+        self.stays = ""  # the identity, and whose child it is
+        self.moves: Moves = ("null", "0.00", '"idle"', "0")
 
 
 @lru_cache(maxsize=128)
@@ -84,23 +89,26 @@ class ProcTable:
         self._root = root
         self._known: dict[str, Process] = {}  # by the pid as /proc spells it
         self._at = self._whole_at = 0.0
+        self._forks: int | None = None  # as of the last list
         self.new = 0  # processes in the last sample that were not in the one before
         self._kept = 0
         # Past this, stat is opened, read and closed each time: twice the cost, but never out of descriptors.
         self._keep_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - len(os.listdir("/proc/self/fd")) - SPARE
         self._users: dict[int, str] = {}
 
-    def sample(self, whole: bool = True) -> list[Process]:
+    def sample(self, whole: bool = True, forks: int | None = None) -> list[Process]:
         """Every process now, by pid, kernel threads too; CPU is over the time since the last call, None at first.
 
         whole: over the time since the last whole call, which leaves out the calls between.
+        forks: how many processes the kernel has started until just before this call.
         """
         now = time.monotonic()
         scale = 100.0 / (TICKS_PER_SEC * max(now - (self._whole_at if whole else self._at), 0.001))
         uneven = whole and self._at != self._whole_at  # who is idle now may have worked since
+        names = self._names(forks)
         known, self._known = self._known, {}
         self.new = 0
-        for name in filter(str.isdigit, os.listdir(self._root)):  # /proc lists them by pid
+        for name in names:
             process = known.pop(name, None)
             raw = self._read(process) if process is not None else b""
             if process is None or not raw:
@@ -108,7 +116,7 @@ class ProcTable:
             if not raw:
                 continue
             # An idle process says the same again, byte for byte: its entry stays as it is. Most are idle.
-            if raw != process.raw or process.cpu != 0.0 or process.seen < 2 or uneven:
+            if raw != process.idle or uneven:
                 self._update(process, raw, scale, whole)
             self._known[name] = process
         for gone in known.values():
@@ -117,6 +125,12 @@ class ProcTable:
         if whole:
             self._whole_at = now
         return list(self._known.values())
+
+    def _names(self, forks: int | None) -> list[str]:
+        """The pids there may be, in the order of /proc, which is theirs."""
+        # Reading the list is a quarter of the cost. Where none has started since, it holds nobody who is not known.
+        same, self._forks = forks is not None and forks == self._forks, forks
+        return list(self._known) if same else list(filter(str.isdigit, os.listdir(self._root)))
 
     def _read(self, process: Process) -> bytes:
         """What stat says now; empty when the process is gone."""
@@ -164,17 +178,22 @@ class ProcTable:
             self.new += 1
         before = process.whole_ticks if whole else process.ticks
         process.cpu = round(max(0, ticks - before) * scale, 1) if process.seen else None
-        process.raw, process.ticks, process.rss_pages = raw, ticks, int(fields[21])
+        process.ticks, process.rss_pages = ticks, int(fields[21])
         if whole:
             process.whole_ticks = ticks
         # Read again at the second sample too: just after its fork a process is not yet who it is going to be.
-        if process.seen < 2 or comm != process.comm:
+        anew = process.seen < 2 or comm != process.comm
+        if anew:
             process.comm, process.identity = comm, self._identity(process, comm)
+        if anew or fields[1] != process.parent:
+            process.parent, process.stays = fields[1], f'{process.identity},"ppid":{int(fields[1])}'
         process.seen = min(process.seen + 1, 2)
-        process.text = (
-            f'{process.identity},"cpu":{"null" if process.cpu is None else process.cpu},'
-            f'"memMB":{process.rss_pages * PAGE_MB:.2f},"status":"{STATUS.get(fields[0], "idle")}",'
-            f'"ppid":{int(fields[1])},"threads":{int(fields[17])}}}'
+        process.idle = raw if process.cpu == 0.0 and process.seen == 2 else b""
+        process.moves = (
+            "null" if process.cpu is None else str(process.cpu),
+            f"{process.rss_pages * PAGE_MB:.2f}",
+            f'"{STATUS.get(fields[0], "idle")}"',
+            str(int(fields[17])),
         )
 
     def _identity(self, process: Process, comm: bytes) -> str:

@@ -1,4 +1,7 @@
-"""The report loop: sample, send, keep what could not be sent, and send that later, behind what is new."""
+"""The report loop: sample, send, keep what could not be sent, and send that later, behind what is new.
+
+Of the process table it sends only what changed, where the hub said that it knows an earlier one.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,18 @@ from agent.backlog import Backlog
 from agent.backoff import Backoff
 from agent.config import Config
 from agent.hub import Answer, Hub, Unreachable
+from agent.hubclock import since_boot
 from agent.leases import Leases
 from agent.logs import log
 from agent.register import REFUSED_SEC
-from agent.sampler import Sampler
+from agent.sampler import Sample, Sampler
 from agent.servicetable import ServiceTable
 
 LEAST_SEC, MOST_SEC = 1.0, 300.0  # between two reports
 MOST_LATER = 16  # reports that have waited, sent in one interval
 PROMPT_SEC = 1.0  # a hub that takes longer for an answer has enough to do
-TAKEN, DROPPED, KEPT = "taken", "dropped", "kept"
+WHOLE_SEC = 595.0  # then the whole table again: each 10 minutes, whether a sample is some ms early or late
+TAKEN, DROPPED, KEPT, UNKNOWN = "taken", "dropped", "kept", "unknown"
 
 
 class Pace:
@@ -51,6 +56,33 @@ class Pace:
         return self.due
 
 
+class Known:
+    """Which sample's process table the hub said that it knows: the next report may tell what is other than in that."""
+
+    def __init__(self) -> None:
+        self._sample: Sample | None = None
+        self._whole_at = 0.0  # when the last whole one was taken that it goes back to, in seconds since boot
+
+    def base(self) -> Sample | None:
+        """None: the next report has to be whole."""
+        return self._sample if since_boot() - self._whole_at < WHOLE_SEC else None
+
+    def heard(self, base: Any, sent: Sample | None, whole: bool) -> None:
+        """Take what an answer says to a report of this sample (None: to one that has waited). Without `base` it says
+        nothing: what an earlier one said still holds."""
+        if base is None:
+            return
+        if sent is not None and base == sent.ts:
+            self._sample = sent
+            self._whole_at = since_boot() if whole else self._whole_at
+        elif self._sample is not None and base != self._sample.ts:
+            self.forget()  # that is another one than we have
+
+    def forget(self) -> None:
+        """The hub may not know it any more."""
+        self._sample = None
+
+
 class Reports:
     """The report loop (`run`), for a thread of its own."""
 
@@ -62,6 +94,7 @@ class Reports:
         self._backlog = Backlog(config.state_dir / "backlog")
         self._pace = Pace(config.interval)
         self._backoff = Backoff()
+        self._known = Known()
         self._send_at = 0.0
         self._reachable = True
         self._later = 1  # how many that have waited are sent in this interval
@@ -78,16 +111,18 @@ class Reports:
     def _report(self) -> None:
         """Sample, and send that; else keep it, if it is one of the usual ones."""
         between, now = self._pace.between, stamp.now(self._hub.clock)
-        report = self._sampler.sample(now, between)
-        if time.monotonic() >= self._send_at and self._send_new(report) != KEPT:
+        sample = self._sampler.sample(now, between)
+        if time.monotonic() >= self._send_at and self._send_new(sample) != KEPT:
             return
         self._pace.alone()
         if not between:
-            self._backlog.add(report, now)
+            self._backlog.add(sample.whole(), now)
 
-    def _send_new(self, report: bytes) -> str:
-        news = self._sampler.news()
-        end = self._send(report + news.text + f',"sentAt":{time.time():.3f}}}'.encode())
+    def _send_new(self, sample: Sample) -> str:
+        news, base = self._sampler.news(), self._known.base()
+        end = UNKNOWN if base is None else self._send(_ended(sample.since(base) + news.text), sample, whole=False)
+        if end == UNKNOWN:
+            end = self._send(_ended(sample.whole() + news.text), sample)
         if end != TAKEN:
             self._sampler.lost()
         elif news.ends:
@@ -113,13 +148,19 @@ class Reports:
                 return
         self._later = min(MOST_LATER, self._later * 2)
 
-    def _send(self, body: bytes) -> str:
+    def _send(self, body: bytes, sample: Sample | None = None, whole: bool = True) -> str:
+        """UNKNOWN: the hub does not take it as it is, only what changed; it may take the whole."""
         try:
             answer = self._hub.report(body)
         except Unreachable as error:
             return self._wait(f"the hub is not reachable: {error}", None)
         if answer.status in (200, 202):
+            self._known.heard(answer.body.get("base"), sample, whole)
             return self._taken(answer)
+        if not whole and answer.status in (400, 409, 413, 422):
+            self._known.forget()
+            log.info("the hub asks for all processes again", extra={"answer": answer.why()})
+            return UNKNOWN
         if answer.status in (400, 413, 422):
             log.error("the hub does not take a report: dropped", extra={"answer": answer.why()})
             return DROPPED
@@ -139,9 +180,15 @@ class Reports:
         if self._reachable:
             log.warning("reports are kept for later", extra={"why": why})
         self._reachable = False
+        self._known.forget()
         self._later = 1
         self._send_at = time.monotonic() + (self._backoff.next() if seconds is None else seconds)
         return KEPT
+
+
+def _ended(report: bytes) -> bytes:
+    """A report's JSON with its end, about to be sent."""
+    return report + f',"sentAt":{time.time():.3f}}}'.encode()
 
 
 def _seconds(asked: Any) -> float | None:

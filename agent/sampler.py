@@ -15,6 +15,7 @@ from agent.proctable import TICKS_PER_SEC, ProcTable
 from agent.servicetable import ServiceTable, told
 from agent.stamp import Stamp
 from agent.started import Started
+from agent.tablechanges import Table
 
 SERVICES_EVERY = 300.0
 Reading = dict[str, Any]
@@ -29,6 +30,22 @@ class News(NamedTuple):
 
     text: bytes
     ends: list[str]
+
+
+class Sample(NamedTuple):
+    """This machine at one moment; both texts are a report's JSON but for its end, where news and sentAt go."""
+
+    ts: float
+    facts: str  # all of the report but the processes
+    table: Table
+
+    def whole(self) -> bytes:
+        """With every process."""
+        return f'{self.facts},"procs":{self.table.whole()}'.encode("utf-8", "replace")
+
+    def since(self, base: Sample) -> bytes:
+        """With what is other than in an earlier sample that the hub knows; it says as much as the whole."""
+        return f'{self.facts},"base":{base.ts},"changes":{self.table.since(base.table)}'.encode("utf-8", "replace")
 
 
 class Sampler:
@@ -57,29 +74,29 @@ class Sampler:
             **host.identity(),
         }
 
-    def sample(self, stamp: Stamp, between: bool = False) -> bytes:
-        """A report of now as JSON but for its end, where news and sentAt go.
+    def sample(self, stamp: Stamp, between: bool = False) -> Sample:
+        """What there is now to report.
 
         between: it is no sample of the usual interval's; the next of those is of all the time since the last of them.
         """
         self._seq += 1
-        processes = self._processes.sample(whole=not between)
+        forks = self._started.count()  # before the list is read: who starts in between makes the next one be read
+        processes = self._processes.sample(not between, forks)
         self._table.refresh({p.pid: p.start_ticks for p in processes})
         chosen = choose.busiest(processes, self._table.main_pids())
-        load = self._rates.over(self._host.load(), stamp.since_boot, between)
+        ts, load = round(stamp.wall, 3), self._rates.over(self._host.load(), stamp.since_boot, between)
         report = {
             **self._fixed,
-            "ts": round(stamp.wall, 3),
+            "ts": ts,
             "seq": self._seq,
             "procsTotal": len(processes),
-            "load": {**load, **self._started.since_last(self._processes.new)},
+            "load": {**load, **self._started.since_last(forks, self._processes.new)},
             **host.uptime(),
             **host.time_zone(),
             **self._disks.news(),
             "managers": self._table.managers(),
         }
-        text = _encode(report)[:-1] + ',"procs":[' + ",".join(p.text for p in chosen) + "]"
-        return text.encode("utf-8", "replace")
+        return Sample(ts, _encode(report)[:-1], Table(chosen))
 
     def news(self) -> News:
         """The services when they changed, and the leases; say `lost` when the report that has them is not taken."""

@@ -8,21 +8,22 @@ from agent.logs import log
 
 
 class Started:
-    """Call `since_last` at each report. The kernel counts a new thread as it counts a new process."""
+    """At each report call `count`, and then `since_last`. The kernel counts a new thread as it counts a new process."""
 
     def __init__(self, stat: str = "/proc/stat") -> None:
         self._stat = stat
         self._forks: int | None = None
         self._failing = False
 
-    def since_last(self, new: int) -> dict[str, Any]:
+    def since_last(self, forks: int | None, new: int) -> dict[str, Any]:
         """The load's forks, None at first and where the kernel does not tell; newProcs: those in the table."""
-        before, self._forks = self._forks, self._count()
+        before, self._forks = self._forks, forks
         if before is None or self._forks is None or self._forks < before:
             return {"forks": None, "newProcs": None}
         return {"forks": self._forks - before, "newProcs": new}
 
-    def _count(self) -> int | None:
+    def count(self) -> int | None:
+        """How many started since boot; None where the kernel does not tell."""
         try:
             with open(self._stat, "rb", buffering=0) as file:
                 return int(file.read().partition(b"\nprocesses ")[2].split(None, 1)[0])

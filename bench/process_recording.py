@@ -18,6 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from agent.proctable import ProcTable
+from agent.tablechanges import Table
 from servers.wire import Proc
 
 PAGE_MB = 4096 / 2**20
@@ -132,7 +133,7 @@ def of_this_machine(snapshots: int, seconds: float = 1) -> Iterator[list[Proc]]:
     table = ProcTable()
     for number in range(snapshots):
         time.sleep(seconds if number else 0)
-        yield msgspec.convert([json.loads(process.text) for process in table.sample()[:500]], list[Proc])
+        yield msgspec.convert(json.loads(Table(table.sample()[:500]).whole()), list[Proc])
 
 
 def shares(tables: list[list[Proc]]) -> tuple[float, float, float]:

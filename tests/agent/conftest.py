@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -119,6 +120,17 @@ def start() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     for process in started:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def no_descriptors_left() -> Iterator[None]:
+    """A process table keeps one for each process as long as the agent lives; those of a test end with it."""
+    before = {int(name) for name in os.listdir("/proc/self/fd")}
+    yield
+    for descriptor in {int(name) for name in os.listdir("/proc/self/fd")} - before:
+        with contextlib.suppress(OSError):  # the listing's own, closed by now
+            if os.readlink(f"/proc/self/fd/{descriptor}").endswith("/stat"):
+                os.close(descriptor)
 
 
 def eventually(condition: Callable[[], object], seconds: float = 15) -> None:

@@ -22,6 +22,7 @@ from agent.leases import Leases
 from agent.proctable import ProcTable
 from agent.sampler import Sampler
 from agent.servicetable import ServiceTable
+from agent.started import Started
 from tests.agent.fake_proc import write_stat
 
 PROCESSES, COME_AND_GO, WAIT = 40, 2, 25
@@ -32,14 +33,17 @@ def main() -> None:
     root = folder / "proc"
     root.mkdir()
     sampler, clock, backlog = made(folder, root), HubClock(), Backlog(folder / "backlog")
+    base = sampler.sample(stamp.now(clock))
     for number in range(1, collections + 1):
         churn(root, number)
         now = stamp.now(clock)
-        report = sampler.sample(now, between=number % 5 > 0)
+        sample = sampler.sample(now, between=number % 5 > 0)
         sampler.news()
-        zlib.crc32(report)
+        zlib.crc32(sample.since(base))
+        if number % 5 == 0:
+            base = sample
         if number % WAIT == 0:  # some have to wait
-            backlog.add(report, now)
+            backlog.add(sample.whole(), now)
         if number % (4 * WAIT) == 0:
             while backlog.oldest(now):
                 backlog.done()
@@ -54,7 +58,7 @@ def made(folder: Path, root: Path) -> Sampler:
     book = LeaseBook(folder / "leases.json", machine_clock())
     leases = Leases(book, table, settings.allow, HubClock(), 0, threading.Event())
     sampler = Sampler(settings, table, leases)
-    sampler._processes = ProcTable(str(root))
+    sampler._processes, sampler._started = ProcTable(str(root)), Started(str(root / "stat"))
     return sampler
 
 

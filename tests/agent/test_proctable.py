@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import pwd
@@ -20,9 +19,11 @@ import pytest
 
 from agent.choose import busiest
 from agent.proctable import SPARE, TICKS_PER_SEC, Process, ProcTable, start_ticks
+from agent.tablechanges import Table
 from tests.agent.conftest import eventually
 from tests.agent.fake_proc import write_stat
 
+pytestmark = pytest.mark.usefixtures("no_descriptors_left")
 Spawn = Callable[..., subprocess.Popen[bytes]]
 NAMED = """
 import ctypes, sys, time
@@ -46,24 +47,17 @@ def spawn() -> Iterator[Spawn]:
         process.communicate()
 
 
-@pytest.fixture(autouse=True)
-def _no_descriptors_left() -> Iterator[None]:
-    """A process table keeps one for each process as long as the agent lives; those of a test end with it."""
-    before = {int(name) for name in os.listdir("/proc/self/fd")}
-    yield
-    for descriptor in {int(name) for name in os.listdir("/proc/self/fd")} - before:
-        with contextlib.suppress(OSError):  # the listing's own, closed by now
-            if os.readlink(f"/proc/self/fd/{descriptor}").endswith("/stat"):
-                os.close(descriptor)
-
-
 def entry_of(process: Process) -> dict[str, Any]:
-    entry: dict[str, Any] = json.loads(process.text)
+    entry: dict[str, Any] = json.loads(Table([process]).whole())[0]
     return entry
 
 
 def of(processes: list[Process], pid: int) -> dict[str, Any]:
     return next(entry_of(p) for p in processes if p.pid == pid)
+
+
+def pids(processes: list[Process]) -> set[int]:
+    return {process.pid for process in processes}
 
 
 def test_the_first_sample_does_not_know_cpu_yet() -> None:
@@ -199,6 +193,26 @@ def test_a_whole_sample_is_over_the_time_since_the_last_whole_one(tmp_path: Path
     assert of(whole, 6)["cpu"] == 0
     assert of(whole, 7)["cpu"] == pytest.approx(50 * scale, rel=0.1)
     assert [of(table.sample(), pid)["cpu"] for pid in (5, 6, 7)] == [0, 0, 0]
+
+
+def test_only_where_something_started_there_is_somebody_new(tmp_path: Path) -> None:
+    table = ProcTable(str(tmp_path))
+    for pid, forks in ((5, 70), (6, 71)):
+        write_stat(tmp_path, pid, start=100, ticks=0)
+        assert pids(table.sample(forks=forks)) == set(range(5, pid + 1))
+    write_stat(tmp_path, 7, start=300, ticks=0)
+    assert pids(table.sample(forks=71)) == {5, 6}
+    assert pids(table.sample(forks=72)) == {5, 6, 7}
+    write_stat(tmp_path, 8, start=400, ticks=0)
+    assert pids(table.sample()) == {5, 6, 7, 8}  # where the kernel does not tell, all are looked at
+
+
+def test_who_ended_is_gone_though_nothing_started(spawn: Spawn) -> None:
+    table, child = ProcTable(), spawn("sleep", "100")
+    assert child.pid in pids(table.sample(forks=70))
+    child.kill()
+    child.wait()
+    assert child.pid not in pids(table.sample(forks=70))
 
 
 def test_few_descriptors_are_enough(spawn: Spawn) -> None:

@@ -12,13 +12,15 @@ from tests.agent.fake_proc import write_stat
 
 def test_short_lived_processes_are_counted_though_no_table_has_them() -> None:
     table, started = ProcTable(), Started()
-    table.sample()
-    assert started.since_last(table.new) == {"forks": None, "newProcs": None}
+    forks = started.count()
+    table.sample(forks=forks)
+    assert started.since_last(forks, table.new) == {"forks": None, "newProcs": None}
     for _ in range(20):
         subprocess.run(["true"], check=True)
     with subprocess.Popen(["sleep", "60"]) as child:
-        pids = {process.pid for process in table.sample()}
-        told = started.since_last(table.new)
+        forks = started.count()
+        pids = {process.pid for process in table.sample(forks=forks)}
+        told = started.since_last(forks, table.new)
         child.kill()
     assert child.pid in pids
     assert told["forks"] >= 21
@@ -41,10 +43,10 @@ def test_a_pid_in_use_again_is_a_new_process(tmp_path: Path) -> None:
 def test_a_kernel_that_does_not_tell_is_said_once_and_reporting_goes_on(tmp_path: Path) -> None:
     stat = tmp_path / "stat"
     started = Started(str(stat))
-    assert started.since_last(3) == {"forks": None, "newProcs": None}
+    assert started.since_last(started.count(), 3) == {"forks": None, "newProcs": None}
     stat.write_text("cpu 1 2 3\nintr 5 6\nctxt 9\nprocesses 100\nprocs_running 1\n")
-    assert started.since_last(3) == {"forks": None, "newProcs": None}
+    assert started.since_last(started.count(), 3) == {"forks": None, "newProcs": None}
     stat.write_text("cpu 1 2 3\nprocesses 138\n")
-    assert started.since_last(5) == {"forks": 38, "newProcs": 5}
+    assert started.since_last(started.count(), 5) == {"forks": 38, "newProcs": 5}
     stat.write_text("cpu 1 2 3\nprocesses 7\n")  # a machine that was restored from an image
-    assert started.since_last(5) == {"forks": None, "newProcs": None}
+    assert started.since_last(started.count(), 5) == {"forks": None, "newProcs": None}

@@ -39,6 +39,8 @@ class ToyHub:
         self.grid: float | None = None  # the usual interval, while it is another
         self.retry_after = ""
         self.mute = False  # reports are taken, and their agents never hear of it
+        self.knows: Callable[[Json], bool] = lambda report: False  # whose process tables it keeps, and says so
+        self.tables: dict[float, list[Json]] = {}  # by the report's ts
         self.refuse: Callable[[Json], tuple[int, Json] | None] = lambda report: None
         self.register_answer: tuple[int, Json] | None = None
         self.report_answer: tuple[int, Json] | None = None
@@ -171,9 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
                 *(toy.register_answer or (201, {"agentId": body["agentId"], "token": "toy-token-1", "intervalSec": 1}))
             )
         elif parts[-1] == "metrics":
-            pace = {"intervalSec": toy.interval} | ({"gridSec": toy.grid} if toy.grid else {})
-            taken = (202, {"serverTime": iso(time.time()), **pace})
-            answer = toy.report_answer or toy.refuse(body) or taken
+            answer = toy.report_answer or toy.refuse(body) or self._take(body)
             if answer[0] == 202:
                 toy.note(toy.reports, body)
             if toy.mute:
@@ -192,6 +192,18 @@ class _Handler(BaseHTTPRequestHandler):
                 toy.note(toy.results, (parts[-2], body))
             self._answer(*answer)
 
+    def _take(self, report: Json) -> tuple[int, Json]:
+        """A report with changes gets the `procs` they mean."""
+        toy, answer = self.toy, {"serverTime": iso(time.time()), "intervalSec": self.toy.interval}
+        if "changes" in report:
+            if report["base"] not in toy.tables:
+                return 409, {}
+            report["procs"] = told_by_changes(toy.tables[report["base"]], report["changes"])
+        if toy.knows(report):
+            toy.tables[report["ts"]] = report["procs"]
+            answer["base"] = report["ts"]
+        return 202, answer | ({"gridSec": toy.grid} if toy.grid else {})
+
     def _answer(self, status: int, body: Json | None) -> None:
         raw = b"" if body is None else json.dumps(body).encode()
         self.send_response(status)
@@ -201,3 +213,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Retry-After", self.toy.retry_after)
         self.end_headers()
         self.wfile.write(raw)
+
+
+def told_by_changes(base: list[Json], changes: Json) -> list[Json]:
+    """The processes that a report's `changes` to this list mean, as PROTOCOL.md has it."""
+    new = dict(zip(changes["new"], changes["procs"], strict=True))
+    stayed = iter([process for place, process in enumerate(base) if place not in changes["gone"]])
+    procs = [new[place] if place in new else dict(next(stayed)) for place in range(changes["count"])]
+    assert next(stayed, None) is None, "more have stayed than there is room for"
+    moving = ("cpu", "memMB", "status", "threads")
+    for place, *values in zip(changes["moved"], *(changes[name] for name in moving), strict=True):
+        procs[place] |= dict(zip(moving, values, strict=True))
+    return procs
