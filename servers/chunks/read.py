@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 from itertools import accumulate
+from operator import sub
 from typing import Any, NamedTuple, TypeVar
 
-from zstandard import ZstdDecompressor
-
 from servers.chunks.samples import SECTIONS, VERSION, Sample, micros, moment_of
-from servers.columns import Column, Reader
-from servers.proctable import STAYS, Table, line_of
+from servers.columns import Column, Reader, Words
+from servers.proctable import STAYS, Table, decompressed, line_of
 from servers.wire import Proc
 
 T = TypeVar("T")
@@ -27,6 +26,14 @@ class Run(NamedTuple):
     first: int
     last: int
     cell: int
+
+
+class Use(NamedTuple):
+    """What a row's process took in samples one after the other: its row, the first, and the values."""
+
+    row: int
+    first: int
+    values: list[Any]
 
 
 class Peak(NamedTuple):
@@ -112,6 +119,41 @@ class Chunk:
         self._data = data
         return self
 
+    def size(self, sections: int) -> int:
+        """How many bytes the beginning up to the end of so many sections takes."""
+        return HEAD + sum(self._sizes[:sections])
+
+    @property
+    def micros(self) -> list[int]:
+        """When each sample was taken, in microseconds since 1970, oldest first."""
+        return self._times
+
+    def fitting(self, field: str, fits: Callable[[str], bool]) -> list[int]:
+        """The rows of which a text of STAYS fits."""
+        return self._rows.fitting(field, fits)
+
+    def identities(self, rows: Iterable[int]) -> list[tuple[int, int | None]]:
+        """Pid and start ticks of each of these rows."""
+        pids, ticks = self._rows.values("pid"), self._rows.values("start_ticks")
+        return [(pids[row], ticks[row]) for row in rows]
+
+    def runs_of(self, rows: Iterable[int]) -> list[Run]:
+        """When these rows were there, row by row."""
+        return [run for row in rows for run in self._rows.runs_of(row)]
+
+    def left_out(self) -> list[int]:
+        """Of each sample: how many processes there were that it does not tell."""
+        return list(map(sub, self._totals, self._rows.counts(self.count)))
+
+    def used(self, section: int, rows: Iterable[int]) -> Iterator[Use]:
+        """What the processes of these rows used, row by row; section: 1 CPU in percent of one core, 2 memory in MB."""
+        column, starts = self._column(section), self._rows.starts
+        for row in rows:
+            start = starts[row]
+            values = column.stretch(start, starts[row + 1])
+            for _row, first, last, cell in self._rows.runs_of(row):
+                yield Use(row, first, values[cell - start : cell - start + last - first])
+
     def peaks(self, wanted: Container[int], first: int, last: int) -> Iterator[Peak]:
         """What the wanted rows took at most, in the samples from the first of these numbers to one before the last."""
         cpu, mem = self._usage
@@ -155,10 +197,15 @@ class Chunk:
         return by_pid if order is None else [by_pid[place] for place in order]
 
     def _section(self, number: int) -> bytes:
-        sizes = [int.from_bytes(self._data[at : at + 4], "little") for at in range(1, HEAD, 4)]
-        first = HEAD + sum(sizes[:number])
-        data: bytes = ZstdDecompressor().decompress(self._data[first : first + sizes[number]])
-        return data
+        first = self.size(number)
+        return decompressed(self._data[first : first + self._sizes[number]])
+
+    @property
+    def _sizes(self) -> list[int]:
+        return [int.from_bytes(self._data[at : at + 4], "little") for at in range(1, HEAD, 4)]
+
+    def _column(self, section: int) -> Column:
+        return Reader(self._section(section)).column(self._rows.starts[-1])
 
     @cached_property
     def _rows(self) -> _Rows:
@@ -166,32 +213,55 @@ class Chunk:
 
     @cached_property
     def _moves(self) -> tuple[Column, Column, Column, Column]:
-        cells = self._rows.starts[-1]
-        cpu, mem, status, threads = (Reader(self._section(number)).column(cells) for number in range(1, SECTIONS))
+        cpu, mem, status, threads = map(self._column, range(1, SECTIONS))
         return cpu, mem, status, threads
 
     @cached_property
     def _usage(self) -> tuple[Column, Column]:
         """CPU and memory, to read a few processes of."""
-        cells = self._rows.starts[-1]
-        cpu, mem = (Reader(self._section(number)).column(cells) for number in (1, 2))
-        return cpu, mem
+        return self._column(1), self._column(2)
 
 
 class _Rows:
     """The processes of a chunk, what each was, where its cells begin, and when it was there."""
 
     def __init__(self, head: Reader) -> None:
-        count = head.number()
-        self.stays: list[tuple[Any, ...]] = list(
-            zip(*(head.column(count).stretch(0, count) for _ in STAYS), strict=True)
-        )
+        self._head, self._count = head, head.number()
+        count = self._count
+        self._columns = {field: head.column(count) for field in STAYS}
         of_each = head.ints(count)
         self._gaps, self._lengths = head.ints(sum(of_each)), head.ints(sum(of_each))
         self._firsts = list(accumulate(of_each, initial=0))  # of each row: the number of its first run
         self._cells = list(accumulate(self._lengths, initial=0))  # of each run: its first cell
         self.starts = [self._cells[number] for number in self._firsts]
-        self.orders = self._orders(head)
+
+    @cached_property
+    def stays(self) -> list[tuple[Any, ...]]:
+        """The values of STAYS of each."""
+        return list(zip(*map(self.values, STAYS), strict=True))
+
+    def values(self, field: str) -> list[Any]:
+        """Those of one of STAYS."""
+        return self._columns[field].stretch(0, self._count)
+
+    def fitting(self, field: str, fits: Callable[[str], bool]) -> list[int]:
+        """The rows of which a text fits."""
+        column = self._columns[field]
+        if not isinstance(column, Words):
+            raise TypeError(f"no texts: {field}")
+        return column.fitting(fits, self._count)
+
+    def counts(self, samples: int) -> list[int]:
+        """How many processes each sample tells."""
+        more = [0] * (samples + 1)
+        for row in range(self._count):
+            last = 0
+            for number in range(self._firsts[row], self._firsts[row + 1]):
+                first = last + self._gaps[number]
+                last = first + self._lengths[number]
+                more[first] += 1
+                more[last] -= 1
+        return list(accumulate(more))[:samples]
 
     def runs_of(self, row: int) -> Iterator[Run]:
         """When one row was there, in the order of time."""
@@ -204,10 +274,12 @@ class _Rows:
     @cached_property
     def runs(self) -> list[Run]:
         """When all of them were, by pid, as agents send them."""
-        runs = [run for row in range(len(self.stays)) for run in self.runs_of(row)]
+        runs = [run for row in range(self._count) for run in self.runs_of(row)]
         return sorted(runs, key=lambda run: (self.stays[run.row][1], run.row))
 
-    def _orders(self, head: Reader) -> dict[int, Sequence[int]]:
+    @cached_property
+    def orders(self) -> dict[int, Sequence[int]]:
         """Of the samples that are not by pid: which place by pid each process in the agent's order has."""
+        head = self._head  # what is read last of it
         numbers = head.ints(head.number())
         return {number: head.ints(sum(run.first <= number < run.last for run in self.runs)) for number in numbers}

@@ -1,0 +1,200 @@
+"""Reads when some processes of a server were there in the past, and what they used: an hour at a time, oldest first.
+
+Of a chunk the identities are read first, which are a tenth of it, and of the rest only the metric that is asked for,
+where one of them is in it. Nothing is built sample by sample, but where an hour is not compacted yet.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from django.db import connection
+from psycopg import Cursor
+
+from servers import history, rawtables
+from servers.chunks.read import HEAD, Chunk
+from servers.chunks.samples import EPOCH, Sample, micros
+from servers.history import HOUR
+from servers.proctable import STAYS
+
+CPU, MEMORY = 1, 2  # sections of a chunk
+AT_ONCE: Final = 24  # chunks' identities, or metrics, that are held in memory
+RAW: Final = f"""SELECT sampled_at, ts, procs_total, procs FROM {history.PROCESSES}
+    WHERE server_id = %s AND sampled_at >= %s AND sampled_at < %s ORDER BY sampled_at, ts"""  # noqa: S608
+HOURS: Final = f"""SELECT hour FROM {history.CHUNKS}
+    WHERE server_id = %s AND hour > %s AND hour < %s AND first_at < %s AND last_at >= %s ORDER BY hour"""  # noqa: S608
+# A chunk's first section, whose size is told in bytes 1 to 4; as the column is stored, no more than that is read.
+HEADS: Final = f"""SELECT hour, substring(data FROM 1 FOR {HEAD} + get_byte(size, 0) + (get_byte(size, 1) << 8)
+    + (get_byte(size, 2) << 16)) FROM (SELECT hour, data, substring(data FROM 2 FOR 4) AS size FROM {history.CHUNKS}
+    WHERE server_id = %s AND hour = ANY(%s::timestamptz[]) OFFSET 0) AS chunks"""  # noqa: S608
+BEGINNINGS: Final = f"""SELECT chunk.hour, substring(data FROM 1 FOR size)
+    FROM unnest(%s::timestamptz[], %s::int[]) AS asked (hour, size) JOIN {history.CHUNKS} chunk
+    ON chunk.server_id = %s AND chunk.hour = asked.hour"""  # noqa: S608
+WHOLE: Final = f"SELECT data FROM {history.CHUNKS} WHERE server_id = %s AND hour = %s"  # noqa: S608
+Who = tuple[int, int | None]  # pid and start ticks
+_lines: Final = msgspec.json.Decoder(list[Any])
+
+
+class Wanted(NamedTuple):
+    """Whose past is read: of which processes one of the texts of STAYS fits; section: the metric besides, if any."""
+
+    field: str
+    fits: Callable[[str], bool]
+    section: int | None = None
+
+
+class Run(NamedTuple):
+    """A process in samples one after the other: the number of the first, one past the last; values, if asked for."""
+
+    who: Who
+    first: int
+    last: int
+    values: list[Any]
+
+
+class Hour(NamedTuple):
+    """The samples of an hour, in microseconds since 1970, and the wanted processes in them.
+
+    left_out tells how many processes each sample does not tell.
+    """
+
+    times: Sequence[int]
+    runs: list[Run]
+    left_out: Callable[[], list[int]]
+
+
+def hours(server_id: int, wanted: Wanted, start: datetime, end: datetime) -> Iterator[Hour]:
+    """What was sampled from start up to and without end; hours without a sample are left out."""
+    raw = _raw(server_id, start, end)  # before chunks: what is compacted in between is met twice, and never missed
+    compacted = [hour for (hour,) in _fetched(HOURS, [server_id, start - HOUR, end, end, start])]
+    chunks = _chunks(server_id, wanted, [hour for hour in compacted if hour not in raw])
+    for hour in sorted({*compacted, *raw}):
+        if hour in raw:
+            found = _of_samples(_samples(server_id, hour, raw[hour]), wanted)
+        else:
+            chunk = next(chunks)
+            if chunk is None:  # gone in between, with the oldest history
+                continue
+            found = _of_chunk(chunk, wanted)
+        cut = _between(found, micros(start), micros(end))
+        if cut.times:
+            yield cut
+
+
+def _raw(server_id: int, start: datetime, end: datetime) -> Mapping[datetime, list[rawtables.Row]]:
+    """The raw rows, and those they build on, by their hours."""
+    rows = _fetched(RAW, [server_id, rawtables.chain_start(start), end])
+    found = (rawtables.Row(at, ts, total, bytes(procs)) for at, ts, total, procs in rows)
+    return {hour: list(those) for hour, those in groupby(found, key=lambda row: _hour(row.sampled_at))}
+
+
+def _hour(moment: datetime) -> datetime:
+    return EPOCH + (moment - EPOCH) // HOUR * HOUR
+
+
+def _chunks(server_id: int, wanted: Wanted, asked: Sequence[datetime]) -> Iterator[Chunk | None]:
+    """The chunks of these hours, of each as much as is needed."""
+    for first in range(0, len(asked), AT_ONCE):
+        some = list(asked[first : first + AT_ONCE])
+        heads = {hour: Chunk(data) for hour, data in _fetched(HEADS, [server_id, some])}
+        if wanted.section is not None:
+            _complete(server_id, heads, wanted, wanted.section + 1)
+        yield from map(heads.get, some)
+
+
+def _complete(server_id: int, heads: dict[datetime, Chunk], wanted: Wanted, sections: int) -> None:
+    """Read on where one of the wanted is."""
+    sizes = {hour: head.size(sections) for hour, head in heads.items() if head.fitting(wanted.field, wanted.fits)}
+    if not sizes:
+        return
+    for hour, data in _fetched(BEGINNINGS, [list(sizes), list(sizes.values()), server_id]):
+        chunk = heads[hour].completed(data)
+        if chunk is not heads[hour]:  # it was written anew in between
+            ((whole,),) = _fetched(WHOLE, [server_id, hour])
+            heads[hour] = Chunk(whole)
+
+
+def _of_chunk(chunk: Chunk, wanted: Wanted) -> Hour:
+    rows = chunk.fitting(wanted.field, wanted.fits)
+    whos = dict(zip(rows, chunk.identities(rows), strict=True)) if rows else {}
+    if wanted.section is None or not rows:
+        runs = [Run(whos[run.row], run.first, run.last, []) for run in chunk.runs_of(rows)]
+    else:
+        used = chunk.used(wanted.section, rows)
+        runs = [Run(whos[one.row], one.first, one.first + len(one.values), one.values) for one in used]
+    return Hour(chunk.micros, runs, chunk.left_out)
+
+
+def _samples(server_id: int, hour: datetime, rows: Sequence[rawtables.Row]) -> list[Sample]:
+    """An hour that is not compacted, or of which something came later, in the order of its time."""
+    found = {sample.key: sample for sample in rawtables.samples(rows)}
+    for (data,) in _fetched(WHOLE, [server_id, hour]):
+        found |= {sample.key: sample for sample in Chunk(data).samples()}
+    return [found[key] for key in sorted(found)]
+
+
+def _of_samples(samples: Sequence[Sample], wanted: Wanted) -> Hour:
+    known: dict[bytes, Who | None] = {}  # of each line whose it is, None where it is not wanted
+    going: dict[tuple[bytes, int], Run] = {}  # by line, and which of those that are alike
+    runs: list[Run] = []
+    for number, sample in enumerate(samples):
+        values: Sequence[Any] = sample.table.mem_mb if wanted.section == MEMORY else sample.table.cpu
+        stayed: dict[tuple[bytes, int], Run] = {}
+        for place, line in enumerate(sample.table.stays):
+            who = known[line] if line in known else known.setdefault(line, _who(line, wanted))
+            if who is None:
+                continue
+            key = _free(line, stayed)
+            run = going.get(key, Run(who, number, number, []))
+            run.values.append(values[place])
+            stayed[key] = run
+        runs += (_ended(run) for key, run in going.items() if key not in stayed)
+        going = stayed
+    runs += map(_ended, going.values())
+    lefts = [sample.total - len(sample.table.stays) for sample in samples]
+    return Hour([micros(sample.sampled_at) for sample in samples], runs, lambda: lefts)
+
+
+def _who(line: bytes, wanted: Wanted) -> Who | None:
+    stays = dict(zip(STAYS, _lines.decode(line), strict=True))
+    return (stays["pid"], stays["start_ticks"]) if wanted.fits(stays[wanted.field]) else None
+
+
+def _free(line: bytes, taken: Mapping[tuple[bytes, int], Run]) -> tuple[bytes, int]:
+    copy = 0
+    while (line, copy) in taken:
+        copy += 1
+    return line, copy
+
+
+def _ended(run: Run) -> Run:
+    return run._replace(last=run.first + len(run.values))
+
+
+def _between(found: Hour, start: int, end: int) -> Hour:
+    """What of it is from start up to and without end."""
+    first, last = bisect_left(found.times, start), bisect_left(found.times, end)
+    if last - first == len(found.times):
+        return found
+    runs = [
+        run._replace(
+            first=max(run.first, first) - first,
+            last=min(run.last, last) - first,
+            values=run.values[max(first - run.first, 0) : last - run.first],
+        )
+        for run in found.runs
+        if run.first < last and run.last > first
+    ]
+    return Hour(found.times[first:last], runs, lambda: found.left_out()[first:last])
+
+
+def _fetched(query: str, about: list[Any]) -> list[tuple[Any, ...]]:
+    connection.ensure_connection()
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:  # Django's brings bytes as text
+        cursor.execute(query, about, binary=True)
+        return cursor.fetchall()
