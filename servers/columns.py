@@ -159,6 +159,17 @@ class Column:
         most = max(wanted)
         return self._values_of([most])[0], wanted.index(most)
 
+    def most(self, stretches: Iterable[tuple[int, int]]) -> list[Any]:
+        """The largest value of each whole stretch of a column of numbers; see `peak`."""
+        return self._values_of(list(map(self._most, *zip(*stretches, strict=True))))
+
+    def _most(self, start: int, stop: int) -> int:
+        if self._differences.are_zero(start + 1, stop):
+            return self._differences.total(start, start) % AROUND
+        differences = self._differences.numbers(start, stop)
+        codes: Iterable[int] = accumulate(differences)
+        return max(code % AROUND for code in codes) if differences.itemsize == 8 else max(codes)
+
     def stretches(self, edges: Sequence[int]) -> list[Any]:
         """The values of stretches one after the other; edges: where each begins, and where the last one ends."""
         origin = edges[0]

@@ -7,7 +7,7 @@ where one of them is in it. Nothing is built sample by sample, but where an hour
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Final, NamedTuple
@@ -58,14 +58,23 @@ class Run(NamedTuple):
 
 
 class Hour(NamedTuple):
-    """The samples of an hour, in microseconds since 1970, and the wanted processes in them.
+    """The samples of an hour, in microseconds since 1970, and of the wanted processes in them as much as is asked for.
 
-    left_out tells how many processes each sample does not tell.
+    runs: when they were there. most: the greatest value of each, in these samples or some beside them; None where its
+    CPU is not known. left_out: of each sample, how many processes it does not tell.
     """
 
     times: Sequence[int]
-    runs: list[Run]
+    runs: Callable[[], list[Run]]
+    most: Callable[[], list[float | None]]
     left_out: Callable[[], list[int]]
+
+
+class _Fitting(NamedTuple):
+    """A chunk, or its beginning, and the rows of the wanted."""
+
+    chunk: Chunk
+    rows: list[int]
 
 
 def hours(server_id: int, wanted: Wanted, start: datetime, end: datetime) -> Iterator[Hour]:
@@ -80,7 +89,7 @@ def hours(server_id: int, wanted: Wanted, start: datetime, end: datetime) -> Ite
             chunk = next(chunks)
             if chunk is None:  # gone in between, with the oldest history
                 continue
-            found = _of_chunk(chunk, wanted)
+            found = _of_chunk(chunk, wanted.section)
         cut = _between(found, micros(start), micros(end))
         if cut.times:
             yield cut
@@ -97,37 +106,48 @@ def _hour(moment: datetime) -> datetime:
     return EPOCH + (moment - EPOCH) // HOUR * HOUR
 
 
-def _chunks(server_id: int, wanted: Wanted, asked: Sequence[datetime]) -> Iterator[Chunk | None]:
+def _chunks(server_id: int, wanted: Wanted, asked: Sequence[datetime]) -> Iterator[_Fitting | None]:
     """The chunks of these hours, of each as much as is needed."""
     for first in range(0, len(asked), AT_ONCE):
         some = list(asked[first : first + AT_ONCE])
-        heads = {hour: Chunk(data) for hour, data in _fetched(HEADS, [server_id, some])}
+        found = {hour: _fitting(Chunk(data), wanted) for hour, data in _fetched(HEADS, [server_id, some])}
         if wanted.section is not None:
-            _complete(server_id, heads, wanted, wanted.section + 1)
-        yield from map(heads.get, some)
+            _complete(server_id, found, wanted, wanted.section + 1)
+        yield from map(found.get, some)
 
 
-def _complete(server_id: int, heads: dict[datetime, Chunk], wanted: Wanted, sections: int) -> None:
+def _fitting(chunk: Chunk, wanted: Wanted) -> _Fitting:
+    return _Fitting(chunk, chunk.fitting(wanted.field, wanted.fits))
+
+
+def _complete(server_id: int, found: dict[datetime, _Fitting], wanted: Wanted, sections: int) -> None:
     """Read on where one of the wanted is."""
-    sizes = {hour: head.size(sections) for hour, head in heads.items() if head.fitting(wanted.field, wanted.fits)}
+    sizes = {hour: one.chunk.size(sections) for hour, one in found.items() if one.rows}
     if not sizes:
         return
     for hour, data in _fetched(BEGINNINGS, [list(sizes), list(sizes.values()), server_id]):
-        chunk = heads[hour].completed(data)
-        if chunk is not heads[hour]:  # it was written anew in between
+        if found[hour].chunk.completed(data) is not found[hour].chunk:  # it was written anew in between
             ((whole,),) = _fetched(WHOLE, [server_id, hour])
-            heads[hour] = Chunk(whole)
+            found[hour] = _fitting(Chunk(whole), wanted)
 
 
-def _of_chunk(chunk: Chunk, wanted: Wanted) -> Hour:
-    rows = chunk.fitting(wanted.field, wanted.fits)
-    whos = dict(zip(rows, chunk.identities(rows), strict=True)) if rows else {}
-    if wanted.section is None or not rows:
-        runs = [Run(whos[run.row], run.first, run.last, []) for run in chunk.runs_of(rows)]
-    else:
-        used = chunk.used(wanted.section, rows)
-        runs = [Run(whos[one.row], one.first, one.first + len(one.values), one.values) for one in used]
-    return Hour(chunk.micros, runs, chunk.left_out)
+def _of_chunk(found: _Fitting, section: int | None) -> Hour:
+    chunk, rows = found
+    return Hour(
+        chunk.micros,
+        lambda: _runs(chunk, rows, section),
+        lambda: chunk.most(section, rows) if section and rows else [],
+        chunk.left_out,
+    )
+
+
+def _runs(chunk: Chunk, rows: Sequence[int], section: int | None) -> list[Run]:
+    if not rows:
+        return []
+    whos = dict(zip(rows, chunk.identities(rows), strict=True))
+    if section is None:
+        return [Run(whos[run.row], run.first, run.last, []) for run in chunk.runs_of(rows)]
+    return [Run(whos[one.row], one.first, one.first + len(one.values), one.values) for one in chunk.used(section, rows)]
 
 
 def _samples(server_id: int, hour: datetime, rows: Sequence[rawtables.Row]) -> list[Sample]:
@@ -139,25 +159,32 @@ def _samples(server_id: int, hour: datetime, rows: Sequence[rawtables.Row]) -> l
 
 
 def _of_samples(samples: Sequence[Sample], wanted: Wanted) -> Hour:
-    known: dict[bytes, Who | None] = {}  # of each line whose it is, None where it is not wanted
+    known: set[bytes] = set()
+    whos: dict[bytes, Who] = {}  # by the lines of the wanted
     going: dict[tuple[bytes, int], Run] = {}  # by line, and which of those that are alike
     runs: list[Run] = []
     for number, sample in enumerate(samples):
         values: Sequence[Any] = sample.table.mem_mb if wanted.section == MEMORY else sample.table.cpu
+        lines = set(sample.table.stays)
+        whos |= {line: who for line in lines.difference(known) if (who := _who(line, wanted))}
+        known |= lines
         stayed: dict[tuple[bytes, int], Run] = {}
-        for place, line in enumerate(sample.table.stays):
-            who = known[line] if line in known else known.setdefault(line, _who(line, wanted))
-            if who is None:
-                continue
+        for place in _places(sample.table.stays, whos.keys()):
+            line = sample.table.stays[place]
             key = _free(line, stayed)
-            run = going.get(key, Run(who, number, number, []))
+            run = going.get(key, Run(whos[line], number, number, []))
             run.values.append(values[place])
             stayed[key] = run
         runs += (_ended(run) for key, run in going.items() if key not in stayed)
         going = stayed
     runs += map(_ended, going.values())
     lefts = [sample.total - len(sample.table.stays) for sample in samples]
-    return Hour([micros(sample.sampled_at) for sample in samples], runs, lambda: lefts)
+    most = [max((one for one in run.values if one is not None), default=None) for run in runs]
+    return Hour([micros(sample.sampled_at) for sample in samples], lambda: runs, lambda: most, lambda: lefts)
+
+
+def _places(lines: Sequence[bytes], wanted: Set[bytes]) -> list[int]:
+    return [] if wanted.isdisjoint(lines) else [place for place, line in enumerate(lines) if line in wanted]
 
 
 def _who(line: bytes, wanted: Wanted) -> Who | None:
@@ -181,16 +208,17 @@ def _between(found: Hour, start: int, end: int) -> Hour:
     first, last = bisect_left(found.times, start), bisect_left(found.times, end)
     if last - first == len(found.times):
         return found
-    runs = [
-        run._replace(
-            first=max(run.first, first) - first,
-            last=min(run.last, last) - first,
-            values=run.values[max(first - run.first, 0) : last - run.first],
-        )
-        for run in found.runs
-        if run.first < last and run.last > first
-    ]
-    return Hour(found.times[first:last], runs, lambda: found.left_out()[first:last])
+    return Hour(
+        found.times[first:last],
+        lambda: [_cut(run, first, last) for run in found.runs() if run.first < last and run.last > first],
+        found.most,
+        lambda: found.left_out()[first:last],
+    )
+
+
+def _cut(run: Run, first: int, last: int) -> Run:
+    values = run.values[max(first - run.first, 0) : last - run.first]
+    return run._replace(first=max(run.first, first) - first, last=min(run.last, last) - first, values=values)
 
 
 def _fetched(query: str, about: list[Any]) -> list[tuple[Any, ...]]:

@@ -61,6 +61,8 @@ def past(rule: Rule, server: int, start: datetime, end: datetime, stands: Stands
     watched = conditions.of(rule)._replace(gap_sec=silent)
     judged = _restarts(rule, params, _boots(server, start, end)) if rule.kind == kinds.RESTARTING else JUDGES[rule.kind]
     for hour in _hours(rule, params, server, start, end):
+        if rule.kind in SECTIONS and not stands() and _is_never_over(rule, params, hour):
+            continue
         for seen in _told(server, hour, judged(rule, params, hour), stands):
             yield watched, seen
 
@@ -99,7 +101,7 @@ def _told(server: int, hour: Hour, spans: Iterator[Span], stands: Stands) -> Ite
 def _counted(rule: Rule, _params: Processes, hour: Hour) -> Iterator[Span]:
     """As processes.py counts them: certain where those that the table left out make no difference."""
     more = [0] * (len(hour.times) + 1)
-    for run in hour.runs:
+    for run in hour.runs():
         more[run.first] += 1
         more[run.last] -= 1
     counts = list(accumulate(more))[: len(hour.times)]
@@ -123,13 +125,16 @@ def _joined(facts: Sequence[Any], judge: Callable[[Any], tuple[str, float | None
         first = last
 
 
+def _is_never_over(rule: Rule, params: Processes, hour: Hour) -> bool:
+    """Whether that is certain without a look at each sample."""
+    most = [one for one in hour.most() if one is not None]
+    return level_of(rule, process_levels.used(params.together, max(most, default=0.0), sum(most))) != OVER
+
+
 def _using(rule: Rule, params: Processes, hour: Hour) -> Iterator[Span]:
     """As processes.py measures them: who is gone uses nothing; of a process that is new the CPU is not yet known."""
     most, total = _sums(hour, params)
     values = [round(one, process_levels.EXACTLY) for one in total] if params.together else most
-    if level_of(rule, max(values, default=0.0)) == UNDER and UNTOLD not in most:
-        yield Span(0, len(values), UNDER, 0.0)  # the value of what is well is not looked at
-        return
     for number, (one, value) in enumerate(zip(most, values, strict=True)):
         if one == UNTOLD:
             yield Span(number, number + 1, NO_DATA, None)
@@ -142,7 +147,7 @@ def _using(rule: Rule, params: Processes, hour: Hour) -> Iterator[Span]:
 def _sums(hour: Hour, params: Processes) -> tuple[list[float], list[float]]:
     """Of each sample what one process uses at most, and, where that is asked for, what all use."""
     most, total = [NOBODY] * len(hour.times), [0.0] * len(hour.times)
-    for run in hour.runs:
+    for run in hour.runs():
         values = [UNTOLD if one is None else one for one in run.values] if None in run.values else run.values
         here = slice(run.first, run.last)
         most[here] = map(max, most[here], values)
@@ -178,7 +183,7 @@ def _restarts(rule: Rule, params: Any, boots: Sequence[float]) -> Callable[[Rule
 def _changes(hour: Hour) -> Iterator[tuple[int, int, list[process_runs.Who]]]:
     """From which sample up to which the same processes were there, and which."""
     moves: dict[int, list[tuple[process_runs.Who, int]]] = defaultdict(list, {0: []})
-    for run in hour.runs:
+    for run in hour.runs():
         moves[run.first].append((run.who, 1))
         moves[run.last].append((run.who, -1))
     numbers = sorted(number for number in moves if number < len(hour.times))

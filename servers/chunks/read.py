@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator
 from datetime import datetime
 from functools import cached_property
-from itertools import accumulate
 from operator import sub
 from typing import Any, NamedTuple, TypeVar
 
+from servers.chunks.rows import Rows, Run
 from servers.chunks.samples import SECTIONS, VERSION, Sample, micros, moment_of
-from servers.columns import Column, Reader, Words
-from servers.proctable import STAYS, Table, decompressed, line_of
+from servers.columns import Column, Reader
+from servers.proctable import Table, decompressed, line_of
 from servers.wire import Proc
 
 T = TypeVar("T")
 HEAD = 1 + 4 * SECTIONS  # where the first section begins
-
-
-class Run(NamedTuple):
-    """Samples one after the other that a process is in: its row, the first, one past the last, the first's cell."""
-
-    row: int
-    first: int
-    last: int
-    cell: int
 
 
 class Use(NamedTuple):
@@ -57,9 +48,20 @@ class Chunk:
             raise ValueError(f"a chunk of an unknown version: {self._data[:1]!r}")
         self._head = Reader(self._section(0))
         self.count = self._head.number()
-        self._times = self._head.column(self.count).stretch(0, self.count)
-        self._ts = self._head.column(self.count).stretch(0, self.count)
-        self._totals = self._head.column(self.count).stretch(0, self.count)
+        self._columns: dict[int, Column] = {}  # by section
+        self._facts = [self._head.column(self.count) for _ in range(3)]  # times, ts and totals
+
+    @cached_property
+    def _times(self) -> list[int]:
+        return self._facts[0].stretch(0, self.count)
+
+    @cached_property
+    def _ts(self) -> list[float]:
+        return self._facts[1].stretch(0, self.count)
+
+    @cached_property
+    def _totals(self) -> list[int]:
+        return self._facts[2].stretch(0, self.count)
 
     @property
     def times(self) -> list[datetime]:
@@ -145,6 +147,11 @@ class Chunk:
         """Of each sample: how many processes there were that it does not tell."""
         return list(map(sub, self._totals, self._rows.counts(self.count)))
 
+    def most(self, section: int, rows: Iterable[int]) -> list[Any]:
+        """What each of these rows' processes used at most; section: as of `used`."""
+        starts = self._rows.starts
+        return self._column(section).most([(starts[row], starts[row + 1]) for row in rows])
+
     def used(self, section: int, rows: Iterable[int]) -> Iterator[Use]:
         """What the processes of these rows used, row by row; section: 1 CPU in percent of one core, 2 memory in MB."""
         column, starts = self._column(section), self._rows.starts
@@ -205,81 +212,19 @@ class Chunk:
         return [int.from_bytes(self._data[at : at + 4], "little") for at in range(1, HEAD, 4)]
 
     def _column(self, section: int) -> Column:
-        return Reader(self._section(section)).column(self._rows.starts[-1])
+        if section not in self._columns:
+            self._columns[section] = Reader(self._section(section)).column(self._rows.starts[-1])
+        return self._columns[section]
 
     @cached_property
-    def _rows(self) -> _Rows:
-        return _Rows(self._head)
+    def _rows(self) -> Rows:
+        return Rows(self._head)
 
-    @cached_property
-    def _moves(self) -> tuple[Column, Column, Column, Column]:
-        cpu, mem, status, threads = map(self._column, range(1, SECTIONS))
-        return cpu, mem, status, threads
+    @property
+    def _moves(self) -> list[Column]:
+        return [self._column(section) for section in range(1, SECTIONS)]
 
-    @cached_property
+    @property
     def _usage(self) -> tuple[Column, Column]:
         """CPU and memory, to read a few processes of."""
         return self._column(1), self._column(2)
-
-
-class _Rows:
-    """The processes of a chunk, what each was, where its cells begin, and when it was there."""
-
-    def __init__(self, head: Reader) -> None:
-        self._head, self._count = head, head.number()
-        count = self._count
-        self._columns = {field: head.column(count) for field in STAYS}
-        of_each = head.ints(count)
-        self._gaps, self._lengths = head.ints(sum(of_each)), head.ints(sum(of_each))
-        self._firsts = list(accumulate(of_each, initial=0))  # of each row: the number of its first run
-        self._cells = list(accumulate(self._lengths, initial=0))  # of each run: its first cell
-        self.starts = [self._cells[number] for number in self._firsts]
-
-    @cached_property
-    def stays(self) -> list[tuple[Any, ...]]:
-        """The values of STAYS of each."""
-        return list(zip(*map(self.values, STAYS), strict=True))
-
-    def values(self, field: str) -> list[Any]:
-        """Those of one of STAYS."""
-        return self._columns[field].stretch(0, self._count)
-
-    def fitting(self, field: str, fits: Callable[[str], bool]) -> list[int]:
-        """The rows of which a text fits."""
-        column = self._columns[field]
-        if not isinstance(column, Words):
-            raise TypeError(f"no texts: {field}")
-        return column.fitting(fits, self._count)
-
-    def counts(self, samples: int) -> list[int]:
-        """How many processes each sample tells."""
-        more = [0] * (samples + 1)
-        for row in range(self._count):
-            last = 0
-            for number in range(self._firsts[row], self._firsts[row + 1]):
-                first = last + self._gaps[number]
-                last = first + self._lengths[number]
-                more[first] += 1
-                more[last] -= 1
-        return list(accumulate(more))[:samples]
-
-    def runs_of(self, row: int) -> Iterator[Run]:
-        """When one row was there, in the order of time."""
-        last = 0
-        for number in range(self._firsts[row], self._firsts[row + 1]):
-            first = last + self._gaps[number]
-            last = first + self._lengths[number]
-            yield Run(row, first, last, self._cells[number])
-
-    @cached_property
-    def runs(self) -> list[Run]:
-        """When all of them were, by pid, as agents send them."""
-        runs = [run for row in range(self._count) for run in self.runs_of(row)]
-        return sorted(runs, key=lambda run: (self.stays[run.row][1], run.row))
-
-    @cached_property
-    def orders(self) -> dict[int, Sequence[int]]:
-        """Of the samples that are not by pid: which place by pid each process in the agent's order has."""
-        head = self._head  # what is read last of it
-        numbers = head.ints(head.number())
-        return {number: head.ints(sum(run.first <= number < run.last for run in self.runs)) for number in numbers}
