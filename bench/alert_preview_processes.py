@@ -67,7 +67,9 @@ def fill(count: int, start: datetime, hours: int) -> list[int]:
         data = write.encode(samples)
         for hour in range(hours - 1):
             moved, begin = later(data, hour * HOUR // MICROSECOND), start + hour * HOUR
-            rows = [[server.pk, begin, begin, begin + 359 * STEP, moved] for server in servers[kind::RECORDINGS]]
+            rows: list[list[Any]] = [
+                [server.pk, begin, begin, begin + 359 * STEP, moved] for server in servers[kind::RECORDINGS]
+            ]
             with connection.cursor() as cursor:
                 cursor.executemany(process_search.INSERT, rows)
     report(servers[0], start + (hours - 1) * HOUR)

@@ -51,21 +51,22 @@ class Wanted(NamedTuple):
 class Run(NamedTuple):
     """A process in samples one after the other: the number of the first, one past the last; values, if asked for."""
 
-    who: Who
+    row: int  # of its hour: which process
     first: int
     last: int
     values: list[Any]
 
 
 class Hour(NamedTuple):
-    """The samples of an hour, in microseconds since 1970, and of the wanted processes in them as much as is asked for.
+    """The samples of an hour, in microseconds since 1970, and the wanted processes in them: as much as is asked for.
 
-    runs: when they were there. most: the greatest value of each, in these samples or some beside them; None where its
-    CPU is not known. left_out: of each sample, how many processes it does not tell.
+    runs: when they were there. whos: which processes, by their rows. most: the greatest value of each, in these samples
+    or some beside them; None where its CPU is not known. left_out: of each sample, how many processes it does not tell.
     """
 
     times: Sequence[int]
     runs: Callable[[], list[Run]]
+    whos: Callable[[], Mapping[int, Who]]
     most: Callable[[], list[float | None]]
     left_out: Callable[[], list[int]]
 
@@ -84,7 +85,7 @@ def hours(server_id: int, wanted: Wanted, start: datetime, end: datetime) -> Ite
     chunks = _chunks(server_id, wanted, [hour for hour in compacted if hour not in raw])
     for hour in sorted({*compacted, *raw}):
         if hour in raw:
-            found = _of_samples(_samples(server_id, hour, raw[hour]), wanted)
+            found = _of_raw(raw[hour], _of_hour(server_id, hour), wanted)
         else:
             chunk = next(chunks)
             if chunk is None:  # gone in between, with the oldest history
@@ -136,51 +137,85 @@ def _of_chunk(found: _Fitting, section: int | None) -> Hour:
     return Hour(
         chunk.micros,
         lambda: _runs(chunk, rows, section),
+        lambda: dict(zip(rows, chunk.identities(rows), strict=True)),
         lambda: chunk.most(section, rows) if section and rows else [],
         chunk.left_out,
     )
 
 
 def _runs(chunk: Chunk, rows: Sequence[int], section: int | None) -> list[Run]:
-    if not rows:
-        return []
-    whos = dict(zip(rows, chunk.identities(rows), strict=True))
     if section is None:
-        return [Run(whos[run.row], run.first, run.last, []) for run in chunk.runs_of(rows)]
-    return [Run(whos[one.row], one.first, one.first + len(one.values), one.values) for one in chunk.used(section, rows)]
+        return [Run(run.row, run.first, run.last, []) for run in chunk.runs_of(rows)]
+    used = chunk.used(section, rows) if rows else ()
+    return [Run(one.row, one.first, one.first + len(one.values), one.values) for one in used]
 
 
-def _samples(server_id: int, hour: datetime, rows: Sequence[rawtables.Row]) -> list[Sample]:
-    """An hour that is not compacted, or of which something came later, in the order of its time."""
-    found = {sample.key: sample for sample in rawtables.samples(rows)}
-    for (data,) in _fetched(WHOLE, [server_id, hour]):
-        found |= {sample.key: sample for sample in Chunk(data).samples()}
-    return [found[key] for key in sorted(found)]
+class _Listed(NamedTuple):
+    """A sample: when by the hub's clock and the agent's, of how many processes, their lines and what they use."""
+
+    at: datetime
+    ts: float
+    total: int
+    lines: Sequence[bytes]
+    values: Sequence[Any]
 
 
-def _of_samples(samples: Sequence[Sample], wanted: Wanted) -> Hour:
+def _of_hour(server_id: int, hour: datetime) -> Chunk | None:
+    """What is compacted of an hour of which something came later."""
+    return next((Chunk(data) for (data,) in _fetched(WHOLE, [server_id, hour])), None)
+
+
+def _of_raw(rows: Sequence[rawtables.Row], chunk: Chunk | None, wanted: Wanted) -> Hour:
+    """An hour that is not compacted, or not all of it; what is in both counts once."""
+    listed = [_Listed(*row[:3], lines, lines) for row, lines in rawtables.lines(rows)]
+    if wanted.section is not None and (chunk is not None or _name_one(listed, wanted)):
+        listed = [_listed(sample, wanted.section) for sample in rawtables.samples(rows)]
+    if chunk is not None:
+        listed += [_listed(sample, wanted.section) for sample in chunk.samples()]
+    by_key = {(one.at, one.ts): one for one in listed}
+    return _of_samples([by_key[key] for key in sorted(by_key)], wanted)
+
+
+def _listed(sample: Sample, section: int | None) -> _Listed:
+    table = sample.table
+    return _Listed(*sample[:3], table.stays, table.mem_mb if section == MEMORY else table.cpu)
+
+
+def _name_one(listed: Sequence[_Listed], wanted: Wanted) -> bool:
+    lines = set().union(*(one.lines for one in listed))
+    return any(_who(line, wanted) is not None for line in lines)
+
+
+def _of_samples(samples: Sequence[_Listed], wanted: Wanted) -> Hour:
     known: set[bytes] = set()
     whos: dict[bytes, Who] = {}  # by the lines of the wanted
+    rows: dict[tuple[bytes, int], int] = {}
     going: dict[tuple[bytes, int], Run] = {}  # by line, and which of those that are alike
     runs: list[Run] = []
-    for number, sample in enumerate(samples):
-        values: Sequence[Any] = sample.table.mem_mb if wanted.section == MEMORY else sample.table.cpu
-        lines = set(sample.table.stays)
-        whos |= {line: who for line in lines.difference(known) if (who := _who(line, wanted))}
-        known |= lines
+    for number, (_at, _ts, _total, lines, values) in enumerate(samples):
+        fresh = set(lines).difference(known)
+        whos |= {line: who for line in fresh if (who := _who(line, wanted))}
+        known |= fresh
         stayed: dict[tuple[bytes, int], Run] = {}
-        for place in _places(sample.table.stays, whos.keys()):
-            line = sample.table.stays[place]
-            key = _free(line, stayed)
-            run = going.get(key, Run(whos[line], number, number, []))
+        for place in _places(lines, whos.keys()):
+            key = _free(lines[place], stayed)
+            run = going.get(key, Run(rows.setdefault(key, len(rows)), number, number, []))
             run.values.append(values[place])
             stayed[key] = run
         runs += (_ended(run) for key, run in going.items() if key not in stayed)
         going = stayed
     runs += map(_ended, going.values())
-    lefts = [sample.total - len(sample.table.stays) for sample in samples]
-    most = [max((one for one in run.values if one is not None), default=None) for run in runs]
-    return Hour([micros(sample.sampled_at) for sample in samples], lambda: runs, lambda: most, lambda: lefts)
+    return Hour(
+        [micros(one.at) for one in samples],
+        lambda: runs,
+        lambda: {row: whos[line] for (line, _copy), row in rows.items()},
+        lambda: list(map(_most, runs)),
+        lambda: [one.total - len(one.lines) for one in samples],
+    )
+
+
+def _most(run: Run) -> float | None:
+    return max((one for one in run.values if one is not None), default=None)
 
 
 def _places(lines: Sequence[bytes], wanted: Set[bytes]) -> list[int]:
@@ -211,6 +246,7 @@ def _between(found: Hour, start: int, end: int) -> Hour:
     return Hour(
         found.times[first:last],
         lambda: [_cut(run, first, last) for run in found.runs() if run.first < last and run.last > first],
+        found.whos,
         found.most,
         lambda: found.left_out()[first:last],
     )

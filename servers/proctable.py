@@ -77,6 +77,13 @@ def unpack_table(data: bytes | memoryview) -> Table:
     return Table(stays, *map(msgspec.json.decode, (cpu, mem_mb, status, threads)))
 
 
+def lines_of(data: bytes) -> list[bytes]:
+    """A packed table's lines: what stays the same of each process."""
+    if not data or data[:1] == COLUMNS:
+        return unpack_table(data).stays
+    return _lines(data).split(b"\n")[: -len(MOVES) - 1]
+
+
 def text_of(data: bytes | memoryview) -> bytes:
     """A packed table's lines, each with its end: one a process with STAYS, then one for each of MOVES."""
     data = bytes(data)

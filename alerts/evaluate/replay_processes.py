@@ -7,7 +7,7 @@ restarted, which is in services' events (replay_restarts.py).
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import accumulate, groupby
@@ -182,15 +182,15 @@ def _restarts(rule: Rule, params: Any, boots: Sequence[float]) -> Callable[[Rule
 
 def _changes(hour: Hour) -> Iterator[tuple[int, int, list[process_runs.Who]]]:
     """From which sample up to which the same processes were there, and which."""
-    moves: dict[int, list[tuple[process_runs.Who, int]]] = defaultdict(list, {0: []})
+    whos, moves = hour.whos(), defaultdict[int, list[tuple[process_runs.Who, int]]](list, {0: []})
     for run in hour.runs():
-        moves[run.first].append((run.who, 1))
-        moves[run.last].append((run.who, -1))
+        moves[run.first].append((whos[run.row], 1))
+        moves[run.last].append((whos[run.row], -1))
     numbers = sorted(number for number in moves if number < len(hour.times))
-    there: dict[process_runs.Who, int] = {}
+    there = Counter[process_runs.Who]()
     for first, last in zip(numbers, [*numbers[1:], len(hour.times)], strict=True):
         for who, more in moves[first]:
-            there[who] = there.get(who, 0) + more
+            there[who] += more
         yield first, last, [who for who, many in there.items() if many]
 
 

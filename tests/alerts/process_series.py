@@ -32,7 +32,8 @@ class Machine:
     """A made-up server, of one seed always the same one."""
 
     def __init__(self, seed: int) -> None:
-        self._chance, self._boot, self._booted_at = Random(seed), 0, None
+        self._chance, self._boot = Random(seed), 0
+        self._booted_at: datetime | None = None
         self._pid, self._ticks, self._procs = 100, 1_000, list[Proc]()
         for _ in range(4):
             self._begin()
@@ -47,7 +48,7 @@ class Machine:
             self._move(at)
 
     def _sampled(self, at: datetime) -> Sampled:
-        more = {"boot_id": f"boot-{self._boot}"}
+        more: dict[str, Any] = {"boot_id": f"boot-{self._boot}"}
         if self._booted_at:
             more["uptime_sec"] = (at - self._booted_at).total_seconds()
         told = [msgspec.structs.replace(proc) for proc in self._procs]
@@ -70,17 +71,6 @@ class Machine:
         chance = self._chance
         self._pid += chance.randint(1, 9)
         self._ticks += chance.randint(1, 9)
-        self._procs.append(
-            Proc(
-                chance.choice(NAMES),
-                self._pid,
-                None,
-                chance.choice(MEMS),
-                "sleeping",
-                chance.choice(USERS),
-                chance.choice(CMDLINES),
-                1,
-                1,
-                chance.choice([self._ticks, self._ticks, self._ticks, None]),
-            )  # fmt: skip
-        )
+        ticks = chance.choice([self._ticks, self._ticks, self._ticks, None])
+        what = (chance.choice(MEMS), "sleeping", chance.choice(USERS), chance.choice(CMDLINES))
+        self._procs.append(Proc(chance.choice(NAMES), self._pid, None, *what, 1, 1, ticks))

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from alerts.evaluate.replay import replay, replay_until
+from alerts.evaluate.replay import replay
 from alerts.incidents import flapping
 from alerts.models import Incident, Rule
 from alerts.rules import kinds
 from servers import compaction, ingest
 from servers.history import HOUR
-from servers.models import HubAbsence, Server
+from servers.models import Server
 from servers.wire import Load, Proc, Report
 from tests.alerts.process_series import STEP, Machine, Sampled
 from tests.alerts.reporting import evaluate
-from tests.servers.samples import proc
 
 pytestmark = pytest.mark.django_db
 Times = list[tuple[float, float, float | None]]
@@ -103,7 +102,7 @@ def _seconds(
     return (
         (began - start).total_seconds(),
         (opened - start).total_seconds(),
-        closed and (closed - start).total_seconds(),
+        None if closed is None else (closed - start).total_seconds(),
     )
 
 
