@@ -127,9 +127,8 @@ def _complete(server_id: int, found: dict[datetime, _Fitting], wanted: Wanted, s
     if not sizes:
         return
     for hour, data in _fetched(BEGINNINGS, [list(sizes), list(sizes.values()), server_id]):
-        if found[hour].chunk.completed(data) is not found[hour].chunk:  # it was written anew in between
-            ((whole,),) = _fetched(WHOLE, [server_id, hour])
-            found[hour] = _fitting(Chunk(whole), wanted)
+        if not found[hour].chunk.goes_on(data):  # it was written anew in between
+            found |= {hour: _fitting(Chunk(whole), wanted) for (whole,) in _fetched(WHOLE, [server_id, hour])}
 
 
 def _of_chunk(found: _Fitting, section: int | None) -> Hour:

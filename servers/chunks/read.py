@@ -116,10 +116,14 @@ class Chunk:
 
     def completed(self, data: bytes) -> Chunk:
         """The same chunk out of all its bytes, when it was made of their beginning; else the chunk that they are."""
-        if not data.startswith(self._data):
-            return Chunk(data)
-        self._data = data
-        return self
+        return self if self.goes_on(data) else Chunk(data)
+
+    def goes_on(self, data: bytes) -> bool:
+        """Take more of its bytes, from their beginning on; whether these are its own, and no other chunk's."""
+        if data.startswith(self._data):
+            self._data = data
+            return True
+        return False
 
     def size(self, sections: int) -> int:
         """How many bytes the beginning up to the end of so many sections takes."""
