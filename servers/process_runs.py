@@ -126,9 +126,12 @@ def _complete(server_id: int, found: dict[datetime, _Fitting], wanted: Wanted, s
     sizes = {hour: one.chunk.size(sections) for hour, one in found.items() if one.rows}
     if not sizes:
         return
-    for hour, data in _fetched(BEGINNINGS, [list(sizes), list(sizes.values()), server_id]):
-        if not found[hour].chunk.goes_on(data):  # it was written anew in between
-            found |= {hour: _fitting(Chunk(whole), wanted) for (whole,) in _fetched(WHOLE, [server_id, hour])}
+    read = dict(_fetched(BEGINNINGS, [list(sizes), list(sizes.values()), server_id]))
+    for hour in sizes:
+        if hour not in read or not found[hour].chunk.goes_on(read[hour]):  # gone, or written anew, in between
+            del found[hour]
+            for (whole,) in _fetched(WHOLE, [server_id, hour]):
+                found[hour] = _fitting(Chunk(whole), wanted)
 
 
 def _of_chunk(found: _Fitting, section: int | None) -> Hour:

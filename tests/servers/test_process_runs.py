@@ -159,15 +159,16 @@ def test_a_chunk_that_is_written_anew_in_between_is_read_anew(web1: Server, monk
     assert found == told(web1, CPU)
 
 
-def test_a_chunk_that_is_gone_in_between_is_left_out(web1: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("step", ["_chunks", "_complete"])
+def test_a_chunk_that_is_gone_in_between_is_left_out(web1: Server, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     store(web1, START, [proc(1)])
     compact(web1, 1)
-    chunks = process_runs._chunks
+    after = getattr(process_runs, step)
 
     def first_dropped(*asked: Any) -> Any:
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM servers_processchunk")
-        return chunks(*asked)
+        return after(*asked)
 
-    monkeypatch.setattr(process_runs, "_chunks", first_dropped)
-    assert read(web1, Wanted("name", fits)) == {}
+    monkeypatch.setattr(process_runs, step, first_dropped)
+    assert read(web1, Wanted("name", fits, CPU)) == {}
