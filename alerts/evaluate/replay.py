@@ -31,9 +31,8 @@ PASTS: dict[str, Past] = {
     kinds.RESTARTED: replay_events.restarted_services,
 }
 
-# (rule, server, start, end, whether anything stands of the server) -> as a Past, of a server by itself: what is not
-# over may be left out while nothing stands.
-PastOfServer = Callable[[Rule, int, datetime, datetime, Callable[[], bool]], Iterable[tuple[Conditions, Seen]]]
+# (rule, server, start, end, in which phase the server is by now, None: it is well) -> as a Past, of a server by itself
+PastOfServer = Callable[[Rule, int, datetime, datetime, Callable[[], str | None]], Iterable[tuple[Conditions, Seen]]]
 PASTS_OF_SERVERS: dict[str, PastOfServer] = dict.fromkeys(
     (kinds.MISSING, kinds.TOO_MANY, kinds.RESTARTING, kinds.PROCESS_CPU, kinds.PROCESS_MEMORY), replay_processes.past
 )
@@ -100,8 +99,7 @@ class _Past:
         for server in servers:
             if looked_at and enough():
                 break
-            stands = partial(self._stood.__contains__, (server, ""))
-            for watched, seen in PASTS_OF_SERVERS[rule.kind](rule, server, start, end, stands):
+            for watched, seen in PASTS_OF_SERVERS[rule.kind](rule, server, start, end, partial(self._phase, server)):
                 self.see(watched, seen)
             looked_at.append(server)
         return looked_at
@@ -130,6 +128,10 @@ class _Past:
         elif event.kind in (machine.CLEARS, machine.GONE):
             number = self._open.pop(key)
             self.episodes[number] = self.episodes[number]._replace(closed_at=event.at)
+
+    def _phase(self, server: int) -> str | None:
+        stood = self._stood.get((server, ""))
+        return stood and stood.phase
 
     def _in_absence(self, at: datetime) -> bool:
         later = bisect_right(self._ends, at)

@@ -19,7 +19,7 @@ from django.conf import settings
 from alerts.evaluate import conditions, process_levels, replay_restarts, succession
 from alerts.evaluate.found import NO_DATA, OVER, UNDER, Seen
 from alerts.evaluate.limits import REACHED, level_of
-from alerts.evaluate.machine import Conditions
+from alerts.evaluate.machine import FIRING, Conditions
 from alerts.evaluate.process_match import SERVICE, Wanted, fits
 from alerts.models import Rule
 from alerts.rules import kinds
@@ -33,7 +33,7 @@ from servers.spells import REBOOTED
 SECTIONS: Final = {kinds.PROCESS_CPU: process_runs.CPU, kinds.PROCESS_MEMORY: process_runs.MEMORY}
 NOBODY, UNTOLD = -2.0, -1.0  # in place of a value: there is no process, or its CPU is not known yet
 Told = Iterator[tuple[Conditions, Seen]]
-Stands = Callable[[], bool]  # whether anything stands of the server
+Phase = Callable[[], str | None]  # of the machine, in which the server is; None: it is well
 
 
 class Span(NamedTuple):
@@ -50,7 +50,7 @@ def can_tell(rule: Rule) -> bool:
     return rule.kind == kinds.RESTARTING or conditions.params(rule).by != SERVICE
 
 
-def past(rule: Rule, server: int, start: datetime, end: datetime, stands: Stands) -> Told:
+def past(rule: Rule, server: int, start: datetime, end: datetime, phase: Phase) -> Told:
     """See replay.PASTS_OF_SERVERS; a rule that history can tell."""
     params = conditions.params(rule)
     if params.by == SERVICE:
@@ -61,9 +61,9 @@ def past(rule: Rule, server: int, start: datetime, end: datetime, stands: Stands
     watched = conditions.of(rule)._replace(gap_sec=silent)
     judged = _restarts(rule, params, _boots(server, start, end)) if rule.kind == kinds.RESTARTING else JUDGES[rule.kind]
     for hour in _hours(rule, params, server, start, end):
-        if rule.kind in SECTIONS and not stands() and _is_never_over(rule, params, hour):
+        if rule.kind in SECTIONS and phase() is None and _is_never_over(rule, params, hour):
             continue
-        for seen in _told(server, hour, judged(rule, params, hour), stands):
+        for seen in _told(server, hour, judged(rule, params, hour), phase, watched.n is not None):
             yield watched, seen
 
 
@@ -73,14 +73,11 @@ def measured(
     """Of a rule on CPU or memory what it measures: hour by hour the times, in microseconds since 1970, and values."""
     params = conditions.params(rule)
     for hour in _hours(rule, params, server, start, end):
-        most, total = _sums(hour, params)
-        yield (
-            hour.times,
-            [
-                process_levels.used(params.together, one, all_) if one > UNTOLD else None
-                for one, all_ in zip(most, total, strict=True)
-            ],
+        values = (
+            process_levels.used(params.together, most, total) if most > UNTOLD else None
+            for most, total in zip(*_sums(hour, params), strict=True)
         )
+        yield hour.times, list(values)
 
 
 def _hours(rule: Rule, params: Processes, server: int, start: datetime, end: datetime) -> Iterator[Hour]:
@@ -89,13 +86,32 @@ def _hours(rule: Rule, params: Processes, server: int, start: datetime, end: dat
     return process_runs.hours(server, wanted, start, end)
 
 
-def _told(server: int, hour: Hour, spans: Iterator[Span], stands: Stands) -> Iterator[Seen]:
-    """Of what is over every sample, of the rest those that something stands at."""
+def _told(server: int, hour: Hour, spans: Iterator[Span], phase: Phase, each_counts: bool) -> Iterator[Seen]:
+    """The samples that matter: while nothing stands those over the limit, while it fires the last of those.
+
+    each_counts: of "k of n" all are told.
+    """
+
+    def seen(number: int, span: Span) -> Seen:
+        return Seen(0, server, "", moment_of(hour.times[number]), span.level, span.value)
+
+    later: Span | None = None  # over, and its last sample not told yet
     for span in spans:
-        for number in range(span.first, span.last):
-            if span.level != OVER and not stands():
-                break
-            yield Seen(0, server, "", moment_of(hour.times[number]), span.level, span.value)
+        number = span.first
+        if span.level == OVER:
+            while number < span.last and (each_counts or phase() != FIRING):
+                yield seen(number, span)
+                number += 1
+            later = span if number < span.last else None
+            continue
+        if later:
+            yield seen(later.last - 1, later)
+            later = None
+        while number < span.last and phase() is not None:
+            yield seen(number, span)
+            number += 1
+    if later:
+        yield seen(later.last - 1, later)
 
 
 def _counted(rule: Rule, _params: Processes, hour: Hour) -> Iterator[Span]:

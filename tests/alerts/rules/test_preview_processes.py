@@ -12,8 +12,9 @@ from alerts.rules import kinds, preview
 from alerts.rules.wanted import Wanted
 from servers.models import Server
 from tests.actions.pages import text
+from tests.alerts.process_series import STEP
 from tests.alerts.rules.filled import LIST, typed
-from tests.alerts.test_replay_processes import STEP, before_the_hour, busy, compact, tell
+from tests.alerts.test_replay_processes import before_the_hour, busy, compact, tell
 from tests.cast import program_of
 
 pytestmark = pytest.mark.django_db
