@@ -114,7 +114,8 @@ def _chunks(server_id: int, wanted: Wanted, asked: Sequence[datetime]) -> Iterat
         found = {hour: _fitting(Chunk(data), wanted) for hour, data in _fetched(HEADS, [server_id, some])}
         if wanted.section is not None:
             _complete(server_id, found, wanted, wanted.section + 1)
-        yield from map(found.get, some)
+        for hour in some:
+            yield found.pop(hour, None)  # with what is decoded of it
 
 
 def _fitting(chunk: Chunk, wanted: Wanted) -> _Fitting:
