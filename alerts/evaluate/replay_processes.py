@@ -87,31 +87,16 @@ def _hours(rule: Rule, params: Processes, server: int, start: datetime, end: dat
 
 
 def _told(server: int, hour: Hour, spans: Iterator[Span], phase: Phase, each_counts: bool) -> Iterator[Seen]:
-    """The samples that matter: while nothing stands those over the limit, while it fires the last of those.
+    """The samples that change something: not one that is well while nothing stands, nor over while it fires.
 
-    each_counts: of "k of n" all are told.
+    each_counts: of "k of n" each that is over does.
     """
-
-    def seen(number: int, span: Span) -> Seen:
-        return Seen(0, server, "", moment_of(hour.times[number]), span.level, span.value)
-
-    later: Span | None = None  # over, and its last sample not told yet
     for span in spans:
-        number = span.first
-        if span.level == OVER:
-            while number < span.last and (each_counts or phase() != FIRING):
-                yield seen(number, span)
-                number += 1
-            later = span if number < span.last else None
-            continue
-        if later:
-            yield seen(later.last - 1, later)
-            later = None
-        while number < span.last and phase() is not None:
-            yield seen(number, span)
-            number += 1
-    if later:
-        yield seen(later.last - 1, later)
+        for number in range(span.first, span.last):
+            stood = phase()
+            if (stood == FIRING and not each_counts) if span.level == OVER else stood is None:
+                break  # nor do the others of the span
+            yield Seen(0, server, "", moment_of(hour.times[number]), span.level, span.value)
 
 
 def _counted(rule: Rule, _params: Processes, hour: Hour) -> Iterator[Span]:

@@ -116,7 +116,7 @@ def test_it_is_what_rounds_made_of_the_same_reports(web1: Server, seed: int, mon
     """Whether the samples are raw, compacted, or some of each."""
     monkeypatch.setattr(flapping, "TIMES", 10_000)
     rules, start = rules_of_all_kinds(), before_the_hour()
-    sampled = list(Machine(seed).reports(start, 55))
+    sampled = list(Machine(seed).reports(start, 70))
     for one in sampled:
         report(web1, one)
         evaluate(one.at)
