@@ -44,6 +44,7 @@ BENCHES = {
     "charts": Bench("charts.py", "charts of each range, with 30 days of 50 servers kept"),
     "alerts": Bench("alerts.py", "evaluating 200 alert rules over 2,000 servers"),
     "preview": Bench("alert_preview.py", "what a rule would have made of 7 days of 50 servers"),
+    "preview_processes": Bench("alert_preview_processes.py", "the same of rules on processes, 500 a server"),
     "pages": Bench("pages.py", "the pages of a fleet of 2,000 servers"),
 }
 

@@ -92,24 +92,34 @@ def pack(base: Base, other: Difference, table: Table, after: Outline) -> bytes:
 
 def apply(before: Table, data: bytes) -> Table:
     """The table after a change."""
-    head = Reader(data[1:])
-    _read_base(head)
-    if data[:1] == FIRST:
-        reader = _unpacked(head, before.stays)
-        gone, new = _read_places(reader), _read_places(reader)
-        stayed = without(before.stays, gone)
-    else:
-        gone, new = _read_places(head), _read_places(head)
-        stayed = without(before.stays, gone)
-        reader = _unpacked(head, stayed[-ALIKE:])
-    lines = [line.encode() for line in reader.strings()]
+    gone, new, stays, reader = _stays(before.stays, data)
     return Table(
-        inserted(stayed, new, lines),
+        stays,
         _read_numbers(reader, without(before.cpu, gone), new),
         _read_numbers(reader, without(before.mem_mb, gone), new),
         _read_column(reader, without(before.status, gone), new),
         _read_column(reader, without(before.threads, gone), new),
     )
+
+
+def apply_to_lines(before: list[bytes], data: bytes) -> list[bytes]:
+    """A table's lines after a change: what stays the same of each process."""
+    return _stays(before, data)[2]
+
+
+def _stays(before: list[bytes], data: bytes) -> tuple[list[int], list[int], list[bytes], Reader]:
+    """Which places are gone and new, the lines after the change, and what tells the numbers."""
+    head = Reader(data[1:])
+    _read_base(head)
+    if data[:1] == FIRST:
+        reader = _unpacked(head, before)
+        gone, new = _read_places(reader), _read_places(reader)
+        stayed = without(before, gone)
+    else:
+        gone, new = _read_places(head), _read_places(head)
+        stayed = without(before, gone)
+        reader = _unpacked(head, stayed[-ALIKE:])
+    return gone, new, inserted(stayed, new, [line.encode() for line in reader.strings()]), reader
 
 
 def _unpacked(head: Reader, like: list[bytes]) -> Reader:

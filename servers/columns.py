@@ -12,7 +12,7 @@ import struct
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import accumulate, chain, pairwise
 from typing import Any, Final, TypeVar
 
@@ -159,6 +159,17 @@ class Column:
         most = max(wanted)
         return self._values_of([most])[0], wanted.index(most)
 
+    def most(self, stretches: Iterable[tuple[int, int]]) -> list[Any]:
+        """The largest value of each whole stretch of a column of numbers; see `peak`."""
+        return self._values_of(list(map(self._most, *zip(*stretches, strict=True))))
+
+    def _most(self, start: int, stop: int) -> int:
+        if self._differences.are_zero(start + 1, stop):
+            return self._differences.total(start, start) % AROUND
+        differences = self._differences.numbers(start, stop)
+        codes: Iterable[int] = accumulate(differences)
+        return max(code % AROUND for code in codes) if differences.itemsize == 8 else max(codes)
+
     def stretches(self, edges: Sequence[int]) -> list[Any]:
         """The values of stretches one after the other; edges: where each begins, and where the last one ends."""
         origin = edges[0]
@@ -166,6 +177,26 @@ class Column:
         parts = (differences[start - origin : stop - origin] for start, stop in pairwise(edges))
         codes = chain.from_iterable(map(accumulate, parts))
         return self._values_of([code % AROUND for code in codes] if differences.itemsize == 8 else codes)
+
+
+class Words(Column):
+    """A column of texts, none of which is made a text of before one is asked for."""
+
+    def __init__(self, differences: Planes, ends: Sequence[int], blob: bytes) -> None:
+        super().__init__(differences, lambda codes: list(map(self.words.__getitem__, codes)))
+        self._ends, self._blob = ends, blob
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The texts there are, each once."""
+        return _cut(self._blob, self._ends)
+
+    def fitting(self, fits: Callable[[str], bool], count: int) -> list[int]:
+        """At which of the first `count` places a text fits; each text is looked at once."""
+        good = list(map(fits, self.words))
+        if not any(good):
+            return []
+        return [place for place, code in enumerate(accumulate(self._differences.numbers(0, count))) if good[code]]
 
 
 class Reader:
@@ -206,9 +237,12 @@ class Reader:
 
     def strings(self) -> list[str]:
         """As Writer.strings wrote them."""
+        ends, blob = self._texts()
+        return _cut(blob, ends)
+
+    def _texts(self) -> tuple[list[int], bytes]:
         ends = list(accumulate(self.ints(self.number())))
-        blob = self.take(ends[-1] if ends else 0)
-        return [blob[start:end].decode() for start, end in pairwise([0, *ends])]
+        return ends, self.take(ends[-1] if ends else 0)
 
     def column(self, count: int) -> Column:
         """A column of any kind."""
@@ -222,10 +256,15 @@ class Reader:
                 size = self.number()
                 listed: list[Any] = [None, *struct.unpack(f"<{size}d", self.take(8 * size))]
             case 3:  # WORDS
-                listed = list(self.strings())
+                ends, blob = self._texts()
+                return Words(self.planes(count), ends, blob)
             case kind:
                 raise ValueError(f"a column of an unknown kind: {kind}")
         return Column(self.planes(count), lambda codes: list(map(listed.__getitem__, codes)))
+
+
+def _cut(blob: bytes, ends: Sequence[int]) -> list[str]:
+    return [blob[start:end].decode() for start, end in pairwise([0, *ends])]
 
 
 def _decimals(scale: int, codes: Iterable[int]) -> list[float | None]:

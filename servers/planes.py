@@ -43,6 +43,10 @@ class Planes:
             return value + sum(array("b", planes[after:end].translate(UNZIGZAG)))
         return value  # nothing but zeros after the first: the usual, and much faster to see than to sum up
 
+    def are_zero(self, start: int, stop: int) -> bool:
+        """Whether all from start up to and without stop are 0."""
+        return all(self._planes.count(0, first + start, first + stop) == stop - start for first in self._firsts)
+
 
 def zigzag(numbers: bytes, width: int) -> bytes:
     """All numbers at once, as lanes of one very long integer: some thirty times as fast as one after the other."""

@@ -78,8 +78,10 @@ def unpack_table(data: bytes | memoryview) -> Table:
 
 
 def lines_of(data: bytes) -> list[bytes]:
-    """The lines with STAYS of a packed table."""
-    return text_of(data).split(b"\n")[: -len(MOVES) - 1] if data else []
+    """A packed table's lines: what stays the same of each process."""
+    if not data or data[:1] == COLUMNS:
+        return unpack_table(data).stays
+    return _lines(data).split(b"\n")[: -len(MOVES) - 1]
 
 
 def text_of(data: bytes | memoryview) -> bytes:

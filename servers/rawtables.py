@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from django.db import connection
 
@@ -12,9 +12,10 @@ from pmonitor import logs
 from servers import changes, history
 from servers.chunks.samples import EPOCH, Sample
 from servers.outlines import Base
-from servers.proctable import Table, unpack_table
+from servers.proctable import Table, lines_of, unpack_table
 
 log = logs.get(__name__)
+T = TypeVar("T")
 CHAIN = timedelta(minutes=12)  # each such stretch of time begins with a whole table
 ROWS = f"""SELECT sampled_at, ts, procs_total, procs FROM {history.PROCESSES}
     WHERE server_id = %s AND sampled_at >= %s AND sampled_at < %s ORDER BY sampled_at, ts"""  # noqa: S608
@@ -53,11 +54,22 @@ def rows(server_id: int, start: datetime, end: datetime) -> list[Row]:
 
 def samples(found: Iterable[Row]) -> Iterator[Sample]:
     """The rows, in the order of their time, as samples; those without their base are left out and logged."""
-    tables: dict[Base, Table] = {}
+    return (Sample(*row[:3], table) for row, table in _decoded(found, unpack_table, changes.apply))
+
+
+def lines(found: Iterable[Row]) -> Iterator[tuple[Row, list[bytes]]]:
+    """Of the same rows only what stays the same of each process, in a third of the time."""
+    return _decoded(found, lines_of, changes.apply_to_lines)
+
+
+def _decoded(
+    found: Iterable[Row], whole: Callable[[bytes], T], change: Callable[[T, bytes], T]
+) -> Iterator[tuple[Row, T]]:
+    tables: dict[Base, T] = {}
     for row in found:
-        _decode(row, tables)
+        _decode(row, tables, whole, change)
         if row.key in tables:
-            yield Sample(*row[:3], tables[row.key])
+            yield row, tables[row.key]
         if changes.is_change(row.procs):
             base = changes.base_of(row.procs)
             for older in [key for key in tables if key < base]:
@@ -81,14 +93,14 @@ def samples_of_chain(chain: Iterable[Row]) -> Sample | None:
     tables: dict[Base, Table] = {}
     last: Row | None = None
     for last in chain:
-        _decode(last, tables)
+        _decode(last, tables, unpack_table, changes.apply)
     return Sample(*last[:3], tables[last.key]) if last and last.key in tables else None
 
 
-def _decode(row: Row, tables: dict[Base, Table]) -> None:
+def _decode(row: Row, tables: dict[Base, T], whole: Callable[[bytes], T], change: Callable[[T, bytes], T]) -> None:
     if not changes.is_change(row.procs):
-        tables[row.key] = unpack_table(row.procs)
+        tables[row.key] = whole(row.procs)
     elif (before := tables.get(changes.base_of(row.procs))) is not None:
-        tables[row.key] = changes.apply(before, row.procs)
+        tables[row.key] = change(before, row.procs)
     else:
         log.error("rawtables.no_base", sampled_at=row.sampled_at.isoformat(), ts=row.ts)

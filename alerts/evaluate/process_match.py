@@ -7,8 +7,9 @@ it, a user is the whole name; of a service are its main process, that one's chil
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fnmatch import translate
+from functools import cache
 from typing import Final, NamedTuple
 
 from servers.process_lines import Lines, Stays
@@ -59,6 +60,16 @@ class Units(Patterns):
         bare = super().__missing__(text.removesuffix(".service")) if text.endswith(".service") else NOTHING
         self[text] = fits = tuple(dict.fromkeys((*whole, *bare)))
         return fits
+
+
+def fits(wanted: Wanted) -> Callable[[str], bool]:
+    """Whether a text does; what was told of one is remembered. Not of services, which are no texts of a process."""
+    if wanted.by in (NAME, USER):
+        patterns = Patterns([(0, wanted.pattern)])
+        return lambda text: bool(patterns[text])
+    if wanted.by != CMDLINE:
+        raise ValueError(f"no text of a process: {wanted.by}")
+    return cache(lambda text: wanted.pattern in text.casefold())
 
 
 class Matcher:

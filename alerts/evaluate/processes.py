@@ -13,9 +13,10 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from alerts.evaluate import service_times
+from alerts.evaluate import process_levels, service_times
 from alerts.evaluate.found import NO_DATA, OVER, UNDER, Aim, Finder, Seen, Stretch
-from alerts.evaluate.limits import ABOVE, BELOW, REACHED, Sense, level_of
+from alerts.evaluate.limits import REACHED, level_of
+from alerts.evaluate.process_levels import ANY_NUMBER
 from alerts.evaluate.process_match import SERVICE, Matcher, Wanted
 from alerts.evaluate.process_tables import AT_MOST, Reported, Turns, heard, tables
 from alerts.evaluate.succession import Look, Successions
@@ -28,7 +29,6 @@ from servers.process_lines import CPU, MEM, Stays
 # A service that runs without a main process: what is of it is not known.
 MAINS = """SELECT server_id, name, main_pid FROM servers_service WHERE server_id = ANY(%s)
     AND (main_pid > 0 OR (active_state IN ('active', 'reloading', 'deactivating') AND sub_state <> 'exited'))"""
-ANY_NUMBER: Final = 10**9
 TURNS: Final[defaultdict[frozenset[str], Turns]] = defaultdict(Turns)  # by the kinds that are looked for together
 
 
@@ -151,20 +151,12 @@ def _facts(one: Watched) -> dict[str, Any]:
     return facts | ({"together": True} if params.together else {})
 
 
-def _missing(one: Watched, table: Table, _kept: Successions) -> Told:
-    return _counted(one, table, BELOW)
-
-
-def _too_many(one: Watched, table: Table, _kept: Successions) -> Told:
-    return _counted(one, table, ABOVE)
-
-
-def _counted(one: Watched, table: Table, over: Sense) -> Told:
+def _counted(one: Watched, table: Table, _kept: Successions) -> Told:
     """Certain only where those that the table left out make no difference."""
     count = len(table.places.get(one.number, ()))
     more = ANY_NUMBER if one.number in table.unsure else max(0, table.reported.total - len(table.procs))
-    least, most = (level_of(one.rule, number, over) for number in (count, count + more))
-    return Told(least, count) if least == most else Told(NO_DATA)
+    level = process_levels.of_count(one.rule, count, more)
+    return Told(NO_DATA) if level == NO_DATA else Told(level, count)
 
 
 def _restarting(one: Watched, table: Table, kept: Successions) -> Told:
@@ -194,7 +186,7 @@ def _using(one: Watched, table: Table, column: int) -> Told:
     if not used:
         return Told(NO_DATA)
     most = max(used)
-    value = sum(used) if one.params.together else most
+    value = process_levels.used(one.params.together, most, sum(used))
     place = next(place for place in places if values[place] == most)
     proc = table.procs[place]
     facts = {"process": proc.name, "pid": proc.pid, "startTicks": proc.start_ticks}
@@ -202,8 +194,8 @@ def _using(one: Watched, table: Table, column: int) -> Told:
 
 
 MEASURES: Final[dict[str, Callable[[Watched, Table, Successions], Told]]] = {
-    kinds.MISSING: _missing,
-    kinds.TOO_MANY: _too_many,
+    kinds.MISSING: _counted,
+    kinds.TOO_MANY: _counted,
     kinds.RESTARTING: _restarting,
     kinds.PROCESS_CPU: _cpu,
     kinds.PROCESS_MEMORY: _memory,

@@ -8,9 +8,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
-from alerts.evaluate import conditions, machine, replay_events, replay_readings
+from alerts.evaluate import conditions, machine, replay_events, replay_processes, replay_readings
 from alerts.evaluate.found import OVER, Seen
 from alerts.evaluate.machine import Conditions, Stood
 from alerts.models import Rule
@@ -30,6 +31,12 @@ PASTS: dict[str, Past] = {
     kinds.RESTARTED: replay_events.restarted_services,
 }
 
+# (rule, server, start, end, in which phase the server is by now, None: it is well) -> as a Past, of a server by itself
+PastOfServer = Callable[[Rule, int, datetime, datetime, Callable[[], str | None]], Iterable[tuple[Conditions, Seen]]]
+PASTS_OF_SERVERS: dict[str, PastOfServer] = dict.fromkeys(
+    (kinds.MISSING, kinds.TOO_MANY, kinds.RESTARTING, kinds.PROCESS_CPU, kinds.PROCESS_MEMORY), replay_processes.past
+)
+
 
 class Episode(NamedTuple):
     """An incident that there would have been; value is that of its opening, closed_at None: it would be open still."""
@@ -42,19 +49,37 @@ class Episode(NamedTuple):
     value: float | None
 
 
+class Replayed(NamedTuple):
+    """The incidents, by when they open, and the servers that were looked at: the first ones."""
+
+    episodes: list[Episode]
+    looked_at: list[int]
+
+
 def replay(rule: Rule, servers: Sequence[int], start: datetime, end: datetime) -> list[Episode] | None:
     """The incidents of a rule, which need not be saved, in a stretch of time, by when they open.
 
     None: of this kind history does not tell. Raises msgspec.ValidationError of a rule that cannot be understood.
     """
+    found = replay_until(rule, servers, start, end, lambda: False)
+    return found and found.episodes
+
+
+def replay_until(
+    rule: Rule, servers: Sequence[int], start: datetime, end: datetime, enough: Callable[[], bool]
+) -> Replayed | None:
+    """As replay; where each server is much to look at, no other one is begun once it is enough, but the first is."""
     conditions.of(rule)
-    if rule.kind not in PASTS:
-        return None
     absences = list(HubAbsence.objects.filter(end__gt=start, start__lt=end).order_by("end"))
-    past = _Past(absences)
-    for watched, seen in PASTS[rule.kind](rule, servers, start, end):
-        past.see(watched, seen)
-    return sorted(past.episodes, key=lambda one: (one.opened_at, one.server, one.subject))
+    past, looked_at = _Past(absences), list(servers)
+    if rule.kind in PASTS:
+        for watched, seen in PASTS[rule.kind](rule, servers, start, end):
+            past.see(watched, seen)
+    elif rule.kind in PASTS_OF_SERVERS and replay_processes.can_tell(rule):
+        looked_at = past.see_servers(rule, servers, start, end, enough)
+    else:
+        return None
+    return Replayed(sorted(past.episodes, key=lambda one: (one.opened_at, one.server, one.subject)), looked_at)
 
 
 class _Past:
@@ -65,6 +90,19 @@ class _Past:
         self._stood: dict[tuple[int, str], Stood] = {}
         self._open: dict[tuple[int, str], int] = {}
         self._starts, self._ends = [one.start for one in absences], [one.end for one in absences]
+
+    def see_servers(
+        self, rule: Rule, servers: Sequence[int], start: datetime, end: datetime, enough: Callable[[], bool]
+    ) -> list[int]:
+        """One after the other; which of them."""
+        looked_at: list[int] = []
+        for server in servers:
+            if looked_at and enough():
+                break
+            for watched, seen in PASTS_OF_SERVERS[rule.kind](rule, server, start, end, partial(self._phase, server)):
+                self.see(watched, seen)
+            looked_at.append(server)
+        return looked_at
 
     def see(self, watched: Conditions, seen: Seen) -> None:
         key = (seen.server, seen.subject)
@@ -90,6 +128,10 @@ class _Past:
         elif event.kind in (machine.CLEARS, machine.GONE):
             number = self._open.pop(key)
             self.episodes[number] = self.episodes[number]._replace(closed_at=event.at)
+
+    def _phase(self, server: int) -> str | None:
+        stood = self._stood.get((server, ""))
+        return stood and stood.phase
 
     def _in_absence(self, at: datetime) -> bool:
         later = bisect_right(self._ends, at)

@@ -40,6 +40,16 @@ class Look(NamedTuple):
         return hash(tuple((pid, -1 if ticks is None else ticks) for pid, ticks in self.there))
 
 
+class Line(NamedTuple):
+    """The processes a rule means on a server, and what became of those before them."""
+
+    boot: str
+    there: Sequence[Identity]
+    newest: int  # the latest start ticks there were
+    vacant: int = 0  # that went, and nobody came since
+    replaced: list[float] = []  # when one was
+
+
 class Kept(NamedTuple):
     """A succession as it is in the database, its JSON as text: most of it is not looked at."""
 
@@ -79,7 +89,7 @@ class Successions:
             one = _next(look, kept)
             self._changed.append(one)
             replaced = one.replaced
-        return sum(1 for moment in replaced if moment > look.at.timestamp() - look.window)
+        return within(replaced, look.at.timestamp(), look.window)
 
     def save(self) -> None:
         """Write what changed."""
@@ -89,17 +99,33 @@ class Successions:
 
 
 def _next(look: Look, kept: Kept | None) -> Succession:
-    facts: dict[str, Any] = {"version": look.rule.version, "at": look.at, "boot": look.boot, "mark": look.mark}
-    facts |= {"there": look.there, "rule_id": look.rule.pk, "server_id": look.server}
-    newest = max((ticks for _pid, ticks in look.there if ticks is not None), default=-1)
-    if kept is None or kept.version != look.rule.version:
-        return Succession(**facts, newest=newest)
-    if kept.boot != look.boot:
-        return Succession(**facts, newest=newest, replaced=kept.moments)
-    before = set(msgspec.json.decode(kept.there, type=list[Identity]))
-    new = [who for who in look.there if who not in before and (who[1] is None or who[1] > kept.newest)]
-    vacant = kept.vacant + len(before.difference(look.there))
+    before = None
+    if kept is not None and kept.version == look.rule.version:
+        there = msgspec.json.decode(kept.there, type=list[Identity])
+        before = Line(kept.boot, there, kept.newest, kept.vacant, kept.moments)
+    now = followed(before, look.boot, look.there, look.at.timestamp(), look.window)
+    facts: dict[str, Any] = {"version": look.rule.version, "at": look.at, "mark": look.mark, **now._asdict()}
+    return Succession(rule_id=look.rule.pk, server_id=look.server, **facts)
+
+
+def followed(before: Line | None, boot: str, there: Sequence[Identity], at: float, window: int) -> Line:
+    """The line now that these processes are there; at: seconds since 1970; window: of the rule, in seconds.
+
+    What was replaced before the window is forgotten.
+    """
+    newest = max((ticks for _pid, ticks in there if ticks is not None), default=-1)
+    if before is None:
+        return Line(boot, there, newest)
+    if before.boot != boot:
+        return Line(boot, there, newest, 0, before.replaced)
+    were = set(before.there)
+    new = [who for who in there if who not in were and (who[1] is None or who[1] > before.newest)]
+    vacant = before.vacant + len(were.difference(there))
     taken = min(len(new), vacant)
-    moments = [*kept.moments, *[look.at.timestamp()] * taken]
-    replaced = [moment for moment in moments if moment > look.at.timestamp() - look.window][-MOST:]
-    return Succession(**facts, newest=max(kept.newest, newest), vacant=vacant - taken, replaced=replaced)
+    replaced = [moment for moment in [*before.replaced, *[at] * taken] if moment > at - window][-MOST:]
+    return Line(boot, there, max(before.newest, newest), vacant - taken, replaced)
+
+
+def within(replaced: Sequence[float], at: float, window: int) -> int:
+    """How many of these moments fall into the window up to then."""
+    return sum(1 for moment in replaced if moment > at - window)

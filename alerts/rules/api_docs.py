@@ -153,7 +153,8 @@ clone = extend_schema(
 preview = extend_schema(
     operation_id="preview_rule",
     summary="What a rule would have done in the last 7 days",
-    description="Nothing is kept. At most 500 servers are looked at. `episodes` is null where history cannot tell.",
+    description="Nothing is kept. At most 500 servers are looked at; for a rule on processes as many of them as there "
+    "is time for: `lookedAt` of `matching`. `episodes` is null where history cannot tell.",
     request=shape(wire.Watched),
     examples=EXAMPLES,
     responses={

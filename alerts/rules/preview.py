@@ -6,8 +6,9 @@ The same engine that evaluates rules tells them (alerts.evaluate.replay); nothin
 from __future__ import annotations
 
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -20,7 +21,7 @@ from alerts import words
 from alerts.evaluate import replay
 from alerts.evaluate.replay import Episode
 from alerts.models import Rule
-from alerts.rules import checks, kinds, page, sentence, wanted
+from alerts.rules import checks, kinds, page, process_curve, sentence, wanted
 from alerts.rules.wanted import Wanted
 from pmonitor.visible import visible
 from servers import curves, history, moments, past_readings
@@ -29,6 +30,7 @@ from servers.models import Newest, Server
 
 BACK: Final = timedelta(days=7)
 MOST_SERVERS: Final = 500  # are looked at: a second or two
+LOOK_SEC: Final = 4  # where each server is much to look at, no other one is begun after that
 SHOWN: Final = 10  # episodes
 POINTS: Final = 240
 AT_ONCE: Final = 2  # in a web process; more wait
@@ -54,13 +56,19 @@ def find(user: Any, given: Wanted, end: datetime | None = None) -> Told | None:
     if not _places.acquire(timeout=PATIENCE_SEC):
         return None
     try:
-        rule = Rule(**wanted.columns(wanted.whole(given)), made_at=end)
-        episodes = replay.replay(rule, looked_at, start, end)
+        found = replay.replay_until(_rule(given, end), looked_at, start, end, spent(LOOK_SEC))
     finally:
         _places.release()
+    episodes, looked_at = found or (None, looked_at)
     if episodes is not None:
         episodes = sorted(episodes, key=lambda one: one.opened_at, reverse=True)
     return Told(start, end, len(matching), looked_at, episodes)
+
+
+def spent(seconds: float) -> Callable[[], bool]:
+    """Whether so many seconds from now on are over."""
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() > until
 
 
 def context(user: Any, given: Wanted) -> dict[str, Any]:
@@ -137,7 +145,7 @@ def _worst(told: Told) -> int | None:
 
 
 def _chart(given: Wanted, told: Told, worst: int, hosts: dict[int, str]) -> dict[str, Any]:
-    """The worst server's episodes, and of a reading its curve with the limit."""
+    """The worst server's episodes, and of what is measured its curve with the limit."""
     axis = Axis(told.start, told.end, timedelta(0))
     made: dict[str, Any] = {
         "host": visible(hosts.get(worst, "")),
@@ -147,7 +155,15 @@ def _chart(given: Wanted, told: Told, worst: int, hosts: dict[int, str]) -> dict
     metric = str(given.params.get("metric", ""))
     if given.kind == kinds.READING and given.limit is not None and (drawn := _curve(given, metric, worst, told)):
         made |= {"drawing": drawn, "limit": words.amount(given.kind, given.limit, given.params)}
+    if given.kind in (kinds.PROCESS_CPU, kinds.PROCESS_MEMORY):
+        drawn = process_curve.drawn(_rule(given, told.end), worst, told.start, told.end, POINTS)
+        made |= {"drawing": drawn, "limit": words.amount(given.kind, given.limit, given.params)}
     return made
+
+
+def _rule(given: Wanted, made_at: datetime) -> Rule:
+    """Not saved."""
+    return Rule(**wanted.columns(wanted.whole(given)), made_at=made_at)
 
 
 def _span(one: Episode, axis: Axis) -> dict[str, str]:

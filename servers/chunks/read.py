@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator
 from datetime import datetime
 from functools import cached_property
-from itertools import accumulate
+from operator import sub
 from typing import Any, NamedTuple, TypeVar
 
-from zstandard import ZstdDecompressor
-
+from servers.chunks.rows import Rows, Run
 from servers.chunks.samples import SECTIONS, VERSION, Sample, micros, moment_of
 from servers.columns import Column, Reader
-from servers.proctable import STAYS, Table, line_of
+from servers.proctable import Table, decompressed, line_of
 from servers.wire import Proc
 
 T = TypeVar("T")
 HEAD = 1 + 4 * SECTIONS  # where the first section begins
 
 
-class Run(NamedTuple):
-    """Samples one after the other that a process is in: its row, the first, one past the last, the first's cell."""
+class Use(NamedTuple):
+    """What a row's process took in samples one after the other: its row, the first, and the values."""
 
     row: int
     first: int
-    last: int
-    cell: int
+    values: list[Any]
 
 
 class Peak(NamedTuple):
@@ -50,9 +48,20 @@ class Chunk:
             raise ValueError(f"a chunk of an unknown version: {self._data[:1]!r}")
         self._head = Reader(self._section(0))
         self.count = self._head.number()
-        self._times = self._head.column(self.count).stretch(0, self.count)
-        self._ts = self._head.column(self.count).stretch(0, self.count)
-        self._totals = self._head.column(self.count).stretch(0, self.count)
+        self._columns: dict[int, Column] = {}  # by section
+        self._facts = [self._head.column(self.count) for _ in range(3)]  # times, ts and totals
+
+    @cached_property
+    def _times(self) -> list[int]:
+        return self._facts[0].stretch(0, self.count)
+
+    @cached_property
+    def _ts(self) -> list[float]:
+        return self._facts[1].stretch(0, self.count)
+
+    @cached_property
+    def _totals(self) -> list[int]:
+        return self._facts[2].stretch(0, self.count)
 
     @property
     def times(self) -> list[datetime]:
@@ -107,10 +116,54 @@ class Chunk:
 
     def completed(self, data: bytes) -> Chunk:
         """The same chunk out of all its bytes, when it was made of their beginning; else the chunk that they are."""
-        if not data.startswith(self._data):
-            return Chunk(data)
-        self._data = data
-        return self
+        return self if self.goes_on(data) else Chunk(data)
+
+    def goes_on(self, data: bytes) -> bool:
+        """Take more of its bytes, from their beginning on; whether these are its own, and no other chunk's."""
+        if data.startswith(self._data):
+            self._data = data
+            return True
+        return False
+
+    def size(self, sections: int) -> int:
+        """How many bytes the beginning up to the end of so many sections takes."""
+        return HEAD + sum(self._sizes[:sections])
+
+    @property
+    def micros(self) -> list[int]:
+        """When each sample was taken, in microseconds since 1970, oldest first."""
+        return self._times
+
+    def fitting(self, field: str, fits: Callable[[str], bool]) -> list[int]:
+        """The rows of which a text of STAYS fits."""
+        return self._rows.fitting(field, fits)
+
+    def identities(self, rows: Iterable[int]) -> list[tuple[int, int | None]]:
+        """Pid and start ticks of each of these rows."""
+        pids, ticks = self._rows.values("pid"), self._rows.values("start_ticks")
+        return [(pids[row], ticks[row]) for row in rows]
+
+    def runs_of(self, rows: Iterable[int]) -> list[Run]:
+        """When these rows were there, row by row."""
+        return [run for row in rows for run in self._rows.runs_of(row)]
+
+    def left_out(self) -> list[int]:
+        """Of each sample: how many processes there were that it does not tell."""
+        return list(map(sub, self._totals, self._rows.counts(self.count)))
+
+    def most(self, section: int, rows: Iterable[int]) -> list[Any]:
+        """What each of these rows' processes used at most; section: as of `used`."""
+        starts = self._rows.starts
+        return self._column(section).most([(starts[row], starts[row + 1]) for row in rows])
+
+    def used(self, section: int, rows: Iterable[int]) -> Iterator[Use]:
+        """What the processes of these rows used, row by row; section: 1 CPU in percent of one core, 2 memory in MB."""
+        column, starts = self._column(section), self._rows.starts
+        for row in rows:
+            start = starts[row]
+            values = column.stretch(start, starts[row + 1])
+            for _row, first, last, cell in self._rows.runs_of(row):
+                yield Use(row, first, values[cell - start : cell - start + last - first])
 
     def peaks(self, wanted: Container[int], first: int, last: int) -> Iterator[Peak]:
         """What the wanted rows took at most, in the samples from the first of these numbers to one before the last."""
@@ -155,59 +208,27 @@ class Chunk:
         return by_pid if order is None else [by_pid[place] for place in order]
 
     def _section(self, number: int) -> bytes:
-        sizes = [int.from_bytes(self._data[at : at + 4], "little") for at in range(1, HEAD, 4)]
-        first = HEAD + sum(sizes[:number])
-        data: bytes = ZstdDecompressor().decompress(self._data[first : first + sizes[number]])
-        return data
+        first = self.size(number)
+        return decompressed(self._data[first : first + self._sizes[number]])
+
+    @property
+    def _sizes(self) -> list[int]:
+        return [int.from_bytes(self._data[at : at + 4], "little") for at in range(1, HEAD, 4)]
+
+    def _column(self, section: int) -> Column:
+        if section not in self._columns:
+            self._columns[section] = Reader(self._section(section)).column(self._rows.starts[-1])
+        return self._columns[section]
 
     @cached_property
-    def _rows(self) -> _Rows:
-        return _Rows(self._head)
+    def _rows(self) -> Rows:
+        return Rows(self._head)
 
-    @cached_property
-    def _moves(self) -> tuple[Column, Column, Column, Column]:
-        cells = self._rows.starts[-1]
-        cpu, mem, status, threads = (Reader(self._section(number)).column(cells) for number in range(1, SECTIONS))
-        return cpu, mem, status, threads
+    @property
+    def _moves(self) -> list[Column]:
+        return [self._column(section) for section in range(1, SECTIONS)]
 
-    @cached_property
+    @property
     def _usage(self) -> tuple[Column, Column]:
         """CPU and memory, to read a few processes of."""
-        cells = self._rows.starts[-1]
-        cpu, mem = (Reader(self._section(number)).column(cells) for number in (1, 2))
-        return cpu, mem
-
-
-class _Rows:
-    """The processes of a chunk, what each was, where its cells begin, and when it was there."""
-
-    def __init__(self, head: Reader) -> None:
-        count = head.number()
-        self.stays: list[tuple[Any, ...]] = list(
-            zip(*(head.column(count).stretch(0, count) for _ in STAYS), strict=True)
-        )
-        of_each = head.ints(count)
-        self._gaps, self._lengths = head.ints(sum(of_each)), head.ints(sum(of_each))
-        self._firsts = list(accumulate(of_each, initial=0))  # of each row: the number of its first run
-        self._cells = list(accumulate(self._lengths, initial=0))  # of each run: its first cell
-        self.starts = [self._cells[number] for number in self._firsts]
-        self.orders = self._orders(head)
-
-    def runs_of(self, row: int) -> Iterator[Run]:
-        """When one row was there, in the order of time."""
-        last = 0
-        for number in range(self._firsts[row], self._firsts[row + 1]):
-            first = last + self._gaps[number]
-            last = first + self._lengths[number]
-            yield Run(row, first, last, self._cells[number])
-
-    @cached_property
-    def runs(self) -> list[Run]:
-        """When all of them were, by pid, as agents send them."""
-        runs = [run for row in range(len(self.stays)) for run in self.runs_of(row)]
-        return sorted(runs, key=lambda run: (self.stays[run.row][1], run.row))
-
-    def _orders(self, head: Reader) -> dict[int, Sequence[int]]:
-        """Of the samples that are not by pid: which place by pid each process in the agent's order has."""
-        numbers = head.ints(head.number())
-        return {number: head.ints(sum(run.first <= number < run.last for run in self.runs)) for number in numbers}
+        return self._column(1), self._column(2)

@@ -40,6 +40,18 @@ def test_what_is_packed_comes_back(procs: list[Proc]) -> None:
     assert proctable.unpack(proctable.pack(procs)) == procs
 
 
+@given(st.lists(PROCS, max_size=20))
+def test_the_lines_are_read_without_the_rest(procs: list[Proc]) -> None:
+    assert proctable.lines_of(proctable.pack(procs)) == proctable.table_of(procs).stays
+
+
+def test_the_lines_of_a_table_of_the_first_version_are_read_too() -> None:
+    procs = table(3)
+    columns = [[getattr(one, field) for one in procs] for field in proctable.FIELDS]
+    first = proctable.COLUMNS + proctable.compressed(json.dumps(columns).encode())
+    assert proctable.lines_of(first) == proctable.table_of(procs).stays
+
+
 def test_every_field_is_packed() -> None:
     assert Proc.__struct_fields__ == proctable.FIELDS
 
