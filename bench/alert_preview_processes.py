@@ -95,7 +95,7 @@ def report(server: Server, start: datetime) -> None:
     partitions.make(history.LEVELS[history.PROCESSES], start, start + HOUR)
     for number, procs in enumerate(islice(Recording(TYPICAL, seed=99), 360)):
         at = start + number * STEP
-        ingest.store(server, Report(server.agent_id, at.timestamp(), procs, Load()), at)
+        ingest.store(server, Report(server.agent_id, at.timestamp(), Load(), procs), at)
     with connection.cursor() as cursor:
         cursor.execute(RAW, [server.pk, server.pk])
 

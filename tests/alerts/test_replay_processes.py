@@ -47,7 +47,7 @@ def before_the_hour() -> datetime:
 
 def report(server: Server, sampled: Sampled) -> None:
     at = sampled.at
-    told = Report(server.agent_id, at.timestamp(), sampled.procs, Load(), procs_total=sampled.total, **sampled.more)
+    told = Report(server.agent_id, at.timestamp(), Load(), sampled.procs, procs_total=sampled.total, **sampled.more)
     assert ingest.store(server, told, at).outcome == ingest.STORED
 
 

@@ -7,6 +7,7 @@ import time
 import uuid
 from pathlib import Path
 
+import msgspec
 import pytest
 from django.test import Client
 
@@ -18,6 +19,7 @@ from agent.sampler import Sampler
 from agent.servicetable import ServiceTable
 from servers import proctable
 from servers.models import Newest, Server
+from servers.wire import Proc
 from tests.servers.reports import post
 
 pytestmark = pytest.mark.django_db
@@ -31,12 +33,16 @@ def test_our_own_agents_report_is_taken_whole(agent: Client, web1: Server, tmp_p
     book.put(str(uuid.uuid4()), target="nginx.service", state="held", attempts=0, **book.ends_in(60))
     leases = Leases(book, table, settings.allow, HubClock(), 0, threading.Event())
     sampler = Sampler(settings, table, leases)
-    for _ in range(2):
-        body = sampler.sample(stamp.now(HubClock())) + sampler.news().text
+    before = None
+    for _ in range(3):
+        sample = sampler.sample(stamp.now(HubClock()))
+        body = (sample.whole() if before is None else sample.since(before)) + sampler.news().text
         answer = post(agent, body + f',"sentAt":{time.time():.3f}}}'.encode())
         assert (answer.status_code, answer.json().get("fields")) == (202, None)
-    row = Newest.objects.get()
-    assert row.seq == 2
+        assert answer.json()["base"] == sample.ts
+        row, before = Newest.objects.get(), sample
+        assert proctable.unpack(row.procs) == msgspec.json.decode(sample.table.whole(), type=list[Proc])
+    assert row.seq == 3
     assert row.facts.keys() >= {"hostname", "os", "kernel", "cpuCount", "bootId", "bootTime", "ticksPerSec", "version"}
     procs = {proc.pid: proc for proc in proctable.unpack(row.procs)}
     assert procs[1].start_ticks is not None

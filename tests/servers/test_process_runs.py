@@ -31,7 +31,7 @@ def fits(name: str) -> bool:
 
 
 def store(server: Server, at: datetime, procs: Sequence[Proc], more: int = 0) -> None:
-    told = Report(server.agent_id, at.timestamp(), list(procs), Load(), procs_total=len(procs) + more)
+    told = Report(server.agent_id, at.timestamp(), Load(), list(procs), procs_total=len(procs) + more)
     assert ingest.store(server, told, at).outcome == ingest.STORED
 
 
