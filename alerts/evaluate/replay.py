@@ -10,7 +10,15 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from alerts.evaluate import conditions, machine, replay_events, replay_readings
+from alerts.evaluate import (
+    conditions,
+    machine,
+    replay_clocks,
+    replay_disks,
+    replay_events,
+    replay_inactive,
+    replay_readings,
+)
 from alerts.evaluate.found import OVER, Seen
 from alerts.evaluate.machine import Conditions, Stood
 from alerts.models import Rule
@@ -24,11 +32,18 @@ PASTS: dict[str, Past] = {
     kinds.READING: replay_readings.past,
     kinds.SILENT: replay_events.silent,
     kinds.REBOOTED: replay_events.rebooted,
+    kinds.DISK_USED: replay_disks.past,
+    kinds.DISK_FILLING: replay_disks.past,
     kinds.COMMAND_FAILED: replay_events.failed_commands_of,
+    kinds.SKEW: replay_clocks.past,
+    kinds.INACTIVE: replay_inactive.past,
     kinds.FAILED: replay_events.failed_services,
     kinds.FLAPPING: replay_events.flapping_services,
     kinds.RESTARTED: replay_events.restarted_services,
 }
+
+# From when on there is a past of the kind, where that is later than what preview.py looks at.
+SINCE: dict[str, Callable[[], datetime]] = {kinds.SKEW: replay_clocks.since}
 
 
 class Episode(NamedTuple):

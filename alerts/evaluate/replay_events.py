@@ -9,14 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from fnmatch import translate
 
-from django.conf import settings
-
-from alerts.evaluate import conditions, failed_commands, moments
+from alerts.evaluate import conditions, failed_commands, moments, replay_silences
 from alerts.evaluate.found import OVER, UNDER, Seen, Stretch
 from alerts.evaluate.machine import Conditions
 from alerts.models import Rule
 from pmonitor.rows import fetched
-from servers import history, service_events, spells, states, watching
+from servers import history, service_events, spells
 from servers.models import StateChange
 
 COMMANDS = """SELECT command.server_id, command.target, entry.at
@@ -42,33 +40,16 @@ def _watched(rule: Rule) -> Conditions:
 
 
 def silent(rule: Rule, servers: Sequence[int], start: datetime, end: datetime) -> Told:
-    """Servers are marked silent so many missed reports after the last one; a round then looks each few seconds."""
+    """Servers from when they were marked silent; a round then looks each few seconds."""
     watched = _watched(rule)
-    missed = timedelta(seconds=settings.SILENT_AFTER_REPORTS * watching.usual())
     fires = timedelta(seconds=rule.for_sec)
-    spans = _spells(servers, start, end)
-    for server, (heard, up) in spans:
-        marked = max(heard + missed, start)
-        until = up or end
-        yield from ((watched, Seen(0, server, "", at, OVER)) for at in (marked, marked + fires, until) if at <= until)
-        if up is not None:
-            yield watched, Seen(0, server, "", up + timedelta(microseconds=1), UNDER)
-
-
-def _spells(
-    servers: Sequence[int], start: datetime, end: datetime
-) -> Iterator[tuple[int, tuple[datetime, datetime | None]]]:
-    """From when to when servers were not heard of; None: at the end still."""
-    changes = StateChange.objects.filter(server__in=servers, at__lte=end).exclude(state=spells.REBOOTED)
-    since: dict[int, datetime] = {}
-    for server, at, state in changes.order_by("at", "pk").values_list("server", "at", "state"):
-        if state == states.SILENT:
-            since.setdefault(server, at)
-        elif server in since:
-            heard = since.pop(server)
-            if at > start:
-                yield server, (heard, at)
-    yield from ((server, (heard, None)) for server, heard in since.items())
+    for server, those in replay_silences.silences(servers, start, end).items():
+        for marked, up in those:
+            until = up or end
+            looked = (marked, marked + fires, until)
+            yield from ((watched, Seen(0, server, "", at, OVER)) for at in looked if at <= until)
+            if up is not None:
+                yield watched, Seen(0, server, "", up + timedelta(microseconds=1), UNDER)
 
 
 def rebooted(rule: Rule, servers: Sequence[int], start: datetime, end: datetime) -> Told:

@@ -17,10 +17,11 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from alerts import words
-from alerts.evaluate import replay
+from alerts.evaluate import holding, replay
+from alerts.evaluate.holding import Holds
 from alerts.evaluate.replay import Episode
 from alerts.models import Rule
-from alerts.rules import checks, kinds, page, sentence, wanted
+from alerts.rules import checks, disk_curve, kinds, page, sentence, wanted
 from alerts.rules.wanted import Wanted
 from pmonitor.visible import visible
 from servers import curves, history, moments, past_readings
@@ -29,6 +30,7 @@ from servers.models import Newest, Server
 
 BACK: Final = timedelta(days=7)
 MOST_SERVERS: Final = 500  # are looked at: a second or two
+MOST_OF: Final = {kinds.DISK_FILLING: 50, kinds.SKEW: 100}  # kinds that take longer
 SHOWN: Final = 10  # episodes
 POINTS: Final = 240
 AT_ONCE: Final = 2  # in a web process; more wait
@@ -37,30 +39,38 @@ _places = threading.BoundedSemaphore(AT_ONCE)
 
 
 class Told(NamedTuple):
-    """What would have been: episodes, newest first, None where history cannot tell this kind; of which servers."""
+    """What would have been: episodes, newest first, None where history cannot tell this kind; of which servers.
+
+    since: when the kind's history begins, where that is later than start. now: how it stands, where nothing else tells.
+    """
 
     start: datetime
     end: datetime
     matching: int
     looked_at: list[int]
     episodes: list[Episode] | None
+    since: datetime | None = None
+    now: Holds | None = None
 
 
 def find(user: Any, given: Wanted, end: datetime | None = None) -> Told | None:
     """Replay the rule over the last days of the user's servers; None while others' previews keep the hub busy."""
     end = end or timezone.now()
     matching = page.servers_of(user, given.scope)
-    looked_at, start = matching[:MOST_SERVERS], end - BACK
+    looked_at, start = matching[: min(MOST_SERVERS, MOST_OF.get(given.kind, MOST_SERVERS))], end - BACK
     if not _places.acquire(timeout=PATIENCE_SEC):
         return None
     try:
         rule = Rule(**wanted.columns(wanted.whole(given)), made_at=end)
         episodes = replay.replay(rule, looked_at, start, end)
+        told_now = kinds.KINDS[given.kind].group != kinds.PROCESS and episodes is None
+        now = holding.holding(rule, looked_at, end) if told_now else None
     finally:
         _places.release()
     if episodes is not None:
         episodes = sorted(episodes, key=lambda one: one.opened_at, reverse=True)
-    return Told(start, end, len(matching), looked_at, episodes)
+    since = replay.SINCE[given.kind]() if given.kind in replay.SINCE else start
+    return Told(start, end, len(matching), looked_at, episodes, since if since > start else None, now)
 
 
 def context(user: Any, given: Wanted) -> dict[str, Any]:
@@ -71,7 +81,7 @@ def context(user: Any, given: Wanted) -> dict[str, Any]:
     if told is None:
         return {"preview_busy": True}
     if told.episodes is None:
-        return {"preview_unknown": True}
+        return {"preview_unknown": True, "preview_now": told.now and _now(told, told.now)}
     hosts = dict(Server.objects.filter(pk__in=told.looked_at).values_list("pk", "hostname"))
     worst = _worst(told)
     return {
@@ -81,6 +91,7 @@ def context(user: Any, given: Wanted) -> dict[str, Any]:
             "matching": told.matching,
             "looked_at": len(told.looked_at),
             "begins": _begins(told),
+            "since": told.since,
             "acted": acted(given, told.episodes),
             "days": BACK.days,
             "rows": _rows(told),
@@ -128,6 +139,15 @@ def _begins(told: Told) -> datetime | None:
     return first if first and first > told.start else None
 
 
+def _now(told: Told, now: Holds) -> dict[str, Any]:
+    return {
+        "holds": len(now.servers),
+        "heard": now.heard,
+        "looked_at": len(told.looked_at),
+        "matching": told.matching,
+    }
+
+
 def _worst(told: Told) -> int | None:
     """The server on which it would have been open for longest."""
     spent: dict[int, float] = defaultdict(float)
@@ -144,6 +164,11 @@ def _chart(given: Wanted, told: Told, worst: int, hosts: dict[int, str]) -> dict
         "fired": [_span(one, axis) for one in told.episodes or [] if one.server == worst],
         "what": sentence.condition(given),
     }
+    if given.kind == kinds.DISK_USED and given.limit is not None:
+        made |= {
+            "drawing": disk_curve.drawn(worst, told.episodes or [], axis, given.limit, POINTS),
+            "limit": words.amount(given.kind, given.limit, given.params),
+        }
     metric = str(given.params.get("metric", ""))
     if given.kind == kinds.READING and given.limit is not None and (drawn := _curve(given, metric, worst, told)):
         made |= {"drawing": drawn, "limit": words.amount(given.kind, given.limit, given.params)}
