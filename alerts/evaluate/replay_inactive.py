@@ -14,9 +14,9 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from actions.models import Lease
-from alerts.evaluate import conditions, replay_silences
+from alerts.evaluate import conditions, machine, replay_silences
 from alerts.evaluate.found import NO_DATA, OVER, UNDER, Seen
-from alerts.evaluate.machine import IS_GONE, Conditions
+from alerts.evaluate.machine import IS_GONE, Conditions, Stood
 from alerts.evaluate.process_match import Units
 from alerts.evaluate.replay_silences import Silence
 from alerts.evaluate.service_states import AT_BOOT, is_for_many
@@ -84,15 +84,12 @@ def past(rule: Rule, servers: Sequence[int], start: datetime, end: datetime) -> 
     services = _services(rule, servers, start)
     events, boots = _events(services, start), _boots(servers)
     absences = HubAbsence.objects.filter(end__gt=start, end__lte=end)
-    around = Around(
-        replay_silences.silences(servers, start, end), _lent(servers, start, end), {one.end for one in absences}
-    )
+    around = Around(replay_silences.silences(servers, start, end), _lent(servers, start), {one.end for one in absences})
     for one in services:
         subject = one.server, one.name
         was = states_of(one, [*boots[one.server], *events[subject]], start)
-        for at, level in _looked_at(rule, _levels(subject, was, around, end), end):
-            facts = {IS_GONE: True} if level == ABSENT else {}
-            yield watched, Seen(0, *subject, at, UNDER if level == ABSENT else level, None, facts)
+        for seen in _seen(watched, subject, was, around, end):
+            yield watched, seen
 
 
 def states_of(one: Service, events: Sequence[Event], start: datetime) -> list[tuple[datetime, str]]:
@@ -106,8 +103,9 @@ def states_of(one: Service, events: Sequence[Event], start: datetime) -> list[tu
         marks = [mark._replace(at=begin)] if mark.at <= begin else [*marks, mark]
     found = [(mark.at, _between(mark, later)) for mark, later in pairwise(marks)]
     last = marks[-1]
-    if last.kind == BOOTED and one.since is not None and one.since > last.at:
-        return [*found, (last.at, UNKNOWN), (one.since, one.state)]
+    left = ACTIVE if last.runs else AFTER.get(last.kind, UNKNOWN)
+    if left != one.state and one.since is not None and one.since > last.at:  # it became so without an event
+        return [*found, (last.at, left), (one.since, one.state)]
     return [*found, (last.at, one.state)]
 
 
@@ -119,39 +117,50 @@ def _between(mark: Event, later: Event) -> str:
     return AFTER.get(mark.kind) or BEFORE.get(later.kind, UNKNOWN)
 
 
-def _levels(
-    subject: Subject, was: Sequence[tuple[datetime, str]], around: Around, end: datetime
-) -> list[tuple[datetime, str]]:
-    """From when on which level is seen; the same once more where nobody knows what was between."""
+def _seen(
+    watched: Conditions, subject: Subject, was: Sequence[tuple[datetime, str]], around: Around, end: datetime
+) -> Iterator[Seen]:
+    """The service whenever something turns, and when that has lasted as long as the rule asks.
+
+    Whether a failed one counts depends on what stands, so the machine goes along.
+    """
     silent, lent = around.silent.get(subject[0], []), around.lent.get(subject, [])
+    changes, state, stood = dict(was), UNKNOWN, None
     turns = {at for spell in (*silent, *lent) for at in spell if at is not None}
-    found: list[tuple[datetime, str]] = []
-    state, down = UNKNOWN, False  # down: found inactive, and not up since
-    changes = dict(was)
-    for at in sorted({*changes, *turns, *around.back}):
+    moments = [at for at in sorted({*changes, *turns, *around.back}) if at <= end]
+    for at, until in zip(moments, [*moments[1:], end + MICROSECOND], strict=True):
         state = changes.get(at, state)
-        if _holds(silent, at) or state == UNKNOWN:
-            level = NO_DATA
-        else:
-            down = not _holds(lent, at) and (state == states.INACTIVE or (down and state == states.FAILED))
-            level = OVER if down else ABSENT if state == ABSENT else UNDER
-        if at <= end and (at in around.back or not found or found[-1][1] != level):
-            found.append((at, level))
-    return found
+        if at in around.back and stood:
+            stood = machine.interrupted(stood)
+        level = _level(state, stood is not None, _holds(silent, at), _holds(lent, at))
+        looked: datetime | None = at
+        while looked is not None:
+            seen = Seen(0, *subject, looked, level, None, {IS_GONE: True} if state == ABSENT else {})
+            if stood or level == OVER:
+                stood, _event = machine.step(watched, stood, seen)
+            yield seen
+            due = _due(watched, stood)
+            looked = due if due and looked < due < until else None
+
+
+def _level(state: str, stands: bool, silent: bool, lent: bool) -> str:
+    if silent or state == UNKNOWN:
+        return NO_DATA
+    down = state == states.INACTIVE or (stands and state == states.FAILED)
+    return OVER if down and not lent else UNDER
+
+
+def _due(watched: Conditions, stood: Stood | None) -> datetime | None:
+    """When it fires or is over if it goes on so."""
+    if stood and stood.phase == machine.PENDING:
+        return stood.since + timedelta(seconds=watched.for_sec)
+    if stood and stood.clear_since:
+        return stood.clear_since + timedelta(seconds=watched.clear_for_sec)
+    return None
 
 
 def _holds(times: Sequence[tuple[datetime, datetime | None]], at: datetime) -> bool:
     return any(begin <= at and (until is None or at < until) for begin, until in times)
-
-
-def _looked_at(rule: Rule, found: Sequence[tuple[datetime, str]], end: datetime) -> Iterator[tuple[datetime, str]]:
-    """Each level at its begin, and once more when it has lasted as long as the rule asks."""
-    lasts = {OVER: timedelta(seconds=rule.for_sec), UNDER: timedelta(seconds=rule.clear_for_sec)}
-    for number, (at, level) in enumerate(found):
-        yield at, level
-        until = found[number + 1][0] if number + 1 < len(found) else end + MICROSECOND
-        if level in lasts and at < at + lasts[level] < until:
-            yield at + lasts[level], level
 
 
 def _services(rule: Rule, servers: Sequence[int], start: datetime) -> list[Service]:
@@ -178,9 +187,9 @@ def _boots(servers: Sequence[int]) -> Mapping[int, list[Event]]:
     return found
 
 
-def _lent(servers: Sequence[int], start: datetime, end: datetime) -> Mapping[Subject, list[Lent]]:
+def _lent(servers: Sequence[int], start: datetime) -> Mapping[Subject, list[Lent]]:
     """When services were stopped for a time: from their stops on, of which the leases come."""
-    held = Lease.objects.filter(server__in=servers, command__created_at__lte=end).exclude(ended_at__lte=start)
+    held = Lease.objects.filter(server__in=servers).exclude(ended_at__lte=start)
     found: dict[Subject, list[Lent]] = defaultdict(list)
     for one in held.select_related("command"):
         stopped = one.command.started_at or one.command.delivered_at or one.command.created_at

@@ -34,7 +34,7 @@ WITH points AS ({points}), levels AS (
 ), beside AS (
     SELECT *, lag(at) OVER one AS before, lead(bin) OVER one AS next_bin, max(level) OVER one = 2 AS was_over,
         (lag(level) OVER one, lag(part) OVER one) IS DISTINCT FROM (level, part)
-            OR at - lag(at) OVER one > %(gap)s AS begins
+            OR at - lag(at) OVER one > %(gap)s OR bin > lag(bin) OVER one + %(few)s AS begins
     FROM levels WINDOW one AS (PARTITION BY server_id, subject ORDER BY at)
 ), runs AS (
     SELECT *, max(at) FILTER (WHERE begins) OVER (PARTITION BY server_id, subject ORDER BY at) AS since,
