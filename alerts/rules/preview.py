@@ -81,7 +81,7 @@ def context(user: Any, given: Wanted) -> dict[str, Any]:
     if told is None:
         return {"preview_busy": True}
     if told.episodes is None:
-        return {"preview_unknown": True, "preview_now": told.now and _now(told, told.now)}
+        return {"preview_unknown": True, "preview_now": _now(told)}
     hosts = dict(Server.objects.filter(pk__in=told.looked_at).values_list("pk", "hostname"))
     worst = _worst(told)
     return {
@@ -139,13 +139,11 @@ def _begins(told: Told) -> datetime | None:
     return first if first and first > told.start else None
 
 
-def _now(told: Told, now: Holds) -> dict[str, Any]:
-    return {
-        "holds": len(now.servers),
-        "heard": now.heard,
-        "looked_at": len(told.looked_at),
-        "matching": told.matching,
-    }
+def _now(told: Told) -> dict[str, int] | None:
+    if told.now is None or not told.now.heard:
+        return None
+    about = {"holds": len(told.now.servers), "heard": told.now.heard}
+    return {**about, "looked_at": len(told.looked_at), "matching": told.matching}
 
 
 def _worst(told: Told) -> int | None:
