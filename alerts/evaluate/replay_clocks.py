@@ -23,12 +23,11 @@ from servers.history import HOST_READINGS
 # Of servers whose clock was off at all; the skew is that of the report that took least.
 POINTS: Final = f"""SELECT server_id, '' AS subject, at,
         abs(min(skew) OVER (PARTITION BY server_id ORDER BY at, ts ROWS %(others)s PRECEDING)) AS value
-    FROM (SELECT server_id, sampled_at AS at, ts,
-            round((extract(epoch FROM sampled_at)::float8 - ts)::numeric, 3)::float8 AS skew
+    FROM (SELECT server_id, sampled_at AS at, ts, round(1000 * (date_part('epoch', sampled_at) - ts)) / 1000 AS skew
         FROM {HOST_READINGS} WHERE sampled_at > %(start)s AND sampled_at <= %(end)s AND server_id = ANY(ARRAY(
             SELECT r.server_id FROM {HOST_READINGS} r JOIN servers_newest n ON n.server_id = r.server_id
             WHERE r.server_id = ANY(%(servers)s) AND r.sampled_at > %(start)s AND r.sampled_at <= %(end)s
-                AND abs(extract(epoch FROM r.sampled_at)::float8 - r.ts) > %(limit)s - 0.001 AND n.skews <> '[]'
+                AND abs(date_part('epoch', r.sampled_at) - r.ts) > %(limit)s - 0.001 AND n.skews <> '[]'
             GROUP BY 1))
     ) AS told"""  # noqa: S608  a name of our own
 
