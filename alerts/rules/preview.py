@@ -157,14 +157,18 @@ def _worst(told: Told) -> int | None:
 def _chart(given: Wanted, told: Told, worst: int, hosts: dict[int, str]) -> dict[str, Any]:
     """The worst server's episodes, and of a reading its curve with the limit."""
     axis = Axis(told.start, told.end, timedelta(0))
+    there = [one for one in told.episodes or [] if one.server == worst]
     made: dict[str, Any] = {
         "host": visible(hosts.get(worst, "")),
-        "fired": [_span(one, axis) for one in told.episodes or [] if one.server == worst],
+        "fired": [_span(one, axis) for one in there],
         "what": sentence.condition(given),
     }
     if given.kind == kinds.DISK_USED and given.limit is not None:
+        mount = disk_curve.worst_mount(there, told.end)
         made |= {
-            "drawing": disk_curve.drawn(worst, told.episodes or [], axis, given.limit, POINTS),
+            "mount": visible(mount),
+            "fired": [_span(one, axis) for one in there if one.subject == mount],
+            "drawing": disk_curve.drawn(worst, mount, axis, given.limit, POINTS),
             "limit": words.amount(given.kind, given.limit, given.params),
         }
     metric = str(given.params.get("metric", ""))

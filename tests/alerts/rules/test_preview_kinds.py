@@ -26,6 +26,7 @@ DISK = """INSERT INTO servers_diskusage SELECT %(server)s, %(mount)s, at, 10 * l
     extract(epoch FROM at - %(start)s) / 3600), 99), 1000
     FROM generate_series(%(start)s::timestamptz, %(end)s::timestamptz, interval '5 minutes') at"""
 WEB = "group:web"
+HOUR = timedelta(hours=1)
 
 
 def usual(kind: str) -> Wanted:
@@ -45,15 +46,28 @@ def days(web1: Server) -> datetime:
     return start
 
 
-def test_of_disks_the_worst_filesystem_is_drawn(as_operator: Client, days: datetime) -> None:
+def test_of_disks_the_worst_filesystem_is_drawn(as_operator: Client, web1: Server, days: datetime) -> None:
     shown = text(as_operator.get(PREVIEW, typed(usual(kinds.DISK_USED))))
     assert "Would have fired 1 time in the last 7 days" in shown
     assert '<path class="limit" d="M0 13.6H1000"/>' in shown  # 90 of 100
     assert "<small>90%</small>" in shown
+    assert f"{web1.hostname} <bdi>/</bdi>" in shown
     (drawn,) = [part.split('"')[0] for part in shown.split('<path class="a" d="')[1:]]
     begins, ends = (float(point.split(" ")[1]) for point in (drawn.split("L")[1], drawn.split("L")[-2]))
     assert begins == pytest.approx(100 - 0.96 * 55)
     assert ends == pytest.approx(100 - 0.96 * 95, abs=1)
+
+
+def test_only_the_drawn_filesystems_episodes_are_marked_and_its_name_is_text(
+    as_operator: Client, web1: Server, days: datetime
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE servers_diskusage SET mount = '/<b>' WHERE mount = '/'")
+        cursor.execute("UPDATE servers_diskusage SET used_mb = 990 WHERE mount = '/boot' AND at < %s", [days + HOUR])
+    shown = text(as_operator.get(PREVIEW, typed(usual(kinds.DISK_USED))))
+    assert "Would have fired 2 times" in shown
+    assert shown.count('class="fired"') == 1
+    assert "<bdi>/&lt;b&gt;</bdi>" in shown
 
 
 def test_of_filling_disks_only_episodes_are_drawn(as_operator: Client, days: datetime) -> None:
