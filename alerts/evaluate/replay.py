@@ -11,7 +11,16 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-from alerts.evaluate import conditions, machine, replay_events, replay_processes, replay_readings
+from alerts.evaluate import (
+    conditions,
+    machine,
+    replay_clocks,
+    replay_disks,
+    replay_events,
+    replay_inactive,
+    replay_processes,
+    replay_readings,
+)
 from alerts.evaluate.found import OVER, Seen
 from alerts.evaluate.machine import Conditions, Stood
 from alerts.models import Rule
@@ -25,7 +34,11 @@ PASTS: dict[str, Past] = {
     kinds.READING: replay_readings.past,
     kinds.SILENT: replay_events.silent,
     kinds.REBOOTED: replay_events.rebooted,
+    kinds.DISK_USED: replay_disks.past,
+    kinds.DISK_FILLING: replay_disks.past,
     kinds.COMMAND_FAILED: replay_events.failed_commands_of,
+    kinds.SKEW: replay_clocks.past,
+    kinds.INACTIVE: replay_inactive.past,
     kinds.FAILED: replay_events.failed_services,
     kinds.FLAPPING: replay_events.flapping_services,
     kinds.RESTARTED: replay_events.restarted_services,
@@ -36,6 +49,11 @@ PastOfServer = Callable[[Rule, int, datetime, datetime, Callable[[], str | None]
 PASTS_OF_SERVERS: dict[str, PastOfServer] = dict.fromkeys(
     (kinds.MISSING, kinds.TOO_MANY, kinds.RESTARTING, kinds.PROCESS_CPU, kinds.PROCESS_MEMORY), replay_processes.past
 )
+# From when on there is a past of the kind, where that is later than what preview.py looks at.
+SINCE: dict[str, Callable[[], datetime]] = {
+    kinds.SKEW: replay_clocks.since,
+    **dict.fromkeys(PASTS_OF_SERVERS, replay_processes.since),
+}
 
 
 class Episode(NamedTuple):

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from fnmatch import translate
+from itertools import groupby, zip_longest
+from operator import attrgetter
+from typing import NamedTuple
 
-from django.conf import settings
-
-from alerts.evaluate import conditions, failed_commands, moments
+from alerts.evaluate import conditions, failed_commands, moments, replay_silences
 from alerts.evaluate.found import OVER, UNDER, Seen, Stretch
 from alerts.evaluate.machine import Conditions
+from alerts.evaluate.process_match import Units
 from alerts.models import Rule
 from pmonitor.rows import fetched
-from servers import history, service_events, spells, states, watching
+from servers import history, service_events, spells
 from servers.models import StateChange
 
 COMMANDS = """SELECT command.server_id, command.target, entry.at
@@ -36,39 +36,30 @@ Told = Iterator[tuple[Conditions, Seen]]
 Subject = tuple[int, str]
 
 
+class Turn(NamedTuple):
+    """A moment at which a service may have come to another level, and what was counted then."""
+
+    at: datetime
+    level: str
+    value: float | None
+
+
 def _watched(rule: Rule) -> Conditions:
     """What happened is known without a gap, however seldom it did."""
     return conditions.of(rule)._replace(gap_sec=None)
 
 
 def silent(rule: Rule, servers: Sequence[int], start: datetime, end: datetime) -> Told:
-    """Servers are marked silent so many missed reports after the last one; a round then looks each few seconds."""
+    """Servers from when they were marked silent; a round then looks each few seconds."""
     watched = _watched(rule)
-    missed = timedelta(seconds=settings.SILENT_AFTER_REPORTS * watching.usual())
     fires = timedelta(seconds=rule.for_sec)
-    spans = _spells(servers, start, end)
-    for server, (heard, up) in spans:
-        marked = max(heard + missed, start)
-        until = up or end
-        yield from ((watched, Seen(0, server, "", at, OVER)) for at in (marked, marked + fires, until) if at <= until)
-        if up is not None:
-            yield watched, Seen(0, server, "", up + timedelta(microseconds=1), UNDER)
-
-
-def _spells(
-    servers: Sequence[int], start: datetime, end: datetime
-) -> Iterator[tuple[int, tuple[datetime, datetime | None]]]:
-    """From when to when servers were not heard of; None: at the end still."""
-    changes = StateChange.objects.filter(server__in=servers, at__lte=end).exclude(state=spells.REBOOTED)
-    since: dict[int, datetime] = {}
-    for server, at, state in changes.order_by("at", "pk").values_list("server", "at", "state"):
-        if state == states.SILENT:
-            since.setdefault(server, at)
-        elif server in since:
-            heard = since.pop(server)
-            if at > start:
-                yield server, (heard, at)
-    yield from ((server, (heard, None)) for server, heard in since.items())
+    for server, those in replay_silences.silences(servers, start, end).items():
+        for marked, up in those:
+            until = up or end
+            looked = (marked, marked + fires, until)
+            yield from ((watched, Seen(0, server, "", at, OVER)) for at in looked if at <= until)
+            if up is not None:
+                yield watched, Seen(0, server, "", up + timedelta(microseconds=1), UNDER)
 
 
 def rebooted(rule: Rule, servers: Sequence[int], start: datetime, end: datetime) -> Told:
@@ -99,25 +90,22 @@ def _within(rule: Rule, times: Mapping[Subject, Sequence[datetime]], start: date
 
 def failed_services(rule: Rule, servers: Sequence[int], start: datetime, end: datetime) -> Told:
     """A service failed until the next thing that happened to it."""
-    watched = _watched(rule)
     for subject, events in _events(rule, servers, start, end).items():
-        failed = None
-        for at, kind, _ran in events:
-            if failed is not None:
-                yield from _lasted(watched, rule, subject, failed, at)
-            failed = at if kind == service_events.FAILED else None
-            if failed is None:
-                yield watched, Seen(0, *subject, at, UNDER)
-        if failed is not None:
-            yield from _lasted(watched, rule, subject, failed, end)
+        turns = [Turn(at, OVER if kind == service_events.FAILED else UNDER, None) for at, kind, _ran in events]
+        yield from _lasting(rule, subject, turns, end)
 
 
-def _lasted(watched: Conditions, rule: Rule, subject: Subject, since: datetime, until: datetime) -> Told:
-    """Over from one moment to another, and looked at when the rule fires."""
-    fires = since + timedelta(seconds=rule.for_sec)
-    for at in (since, fires):
-        if at < until or at == since:
-            yield watched, Seen(0, *subject, at, OVER)
+def _lasting(rule: Rule, subject: Subject, turns: Sequence[Turn], end: datetime) -> Told:
+    """What was found at each turn, and once more when a level has lasted as long as the rule asks."""
+    watched = _watched(rule)
+    lasts = {OVER: timedelta(seconds=rule.for_sec), UNDER: timedelta(seconds=rule.clear_for_sec)}
+    runs = [list(run) for _level, run in groupby(turns, key=attrgetter("level"))]
+    for run, later in zip_longest(runs, runs[1:]):
+        due, until = run[0].at + lasts[run[0].level], later[0].at if later else end
+        looked = {one.at: one for one in run}
+        if due < until:
+            looked.setdefault(due, run[bisect_right(run, due, key=attrgetter("at")) - 1])
+        yield from ((watched, Seen(0, *subject, at, looked[at].level, looked[at].value)) for at in sorted(looked))
 
 
 def restarted_services(rule: Rule, servers: Sequence[int], start: datetime, end: datetime) -> Told:
@@ -138,23 +126,24 @@ def _counted(
     rule: Rule, servers: Sequence[int], start: datetime, end: datetime, counts: Callable[[str, bool], bool]
 ) -> Told:
     """How many events were in the window at each of them, and at each moment that one of them leaves it."""
-    watched, limit = _watched(rule), conditions.limit(rule)
-    within = timedelta(seconds=conditions.params(rule).within_sec)
+    limit, within = conditions.limit(rule), timedelta(seconds=conditions.params(rule).within_sec)
     for subject, events in _events(rule, servers, start - within, end).items():
         times = [at for at, kind, ran in events if counts(kind, ran)]
+        turns = []
         for at in sorted({*times, *(at + within for at in times)}):
             if start < at <= end:
                 count = bisect_right(times, at) - bisect_right(times, at - within)
-                yield watched, Seen(0, *subject, at, OVER if count >= limit else UNDER, count)
+                turns.append(Turn(at, OVER if count >= limit else UNDER, count))
+        yield from _lasting(rule, subject, turns, end)
 
 
 def _events(
     rule: Rule, servers: Sequence[int], start: datetime, end: datetime
 ) -> Mapping[Subject, list[tuple[datetime, str, bool]]]:
     """What happened to the services that the rule means: when, what, and whether it ran before."""
-    fits = re.compile(translate(conditions.params(rule).service)).match
+    units = Units([(0, conditions.params(rule).service.casefold())])
     events: dict[Subject, list[tuple[datetime, str, bool]]] = defaultdict(list)
     for server, name, at, kind, ran in fetched(EVENTS, {"servers": list(servers), "start": start, "end": end}):
-        if fits(name):
+        if units[name]:
             events[server, name].append((at, kind, ran))
     return events

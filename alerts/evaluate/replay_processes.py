@@ -15,6 +15,7 @@ from operator import add
 from typing import Any, Final, NamedTuple
 
 from django.conf import settings
+from django.utils import timezone
 
 from alerts.evaluate import conditions, process_levels, replay_restarts, succession
 from alerts.evaluate.found import NO_DATA, OVER, UNDER, Seen
@@ -24,7 +25,7 @@ from alerts.evaluate.process_match import SERVICE, Wanted, fits
 from alerts.models import Rule
 from alerts.rules import kinds
 from alerts.rules.kinds import Processes
-from servers import process_runs, watching
+from servers import history, process_runs, watching
 from servers.chunks.samples import moment_of
 from servers.models import StateChange
 from servers.process_runs import Hour
@@ -48,6 +49,11 @@ class Span(NamedTuple):
 def can_tell(rule: Rule) -> bool:
     """Whether history does."""
     return rule.kind == kinds.RESTARTING or conditions.params(rule).by != SERVICE
+
+
+def since() -> datetime:
+    """From when on processes can be told."""
+    return timezone.now() - history.LEVELS[history.CHUNKS].kept
 
 
 def past(rule: Rule, server: int, start: datetime, end: datetime, phase: Phase) -> Told:

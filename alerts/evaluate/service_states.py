@@ -89,9 +89,14 @@ def _failed(one: Listed, _pattern: str, _stands: bool) -> bool:
     return one.active_state == states.FAILED
 
 
+def is_for_many(pattern: str) -> bool:
+    """Whether a pattern names no single service: of those that it fits, some need not run."""
+    return _wild.search(pattern) is not None
+
+
 def _rests(one: Listed, pattern: str, stands: bool) -> bool:
     """One that failed after it was found inactive has not come back."""
-    if one.may_rest or (_wild.search(pattern) and one.unit_file_state not in AT_BOOT):
+    if one.may_rest or (is_for_many(pattern) and one.unit_file_state not in AT_BOOT):
         return False
     return one.active_state == states.INACTIVE or (stands and one.active_state == states.FAILED)
 

@@ -66,10 +66,12 @@ TOLD: dict[str, Any] = {
     "to": "2026-11-25T14:06:24Z",
     "matching": 412,
     "lookedAt": 412,
+    "historyFrom": None,
     "fired": 1,
     "servers": 1,
     "actions": 1,
     "episodes": [EPISODE],
+    "now": None,
 }
 NOT_FOUND = {404: error("No such rule.", "There is no such rule.")}
 TOO_OFTEN = {429: error("Too many; Retry-After says when.", "Too many requests; try again in 40 s.")}
@@ -153,8 +155,10 @@ clone = extend_schema(
 preview = extend_schema(
     operation_id="preview_rule",
     summary="What a rule would have done in the last 7 days",
-    description="Nothing is kept. At most 500 servers are looked at; for a rule on processes as many of them as there "
-    "is time for: `lookedAt` of `matching`. `episodes` is null where history cannot tell.",
+    description="Nothing is kept. At most 500 servers are looked at, of some kinds fewer; for a rule on processes as "
+    "many as there is time for: `lookedAt` of `matching`. `historyFrom` says from when on history keeps this, where that is "
+    "later than `from`. `episodes` is null where history cannot tell; `now` then says on how many `servers`, and which "
+    "`agents`, it holds now, of so many that are `heard`; else it is null, as it is of processes.",
     request=shape(wire.Watched),
     examples=EXAMPLES,
     responses={

@@ -18,10 +18,11 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from alerts import words
-from alerts.evaluate import replay
+from alerts.evaluate import holding, replay
+from alerts.evaluate.holding import Holds
 from alerts.evaluate.replay import Episode
 from alerts.models import Rule
-from alerts.rules import checks, kinds, page, process_curve, sentence, wanted
+from alerts.rules import checks, disk_curve, kinds, page, process_curve, sentence, wanted
 from alerts.rules.wanted import Wanted
 from pmonitor.visible import visible
 from servers import curves, history, moments, past_readings
@@ -31,6 +32,7 @@ from servers.models import Newest, Server
 BACK: Final = timedelta(days=7)
 MOST_SERVERS: Final = 500  # are looked at: a second or two
 LOOK_SEC: Final = 4  # where each server is much to look at, no other one is begun after that
+MOST_OF: Final = {kinds.DISK_FILLING: 50, kinds.SKEW: 100}  # kinds that take longer
 SHOWN: Final = 10  # episodes
 POINTS: Final = 240
 AT_ONCE: Final = 2  # in a web process; more wait
@@ -39,30 +41,39 @@ _places = threading.BoundedSemaphore(AT_ONCE)
 
 
 class Told(NamedTuple):
-    """What would have been: episodes, newest first, None where history cannot tell this kind; of which servers."""
+    """What would have been: episodes, newest first, None where history cannot tell this kind; of which servers.
+
+    since: when the kind's history begins, where that is later than start. now: how it stands, where nothing else tells.
+    """
 
     start: datetime
     end: datetime
     matching: int
     looked_at: list[int]
     episodes: list[Episode] | None
+    since: datetime | None = None
+    now: Holds | None = None
 
 
 def find(user: Any, given: Wanted, end: datetime | None = None) -> Told | None:
     """Replay the rule over the last days of the user's servers; None while others' previews keep the hub busy."""
     end = end or timezone.now()
     matching = page.servers_of(user, given.scope)
-    looked_at, start = matching[:MOST_SERVERS], end - BACK
+    looked_at, start = matching[: min(MOST_SERVERS, MOST_OF.get(given.kind, MOST_SERVERS))], end - BACK
     if not _places.acquire(timeout=PATIENCE_SEC):
         return None
     try:
-        found = replay.replay_until(_rule(given, end), looked_at, start, end, spent(LOOK_SEC))
+        rule = _rule(given, end)
+        found = replay.replay_until(rule, looked_at, start, end, spent(LOOK_SEC))
+        told_now = kinds.KINDS[given.kind].group != kinds.PROCESS and found is None
+        now = holding.holding(rule, looked_at, end) if told_now else None
     finally:
         _places.release()
     episodes, looked_at = found or (None, looked_at)
     if episodes is not None:
         episodes = sorted(episodes, key=lambda one: one.opened_at, reverse=True)
-    return Told(start, end, len(matching), looked_at, episodes)
+    since = replay.SINCE[given.kind]() if given.kind in replay.SINCE else start
+    return Told(start, end, len(matching), looked_at, episodes, since if since > start else None, now)
 
 
 def spent(seconds: float) -> Callable[[], bool]:
@@ -79,7 +90,7 @@ def context(user: Any, given: Wanted) -> dict[str, Any]:
     if told is None:
         return {"preview_busy": True}
     if told.episodes is None:
-        return {"preview_unknown": True}
+        return {"preview_unknown": True, "preview_now": _now(told)}
     hosts = dict(Server.objects.filter(pk__in=told.looked_at).values_list("pk", "hostname"))
     worst = _worst(told)
     return {
@@ -89,6 +100,7 @@ def context(user: Any, given: Wanted) -> dict[str, Any]:
             "matching": told.matching,
             "looked_at": len(told.looked_at),
             "begins": _begins(told),
+            "since": told.since,
             "acted": acted(given, told.episodes),
             "days": BACK.days,
             "rows": _rows(told),
@@ -136,6 +148,13 @@ def _begins(told: Told) -> datetime | None:
     return first if first and first > told.start else None
 
 
+def _now(told: Told) -> dict[str, int] | None:
+    if told.now is None or not told.now.heard:
+        return None
+    about = {"holds": len(told.now.servers), "heard": told.now.heard}
+    return {**about, "looked_at": len(told.looked_at), "matching": told.matching}
+
+
 def _worst(told: Told) -> int | None:
     """The server on which it would have been open for longest."""
     spent: dict[int, float] = defaultdict(float)
@@ -147,11 +166,20 @@ def _worst(told: Told) -> int | None:
 def _chart(given: Wanted, told: Told, worst: int, hosts: dict[int, str]) -> dict[str, Any]:
     """The worst server's episodes, and of what is measured its curve with the limit."""
     axis = Axis(told.start, told.end, timedelta(0))
+    there = [one for one in told.episodes or [] if one.server == worst]
     made: dict[str, Any] = {
         "host": visible(hosts.get(worst, "")),
-        "fired": [_span(one, axis) for one in told.episodes or [] if one.server == worst],
+        "fired": [_span(one, axis) for one in there],
         "what": sentence.condition(given),
     }
+    if given.kind == kinds.DISK_USED and given.limit is not None:
+        mount = disk_curve.worst_mount(there, told.end)
+        made |= {
+            "mount": visible(mount),
+            "fired": [_span(one, axis) for one in there if one.subject == mount],
+            "drawing": disk_curve.drawn(worst, mount, axis, given.limit, POINTS),
+            "limit": words.amount(given.kind, given.limit, given.params),
+        }
     metric = str(given.params.get("metric", ""))
     if given.kind == kinds.READING and given.limit is not None and (drawn := _curve(given, metric, worst, told)):
         made |= {"drawing": drawn, "limit": words.amount(given.kind, given.limit, given.params)}

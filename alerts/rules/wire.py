@@ -126,7 +126,7 @@ def said(rule: Rule) -> dict[str, Any]:
 
 
 def previewed(told: Told, acted: int) -> dict[str, Any]:
-    """What a rule would have done; episodes null where history cannot tell."""
+    """What a rule would have done; episodes null where history cannot tell, and then how it stands now."""
     episodes = told.episodes
     agents = dict(Server.objects.filter(pk__in=told.looked_at).values_list("pk", "agent_id"))
     return {
@@ -134,6 +134,7 @@ def previewed(told: Told, acted: int) -> dict[str, Any]:
         "to": told.end,
         "matching": told.matching,
         "lookedAt": len(told.looked_at),
+        "historyFrom": told.since,
         "fired": None if episodes is None else len(episodes),
         "servers": None if episodes is None else len({one.server for one in episodes}),
         "actions": None if episodes is None else acted,
@@ -151,6 +152,12 @@ def previewed(told: Told, acted: int) -> dict[str, Any]:
             for one in episodes
             if one.server in agents
         ],
+        "now": told.now
+        and {
+            "servers": len(told.now.servers),
+            "heard": told.now.heard,
+            "agents": [agents[server] for server in told.now.servers if server in agents],
+        },
     }
 
 

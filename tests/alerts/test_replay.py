@@ -212,13 +212,15 @@ def test_services(web1: Server) -> None:
     often = {"service": "nginx*", "withinSec": 100}
     assert fired(kinds.FAILED) == [(10, 10, 40), (500, 500, None)]
     assert fired(kinds.FAILED, for_sec=200) == [(500, 700, None)]
+    assert fired(kinds.FAILED, clear_for_sec=300) == [(10, 10, 340), (500, 500, None)]
+    assert fired(kinds.FAILED, params={"service": "NGINX"}) == fired(kinds.FAILED)  # as rounds mean it
     assert fired(kinds.RESTARTED, params=often, limit=2) == [(60, 60, 150)]
+    assert fired(kinds.RESTARTED, params=often, limit=2, for_sec=30, clear_for_sec=40) == [(60, 90, 190)]
     assert fired(kinds.FLAPPING, params=often, limit=3) == [(50, 50, 140)]
 
 
-@pytest.mark.parametrize("kind", [kinds.SKEW, kinds.OUTDATED, kinds.INACTIVE])
-def test_what_history_does_not_keep_has_no_answer(web1: Server, kind: str) -> None:
-    assert replay(a_rule(kind), [web1.pk], recently(), timezone.now()) is None
+def test_what_history_does_not_keep_has_no_answer(web1: Server) -> None:
+    assert replay(a_rule(kinds.OUTDATED), [web1.pk], recently(), timezone.now()) is None
 
 
 def test_a_rule_that_cannot_be_understood_is_refused(web1: Server) -> None:
