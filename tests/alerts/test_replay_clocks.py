@@ -53,7 +53,7 @@ def test_it_is_what_rounds_made_of_the_same_reports(
         else:
             report({web2: 5}, at, ahead=ahead[web2])
             body = Report(
-                web1.agent_id, at.timestamp() + ahead[web1] - 2, [], Load(cpu=5), sent_at=at.timestamp() + ahead[web1]
+                web1.agent_id, at.timestamp() + ahead[web1] - 2, Load(cpu=5), [], sent_at=at.timestamp() + ahead[web1]
             )
             ingest.store(web1, body, at + chance.choice([0, 0.5, 6]) * SECOND)
         evaluate(at + 7 * SECOND)
@@ -85,7 +85,7 @@ def test_ahead_and_behind_are_both_off(web1: Server, ahead: float) -> None:
 
 def test_an_agent_that_does_not_say_when_it_sends_has_no_skew(web1: Server) -> None:
     start = recently()
-    body = Report(web1.agent_id, (start - MINUTE).timestamp(), [], Load(cpu=5))
+    body = Report(web1.agent_id, (start - MINUTE).timestamp(), Load(cpu=5), [])
     ingest.store(web1, body, start)
     assert Newest.objects.get().skews == []
     assert replay(rule(), [web1.pk], start - STEP, start + MINUTE) == []
