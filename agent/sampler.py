@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from agent import FEATURES, __version__, choose, host
 from agent.config import Config
 from agent.disks import Disks
+from agent.kernelstat import KernelStat
 from agent.leases import Leases
 from agent.proctable import TICKS_PER_SEC, ProcTable
 from agent.servicetable import ServiceTable, told
@@ -55,7 +56,8 @@ class Sampler:
         self._table = table
         self._leases = leases
         self._processes = ProcTable()
-        self._host = host.HostReadings()
+        self._stat = KernelStat()
+        self._host = host.HostReadings(self._stat)
         self._started = Started()
         self._disks = Disks()
         self._rates = Rates()
@@ -80,7 +82,8 @@ class Sampler:
         between: it is no sample of the usual interval's; the next of those is of all the time since the last of them.
         """
         self._seq += 1
-        forks = self._started.count()  # before the list is read: who starts in between makes the next one be read
+        self._stat.read()  # before the processes: who starts in between makes their list be read next time
+        forks = self._stat.number("processes")
         processes = self._processes.sample(not between, forks)
         self._table.refresh({p.pid: p.start_ticks for p in processes})
         chosen = choose.busiest(processes, self._table.main_pids())
@@ -91,7 +94,7 @@ class Sampler:
             "seq": self._seq,
             "procsTotal": len(processes),
             "load": {**load, **self._started.since_last(forks, self._processes.new)},
-            **host.uptime(),
+            **host.uptime(self._stat),
             **host.time_zone(),
             **self._disks.news(),
             "managers": self._table.managers(),

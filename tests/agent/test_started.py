@@ -5,20 +5,25 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from agent.kernelstat import KernelStat
 from agent.proctable import ProcTable
 from agent.started import Started
 from tests.agent.fake_proc import write_stat
 
 
 def test_short_lived_processes_are_counted_though_no_table_has_them() -> None:
-    table, started = ProcTable(), Started()
-    forks = started.count()
+    table, started, stat = ProcTable(), Started(), KernelStat()
+    stat.read()
+    forks = stat.number("processes")
     table.sample(forks=forks)
     assert started.since_last(forks, table.new) == {"forks": None, "newProcs": None}
     for _ in range(20):
         subprocess.run(["true"], check=True)
     with subprocess.Popen(["sleep", "60"]) as child:
-        forks = started.count()
+        stat.read()
+        forks = stat.number("processes")
         pids = {process.pid for process in table.sample(forks=forks)}
         told = started.since_last(forks, table.new)
         child.kill()
@@ -40,13 +45,10 @@ def test_a_pid_in_use_again_is_a_new_process(tmp_path: Path) -> None:
     assert table.new == 0
 
 
-def test_a_kernel_that_does_not_tell_is_said_once_and_reporting_goes_on(tmp_path: Path) -> None:
-    stat = tmp_path / "stat"
-    started = Started(str(stat))
-    assert started.since_last(started.count(), 3) == {"forks": None, "newProcs": None}
-    stat.write_text("cpu 1 2 3\nintr 5 6\nctxt 9\nprocesses 100\nprocs_running 1\n")
-    assert started.since_last(started.count(), 3) == {"forks": None, "newProcs": None}
-    stat.write_text("cpu 1 2 3\nprocesses 138\n")
-    assert started.since_last(started.count(), 5) == {"forks": 38, "newProcs": 5}
-    stat.write_text("cpu 1 2 3\nprocesses 7\n")  # a machine that was restored from an image
-    assert started.since_last(started.count(), 5) == {"forks": None, "newProcs": None}
+def test_a_kernel_that_does_not_tell_is_said_once_and_reporting_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    started, unknown = Started(), {"forks": None, "newProcs": None}
+    assert [started.since_last(None, 3), started.since_last(None, 3)] == [unknown, unknown]
+    assert caplog.messages == ["the kernel does not tell how many processes started"]
+    assert started.since_last(100, 3) == unknown
+    assert started.since_last(138, 5) == {"forks": 38, "newProcs": 5}
+    assert started.since_last(7, 5) == unknown  # a machine that was restored from an image
