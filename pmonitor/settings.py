@@ -15,7 +15,7 @@ from pmonitor import env, logs
 
 django_stubs_ext.monkeypatch()
 
-VERSION = "0.4.0"
+VERSION = "0.5.0"
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # Security

@@ -156,9 +156,9 @@ preview = extend_schema(
     operation_id="preview_rule",
     summary="What a rule would have done in the last 7 days",
     description="Nothing is kept. At most 500 servers are looked at, of some kinds fewer; for a rule on processes as "
-    "many as there is time for: `lookedAt` of `matching`. `historyFrom` says from when on history keeps this, where that "
-    "is later than `from`. `episodes` is null where history cannot tell; `now` then says on how many `servers`, and which "
-    "`agents`, it holds now, of so many that are `heard`; else it is null, as it is of processes.",
+    "many as there is time for: `lookedAt` of `matching`. `historyFrom` says from when on history keeps this, where "
+    "that is later than `from`. `episodes` is null where history cannot tell; `now` then says on how many `servers`, "
+    "and which `agents`, it holds now, of so many that are `heard`; else it is null, as it is of processes.",
     request=shape(wire.Watched),
     examples=EXAMPLES,
     responses={
