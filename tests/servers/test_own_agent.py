@@ -32,7 +32,7 @@ def test_our_own_agents_report_is_taken_whole(agent: Client, web1: Server, tmp_p
     leases = Leases(book, table, settings.allow, HubClock(), 0, threading.Event())
     sampler = Sampler(settings, table, leases)
     for _ in range(2):
-        body = sampler.sample(stamp.now(HubClock())) + sampler.news().text
+        body = sampler.sample(stamp.now(HubClock())).whole() + sampler.news().text
         answer = post(agent, body + f',"sentAt":{time.time():.3f}}}'.encode())
         assert (answer.status_code, answer.json().get("fields")) == (202, None)
     row = Newest.objects.get()
