@@ -34,6 +34,7 @@ PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1048576
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 SPARE = 128  # for sockets, children and files
 _CMDLINE_BYTES = 4096
+LIST_SEC = 55.0  # whatever the kernel says of starts, /proc is listed each minute
 _STAT_BYTES = 400  # past the last field read here; Python allocates up to 512 bytes much faster than more
 
 
@@ -90,6 +91,7 @@ class ProcTable:
         self._known: dict[str, Process] = {}  # by the pid as /proc spells it
         self._at = self._whole_at = 0.0
         self._forks: int | None = None  # as of the last list
+        self._listed_at = 0.0
         self.new = 0  # processes in the last sample that were not in the one before
         self._kept = 0
         # Past this, stat is opened, read and closed each time: twice the cost, but never out of descriptors.
@@ -128,9 +130,13 @@ class ProcTable:
 
     def _names(self, forks: int | None) -> list[str]:
         """The pids there may be, in the order of /proc, which is theirs."""
-        # Reading the list is a quarter of the cost. Where none has started since, it holds nobody who is not known.
+        # Reading the list is a quarter of the cost. Where none has started since, it holds nobody who is not known; but
+        # some sandboxes always tell the same number, and a mount may hide a process until it changes its user.
         same, self._forks = forks is not None and forks == self._forks, forks
-        return list(self._known) if same else list(filter(str.isdigit, os.listdir(self._root)))
+        if same and time.monotonic() - self._listed_at < LIST_SEC:
+            return list(self._known)
+        self._listed_at = time.monotonic()
+        return list(filter(str.isdigit, os.listdir(self._root)))
 
     def _read(self, process: Process) -> bytes:
         """What stat says now; empty when the process is gone."""

@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
+from agent import proctable
 from agent.choose import busiest
 from agent.proctable import SPARE, TICKS_PER_SEC, Process, ProcTable, start_ticks
 from agent.tablechanges import Table
@@ -205,6 +206,18 @@ def test_only_where_something_started_there_is_somebody_new(tmp_path: Path) -> N
     assert pids(table.sample(forks=72)) == {5, 6, 7}
     write_stat(tmp_path, 8, start=400, ticks=0)
     assert pids(table.sample()) == {5, 6, 7, 8}  # where the kernel does not tell, all are looked at
+
+
+def test_each_minute_all_are_looked_at_whatever_is_said_of_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = ProcTable(str(tmp_path))
+    write_stat(tmp_path, 5, start=100, ticks=0)
+    table.sample(forks=0)  # a sandbox's kernel that always says so
+    write_stat(tmp_path, 6, start=100, ticks=0)
+    assert pids(table.sample(forks=0)) == {5}
+    monkeypatch.setattr(proctable, "LIST_SEC", 0.0)
+    assert pids(table.sample(forks=0)) == {5, 6}
 
 
 def test_who_ended_is_gone_though_nothing_started(spawn: Spawn) -> None:
