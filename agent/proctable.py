@@ -12,6 +12,8 @@ import pwd
 import resource
 import time
 from functools import lru_cache
+from itertools import islice
+from typing import NamedTuple
 
 from agent import scrub
 
@@ -34,6 +36,7 @@ PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1048576
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 SPARE = 128  # for sockets, children and files
 _CMDLINE_BYTES = 4096
+LOOKED_AGAIN = 30  # samples in which each process's user and command line are read again: it may have become another
 LIST_SEC = 55.0  # whatever the kernel says of starts, /proc is listed each minute
 _STAT_BYTES = 400  # past the last field read here; Python allocates up to 512 bytes much faster than more
 
@@ -41,11 +44,21 @@ _STAT_BYTES = 400  # past the last field read here; Python allocates up to 512 b
 Moves = tuple[str, str, str, str]  # cpu, memMB, status, threads: as JSON
 
 
+class Looks(NamedTuple):
+    """Which program a process is, and whose: its user's id, None where nobody knows, and its command line as it is."""
+
+    user: int | None
+    cmdline: bytes
+
+
+NOTHING = Looks(None, b"")
+
+
 class Process:
     """One process as last seen; `stays` and `moves` are its entry in the report, JSON but for its end."""
 
     __slots__ = (
-        *("comm", "cpu", "fd", "identity", "idle", "moves", "parent", "pid", "rss_pages", "seen", "start_ticks"),
+        *("comm", "cpu", "fd", "idle", "looks", "moves", "parent", "pid", "rss_pages", "seen", "start_ticks"),
         *("stays", "ticks", "whole_ticks"),
     )
 
@@ -60,9 +73,9 @@ class Process:
         self.rss_pages = 0
         self.cpu: float | None = None  # percent of one core since the last sample, or the last whole one
         self.seen = 0  # samples so far, up to 2
-        self.identity = ""  # what stays while the process keeps its name
+        self.looks = NOTHING
         self.parent = b""
-        self.stays = ""  # the identity, and whose child it is
+        self.stays = ""
         self.moves: Moves = ("null", "0.00", '"idle"', "0")
 
 
@@ -92,6 +105,7 @@ class ProcTable:
         self._at = self._whole_at = 0.0
         self._forks: int | None = None  # as of the last list
         self._listed_at = 0.0
+        self._turn = 0
         self.new = 0  # processes in the last sample that were not in the one before
         self._kept = 0
         # Past this, stat is opened, read and closed each time: twice the cost, but never out of descriptors.
@@ -123,10 +137,19 @@ class ProcTable:
             self._known[name] = process
         for gone in known.values():
             self._close(gone)
+        self._look_again()
         self._at = now
         if whole:
             self._whole_at = now
         return list(self._known.values())
+
+    def _look_again(self) -> None:
+        """Some in each sample: a process that is another program now, or another user's, may keep its name."""
+        self._turn = (self._turn + 1) % LOOKED_AGAIN
+        for process in islice(self._known.values(), self._turn, None, LOOKED_AGAIN):
+            looks = self._looks(process)
+            if looks.cmdline and looks != process.looks:  # one that has ended, or is about to, keeps what it had
+                self._identify(process, looks)
 
     def _names(self, forks: int | None) -> list[str]:
         """The pids there may be, in the order of /proc, which is theirs."""
@@ -189,10 +212,9 @@ class ProcTable:
             process.whole_ticks = ticks
         # Read again at the second sample too: just after its fork a process is not yet who it is going to be.
         anew = process.seen < 2 or comm != process.comm
-        if anew:
-            process.comm, process.identity = comm, self._identity(process, comm)
         if anew or fields[1] != process.parent:
-            process.parent, process.stays = fields[1], f'{process.identity},"ppid":{int(fields[1])}'
+            process.comm, process.parent = comm, fields[1]
+            self._identify(process, self._looks(process) if anew else process.looks)
         process.seen = min(process.seen + 1, 2)
         process.idle = raw if process.cpu == 0.0 and process.seen == 2 else b""
         process.moves = (
@@ -202,23 +224,28 @@ class ProcTable:
             str(int(fields[17])),
         )
 
-    def _identity(self, process: Process, comm: bytes) -> str:
-        """What stays the same while a process keeps its name: the beginning of its entry."""
+    def _looks(self, process: Process) -> Looks:
+        """Whose process it is now, and which program; nothing when it is gone."""
         folder = f"{self._root}/{process.pid}"
         try:
-            user = self._user(os.stat(folder).st_uid)  # the folder's owner is the effective user, always
+            user = os.stat(folder).st_uid  # the folder's owner is the effective user, always
             with open(folder + "/cmdline", "rb", buffering=0) as file:
-                raw = file.read(_CMDLINE_BYTES)
+                return Looks(user, file.read(_CMDLINE_BYTES))
         except (FileNotFoundError, ProcessLookupError, PermissionError):
-            user, raw = "", b""
+            return NOTHING
+
+    def _identify(self, process: Process, looks: Looks) -> None:
+        """Write the beginning of its entry: what stays the same while it is the same program, user's and child."""
+        process.looks = looks
         facts = {
-            "name": comm.decode("utf-8", "replace"),
+            "name": process.comm.decode("utf-8", "replace"),
             "pid": process.pid,
             "startTicks": process.start_ticks,
-            "user": user,
-            "cmdline": _shown(raw),
+            "user": "" if looks.user is None else self._user(looks.user),
+            "cmdline": _shown(looks.cmdline),
+            "ppid": int(process.parent),
         }
-        return _encode(facts)[:-1]
+        process.stays = _encode(facts)[:-1]
 
     def _user(self, uid: int) -> str:
         if uid not in self._users:

@@ -13,6 +13,7 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+LEFT = "pmonitor.left"  # in the scope of a call: whether its caller closed the connection, without waiting to be told
 P = ParamSpec("P")
 T = TypeVar("T")
 

@@ -7,13 +7,13 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pmonitor import logs, stopping
-from pmonitor.plain_asgi import App, Receive, Scope, Send
+from pmonitor.plain_asgi import LEFT, App, Receive, Scope, Send
 
 log = logs.get(__name__)
 
@@ -50,6 +50,8 @@ class BoundedHead(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self.head = None
         super().on_headers_complete()
+        cycle, scope = self.cycle, cast(Scope, self.scope)
+        scope[LEFT] = lambda: bool(cycle.disconnected)
 
 
 class BoundedBody:

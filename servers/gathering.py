@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from django.db import Error, connection
 
 from pmonitor import live, logs, problems
+from pmonitor.plain_asgi import Left
 from servers import ingest, intake
 from servers.ingest import End, Incoming, Stored
 from servers.intake import Sent
@@ -37,6 +38,7 @@ class NotPlain(Exception):
 class _Waiting(NamedTuple):
     report: Sent | Incoming
     end: asyncio.Future[Stored]
+    left: Callable[[], bool]
 
     def ends(self, end: End) -> None:
         if self.end.done():
@@ -66,11 +68,15 @@ class Gatherer:
             sentence = "Reports come faster than the hub stores them; try again soon."
             raise problems.Problem(503, sentence, headers={"Retry-After": str(problems.AGAIN_SEC)})
 
-    async def store(self, report: Sent | Incoming) -> Stored:
-        """Store the report with those that come with it; raises Gone or NotPlain, and Problem 503 if none can be."""
+    async def store(self, report: Sent | Incoming, left: Callable[[], bool] = lambda: False) -> Stored:
+        """Store the report with those that come with it; raises Gone or NotPlain, and Problem 503 if none can be.
+
+        left: whether its agent closed the connection. Then it raises Left: what has lain about for longer than its
+        agent waits for an answer would be placed at the wrong time, and the agent sends it again, with its age.
+        """
         self.check()
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(report, loop.create_future())
+        waiting = _Waiting(report, loop.create_future(), left)
         self.waiting.append(waiting)
         if self.task is None or self.task.done():
             live.loop = loop  # what the thread announces needs no event loop of its own
@@ -91,6 +97,7 @@ class Gatherer:
             await asyncio.sleep(self.gather_sec())
             self.came = len(self.waiting)
             batch, self.waiting = self.waiting[:MOST_TOGETHER], self.waiting[MOST_TOGETHER:]
+            batch = self._without_those_who_left(batch)
             try:
                 ends = await self._in_thread(_stored, [one.report for one in batch])
             except Error as error:
@@ -100,6 +107,15 @@ class Gatherer:
                 self._end(batch, [error] * len(batch))
             else:
                 self._end(batch, ends)
+
+    def _without_those_who_left(self, batch: Sequence[_Waiting]) -> list[_Waiting]:
+        there = []
+        for one in batch:
+            if one.left():
+                one.ends(Left())
+            else:
+                there.append(one)
+        return there
 
     def _end(self, batch: Sequence[_Waiting], ends: Sequence[End]) -> None:
         for one, end in zip(batch, ends, strict=True):

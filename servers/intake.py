@@ -10,6 +10,7 @@ from typing import NamedTuple
 from django.utils import timezone
 
 from pmonitor.metrics import INGEST_SECONDS, REPORTS
+from pmonitor.plain_asgi import Left
 from pmonitor.problems import Problem
 from servers import agents, bodies, ingest, watching, wire
 from servers.api_shapes import Received
@@ -45,12 +46,15 @@ def read_thoroughly(sent: Sent) -> Incoming:
 
 @contextmanager
 def counted() -> Iterator[None]:
-    """Around a report's way from its body to its commit: how long it took, and whether it was refused."""
+    """Around a report's way from its body to its commit: how long it took, whether it was refused or its agent left."""
     try:
         with INGEST_SECONDS.time():
             yield
     except Problem:
         REPORTS.labels("refused").inc()
+        raise
+    except Left:
+        REPORTS.labels("left").inc()
         raise
 
 

@@ -8,6 +8,7 @@ anyway), and most of each commit.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -16,7 +17,7 @@ from typing import Any
 from django.utils import timezone
 
 from pmonitor import client, logs, problems
-from pmonitor.plain_asgi import App, Left, Receive, Scope, Send, answer, in_thread
+from pmonitor.plain_asgi import LEFT, App, Left, Receive, Scope, Send, answer, in_thread
 from servers import agents, bodies, ingest, intake
 from servers.api_shapes import Received
 from servers.gathering import Gatherer, NotPlain
@@ -35,6 +36,7 @@ class ReportLane:
         self.hub = hub
         self.gatherer = gatherer or Gatherer()
         self.servers: dict[str, Server] = {}  # by their tokens' prefixes, as they last called
+        self.thoroughly = asyncio.Semaphore(1)  # one of 2 MB may take a second and 100 MB
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         agent = _agent(scope["path"]) if scope["method"] == "POST" else ""
@@ -70,6 +72,7 @@ class _Call:
         self.lane, self.agent, self.scope, self.headers, self.receive = lane, agent, scope, headers, receive
         self.address = client.address_of_scope(scope)
         self.token = self._header(b"x-agent-token")
+        self.left = scope.get(LEFT, lambda: False)
 
     async def answer(self, send: Send) -> None:
         """Answer it; raises Left when its agent left before it had said all."""
@@ -138,16 +141,16 @@ class _Call:
         try:
             return await self._taken(sent)
         except NotPlain:
-            async with self._refused():
+            async with self._refused(), self.lane.thoroughly:
                 incoming = await in_thread(intake.read_thoroughly, sent)
         return await self._taken(incoming)
 
     async def _taken(self, report: Sent | Incoming) -> Stored:
         try:
-            return await self.lane.gatherer.store(report)
+            return await self.lane.gatherer.store(report, self.left)
         except ingest.Gone:
             server = await self._looked_up()  # as a rule this says why
         try:
-            return await self.lane.gatherer.store(report._replace(server=server))
+            return await self.lane.gatherer.store(report._replace(server=server), self.left)
         except ingest.Gone as error:
             raise intake.removed() from error

@@ -131,7 +131,7 @@ def _numbers(explained: Explained, one: Group | Part) -> dict[str, Any]:
     return {
         **values,
         "change": signed,
-        "share": None if share is None else show.percent(round(share)).replace("-", "−"),
+        "share": None if share is None else show.percent(round(share)),
         "bar": None if share is None else min(100.0, max(0.0, share)),
     }
 

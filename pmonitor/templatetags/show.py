@@ -109,7 +109,7 @@ def percent(value: float | None, decimals: int = 0) -> SafeString:
     if value is None:
         return nothing()
     sign = conditional_escape(_percent_sign(translation.get_language()))
-    return _safe(f'{plain(value, decimals)}<span class="unit">{sign}</span>')
+    return _safe(f'{plain(value, decimals).replace("-", "−")}<span class="unit">{sign}</span>')
 
 
 @register.filter

@@ -220,6 +220,21 @@ def test_each_minute_all_are_looked_at_whatever_is_said_of_starts(
     assert pids(table.sample(forks=0)) == {5, 6}
 
 
+def test_a_process_that_becomes_another_program_under_its_name_is_seen_as_that(tmp_path: Path) -> None:
+    table, cmdlines = ProcTable(str(tmp_path)), []
+    for pid in range(5, 5 + 2 * proctable.LOOKED_AGAIN):
+        write_stat(tmp_path, pid, start=100, ticks=0)
+        (tmp_path / str(pid) / "cmdline").write_bytes(b"worker\0--first\0")
+    for _ in range(3):
+        table.sample()
+    for pid in (5, 6, 40):
+        (tmp_path / str(pid) / "cmdline").write_bytes(b"worker\0--second\0")
+    (tmp_path / "41" / "cmdline").write_bytes(b"")  # a zombie's
+    for _ in range(proctable.LOOKED_AGAIN):
+        cmdlines = [of(table.sample(), pid)["cmdline"] for pid in (5, 6, 40, 41, 42)]
+    assert cmdlines == ["worker --second"] * 3 + ["worker --first"] * 2
+
+
 def test_who_ended_is_gone_though_nothing_started(spawn: Spawn) -> None:
     table, child = ProcTable(), spawn("sleep", "100")
     assert child.pid in pids(table.sample(forks=70))

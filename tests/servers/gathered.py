@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -38,11 +38,12 @@ def incoming(server: Server, ts: float = 1, at: float = 0, **facts: Any) -> Inco
     return ingest.incoming(server, msgspec.convert(body, Report), NOW + at * SECOND, "10.0.0.1")
 
 
-def together(gatherer: Gatherer, *reports: Incoming | Sent) -> Ends:
-    """How each ended that came at the same time as the others."""
+def together(gatherer: Gatherer, *reports: Incoming | Sent | tuple[Incoming, Callable[[], bool]]) -> Ends:
+    """How each ended that came at the same time as the others; with what tells whether its agent left."""
 
     async def all_at_once() -> Ends:
-        return await asyncio.gather(*map(gatherer.store, reports), return_exceptions=True)
+        calls = [one if type(one) is tuple else (one,) for one in reports]
+        return await asyncio.gather(*(gatherer.store(*call) for call in calls), return_exceptions=True)
 
     return asyncio.run(all_at_once())
 

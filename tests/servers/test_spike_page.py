@@ -45,6 +45,7 @@ def address(start: datetime, length: timedelta = LENGTH, **more: str) -> dict[st
 def shown(client: Client, start: datetime, length: timedelta = LENGTH, **more: str) -> str:
     answer = client.get(PAGE, address(start, length, **more))
     assert answer.status_code == 200
+    assert "&lt;span" not in answer.content.decode()
     return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode())))
 
 
