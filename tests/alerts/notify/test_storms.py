@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from datetime import timedelta
 
 import pytest
 from django.db import transaction
+from django.test import Client
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from alerts import moves, states
 from alerts.models import Incident, Notification
-from alerts.notify import models, queueing, throttle
+from alerts.notify import messages, models, queueing, throttle, told
 from servers.models import HubAbsence, Server, ServerGroup
 from tests.alerts.notify.making import closed, contact, hurried, lines, notices, opened, opening, rule, sent, storm
 from tests.alerts.notify.receivers import Receiver
@@ -46,9 +49,9 @@ def test_two_thousand_servers_lost_at_once_are_one_message(web_group: ServerGrou
         moves.open_([opening(lost, server)._replace(facts={}, value=None) for server in servers])
     sent()
     assert events(receiver) == {"opened": 1}
-    told = json.loads(receiver.got[0].body)
-    assert told["incident"]["servers"] == 2_000
-    assert told["title"] == "Critical: Server silent on 2,000 servers"
+    got = json.loads(receiver.got[0].body)
+    assert got["incident"]["servers"] == 2_000
+    assert got["title"] == "Critical: Server silent on 2,000 servers"
     live = Incident.objects.live().filter(server__isnull=False)
     with transaction.atomic():
         moves.close([moves.Closing(one.pk, timezone.now(), states.CLEARED) for one in live])
@@ -80,9 +83,9 @@ def test_three_hundred_rules_that_fire_in_a_minute_are_eleven_messages(web1: Ser
     later()
     sent()
     assert events(receiver) == {"opened": 10, "summary": 1}
-    told = json.loads(receiver.got[-1].body)
-    assert told["title"] == "290 incidents, 20 critical"
-    assert (told["summary"]["opened"], told["summary"]["servers"], told["summary"]["more"]) == (290, 1, 280)
+    got = json.loads(receiver.got[-1].body)
+    assert got["title"] == "290 incidents, 20 critical"
+    assert (got["summary"]["opened"], got["summary"]["servers"], got["summary"]["more"]) == (290, 1, 280)
     assert Counter(notices()) == {("opened", "sent"): 300, ("summary", "sent"): 1}
     assert {tuple(lines(one)) for one in fired} == {(states.OPENED, states.NOTIFIED)}
 
@@ -101,6 +104,113 @@ def test_a_storms_end_is_a_summary_too(web1: Server, receiver: Receiver) -> None
     sent()
     assert events(receiver) == {"opened": 10, "summary": 2, "closed": 10}
     assert json.loads(receiver.got[-1].body)["title"] == "20 incidents are over"
+
+
+def test_a_critical_opening_waits_for_no_storm_of_milder_ones(web1: Server, receiver: Receiver) -> None:
+    ops = contact(address=receiver.url)
+    for number in range(15):
+        opened(rule(f"rule {number}", ops, severity=states.WARNING), web1)
+    sent()
+    assert notices(event=models.SUMMARY) == [("summary", "queued")]
+    for number in range(12):
+        opened(rule(f"worse {number}", ops), web1)
+    opened(rule("mild", ops, severity=states.WARNING), web1)
+    sent()
+    assert events(receiver) == {"opened": 20}
+    assert {json.loads(got.body)["incident"]["severity"] for got in receiver.got[10:]} == {"critical"}
+    later()
+    sent()
+    assert events(receiver) == {"opened": 20, "summary": 1}
+    assert json.loads(receiver.got[-1].body)["title"] == "8 incidents, 2 critical"
+
+
+@pytest.mark.parametrize("severity", states.SEVERITIES)
+def test_an_opening_waits_for_no_storm_of_ends(web1: Server, receiver: Receiver, severity: str) -> None:
+    ops = contact(address=receiver.url)
+    fired = storm(12, ops, web1)
+    sent()
+    later()
+    sent()
+    later()
+    for one in fired:
+        closed(one)
+    sent()
+    assert notices(event=models.SUMMARY, state=models.QUEUED) == [("summary", "queued")]
+    last = opened(rule("new", ops, severity=severity), web1)
+    sent()
+    assert notices(incident=last) == [("opened", "sent")]
+
+
+def test_an_end_is_told_by_itself_only_while_little_else_was(web1: Server, receiver: Receiver) -> None:
+    ops = contact(address=receiver.url)
+    fired = storm(10, ops, web1)
+    sent()
+    closed(fired[0])
+    sent()
+    assert events(receiver) == {"opened": 10}
+    assert notices(event=models.SUMMARY) == [("summary", "queued")]
+
+
+def test_what_is_critical_is_sent_before_what_was_due_earlier(web1: Server, receiver: Receiver) -> None:
+    ops = contact(address=receiver.url)
+    for number in range(3):
+        opened(rule(f"rule {number}", ops, severity=states.WARNING), web1)
+    opened(rule("worse", ops), web1)
+    sent()
+    severities = [json.loads(got.body)["incident"]["severity"] for got in receiver.got]
+    assert severities == ["critical", "warning", "warning", "warning"]
+
+
+def test_one_in_a_summary_says_when_that_goes_out(web1: Server, receiver: Receiver, as_admin: Client) -> None:
+    fired = storm(11, contact(address=receiver.url), web1)
+    sent()
+    left = next(one for one in fired if notices(incident=one) == [("opened", "queued")])
+    due = Notification.objects.get(event=models.SUMMARY).due_at
+    assert due > timezone.now()
+    (one,) = told.of(left)
+    assert (one.due, one.together) == (due, True)
+    shown = as_admin.get(f"/alerts/{left.uuid}/").content.decode()
+    assert re.search(rf'in a summary at <time datetime="{due:%Y-%m-%dT%H:%M:%S}', shown)
+    said = as_admin.get(f"/api/incidents/{left.uuid}").json()["notifications"][0]
+    assert (said["inSummary"], parse_datetime(said["dueAt"])) == (True, due)
+    later()
+    sent()
+    assert [(one.word, one.together) for one in told.of(left)] == [("Sent", True)]
+
+
+def test_a_summary_names_the_first_incidents_to_programs(web1: Server, receiver: Receiver) -> None:
+    fired = storm(80, contact(address=receiver.url), web1)
+    sent()
+    receiver.status = 500
+    later()
+    sent()
+    receiver.status = 200
+    hurried()
+    sent()
+    summary = json.loads(receiver.got[-1].body)["summary"]
+    assert (summary["total"], len(summary["incidents"]), "failed" in summary) == (70, messages.MOST_LISTED, False)
+    first = summary["incidents"][0]
+    assert first["id"] in {str(one.uuid) for one in fired}
+    assert (first["event"], first["server"]) == ("opened", {"agent": "srv-web-01", "hostname": "srv-web-01"})
+    assert first["title"] == "Memory used above 90%"
+    assert {one["severity"] for one in summary["incidents"]} == {"warning"}  # the critical ones were told
+
+
+def test_a_summary_names_the_worst_first_and_ends_last(web1: Server, receiver: Receiver) -> None:
+    ops = contact(address=receiver.url)
+    before = storm(10, ops, web1)
+    sent()
+    closed(before[0])
+    storm_of = [opened(rule(f"rule {n}", ops, severity=states.WARNING), web1) for n in range(2)]
+    worse = [opened(rule(f"worse {n}", ops), web1) for n in range(10)]
+    sent()
+    later()
+    sent()
+    named = json.loads(receiver.got[-1].body)["summary"]["incidents"]
+    assert [(one["event"], one["severity"]) for one in named] == [
+        ("opened", "critical"), ("opened", "warning"), ("opened", "warning"), ("closed", "critical"),
+    ]  # fmt: skip
+    assert [one["id"] for one in named] == [str(one.uuid) for one in [worse[-1], *storm_of, before[0]]]
 
 
 def test_what_is_over_before_the_summary_goes_out_is_not_in_it(web1: Server, receiver: Receiver) -> None:
@@ -163,8 +273,8 @@ def test_a_summary_that_fails_takes_all_it_tells_with_it(web1: Server, receiver:
     later()
     sent()
     assert notices(summary__isnull=False) == [("opened", "failed")] * 2
-    told = Counter(tuple(lines(one)) for one in fired)
-    assert told == {(states.OPENED, states.NOTIFIED): 10, (states.OPENED, states.NOT_NOTIFIED): 2}
+    said = Counter(tuple(lines(one)) for one in fired)
+    assert said == {(states.OPENED, states.NOTIFIED): 10, (states.OPENED, states.NOT_NOTIFIED): 2}
 
 
 def test_contacts_are_throttled_each_by_itself(web1: Server, receiver: Receiver) -> None:
