@@ -199,7 +199,13 @@ def test_no_data_and_flapping_are_said(down: Rule, web1: Server, as_viewer: Clie
 
 
 @pytest.mark.parametrize(
-    ("columns", "still"), [({}, True), ({"state": states.ACKNOWLEDGED}, False), ({"escalated_at": ago(0)}, False)]
+    ("columns", "still"),
+    [
+        ({}, True),
+        ({"state": states.ACKNOWLEDGED}, False),
+        ({"escalated_at": ago(0)}, False),
+        ({"snoozed_until": ago(-86_400)}, False),
+    ],
 )
 def test_of_one_that_flaps_it_says_whether_it_still_escalates(
     down: Rule, web1: Server, as_viewer: Client, columns: dict[str, Any], still: bool
