@@ -82,10 +82,10 @@ def tried(row: Notification) -> tuple[str, int]:
 
 def whole_why(said: str, failed: str, tries: int) -> str:
     """Why one was not sent, and how it was tried before: "it is snoozed; 3 tries failed, the last: …"."""
-    if not failed:
+    if not failed or (said == failed and tries == 1):
         return why(said)
     words = {"why": why(said), "n": show.plain(tries), "failed": why(failed)}
-    if said in ("", failed):
+    if said == failed:
         return ngettext("%(failed)s (%(n)s try)", "%(failed)s (%(n)s tries)", tries) % words
     return (
         ngettext("%(why)s; %(n)s try failed: %(failed)s", "%(why)s; %(n)s tries failed, the last: %(failed)s", tries)

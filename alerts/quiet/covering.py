@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from alerts.models import Incident, Silence
 from alerts.rules import scopes
 from alerts.timeline import note
 
+FOREVER = datetime.max.replace(tzinfo=UTC)
 AHEAD, MOST = timedelta(days=366), 9_000  # how far, and over how many windows, an end is looked for
 
 
@@ -38,7 +39,7 @@ def in_force(now: datetime) -> list[Silence]:
     """The silences and windows that hold at a moment, the one that ends last first; of windows the open one's end."""
     started = Silence.objects.filter(Q(ended_at=None) | Q(ended_at__gt=now), starts_at__lte=now)
     holding = [one for one in started.filter(Q(ends_at=None) | Q(ends_at__gt=now)) if holds(one, now)]
-    return sorted(holding, key=lambda one: (_ends(one, _window_end(one, now)), one.pk), reverse=True)
+    return sorted(holding, key=lambda one: (_ends(one, _window_end(one, now)) or FOREVER, one.pk), reverse=True)
 
 
 def holds(silence: Silence, now: datetime) -> bool:
@@ -159,7 +160,7 @@ def _window_end(silence: Silence, now: datetime) -> datetime | None:
     return window + _length(silence) if window else None
 
 
-def _ends(silence: Silence, windows: datetime | None) -> Any:
+def _ends(silence: Silence, windows: datetime | None) -> datetime | None:
     """The first of its ends and its windows'; None when there is none."""
     return min((end for end in (silence.ends_at, silence.ended_at, windows) if end), default=None)
 
