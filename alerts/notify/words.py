@@ -99,7 +99,8 @@ def notice(row: Notification) -> tuple[str, str, str]:
     if row.state == models.SENT:
         return glyph, str(word), ""
     failed, tries = tried(row)
-    return "failed" if failed and row.state == models.DROPPED else glyph, str(word), whole_why(row.error, failed, tries)
+    glyph = "failed" if failed and row.state == models.DROPPED else glyph
+    return glyph, str(word), whole_why(row.error or failed, failed, tries)
 
 
 def line(kind: str, facts: dict[str, Any]) -> str:

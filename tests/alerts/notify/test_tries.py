@@ -10,7 +10,7 @@ from alerts import states
 from alerts.models import Contact
 from alerts.notify import contacts, told, words
 from servers.models import Server
-from tests.alerts.notify.making import closed, contact, hurried, notices, opened, rule, sent
+from tests.alerts.notify.making import closed, contact, hurried, later, notices, opened, rule, sent, storm
 from tests.alerts.notify.receivers import Receiver
 from tests.alerts.notify.receivers import receiver as receiver
 
@@ -87,3 +87,18 @@ def test_a_test_and_an_incident_say_the_same_of_a_failure(
     notice = as_admin.get(f"/api/alerts/incidents/{incident.uuid}").json()["notifications"][0]
     for answer in (test, notice):
         assert (answer["error"], answer["errorCode"]) == ("the receiver answered 500", "status:500")
+
+
+def test_what_waited_in_a_summary_that_failed_says_so(web1: Server, receiver: Receiver) -> None:
+    fired = storm(12, contact(address=receiver.url), web1)
+    sent()
+    receiver.status = 500
+    later()
+    sent()
+    hurried()
+    sent()
+    left = next(one for one in fired if notices(incident=one) == [("opened", "queued")])
+    assert [one.why for one in told.of(left)] == ["the receiver answered 500 (2 tries)"]
+    closed(left)
+    why = "it was over before anybody was told; 2 tries failed, the last: the receiver answered 500"
+    assert [(one.glyph, one.why) for one in told.of(left)] == [("failed", why)]
