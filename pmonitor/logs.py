@@ -34,7 +34,8 @@ def configure(form: str, level: str) -> None:
     final: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
     if not plain:
         final.insert(1, structlog.processors.format_exc_info)
-    formatter = {"()": structlog.stdlib.ProcessorFormatter, "foreign_pre_chain": SHARED, "processors": final}
+    foreign = [*SHARED, _without_trace]
+    formatter = {"()": structlog.stdlib.ProcessorFormatter, "foreign_pre_chain": foreign, "processors": final}
     logging.config.dictConfig(
         {
             "version": 1,
@@ -61,3 +62,10 @@ def configure(form: str, level: str) -> None:
 def get(name: str) -> Any:
     """A logger that takes an event and key=value facts."""
     return structlog.get_logger(name)
+
+
+def _without_trace(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Of a request that is refused Django logs the traceback, too, which says nothing of the hub: leave it out."""
+    if getattr(event["_record"], "status_code", 500) < 500:
+        event.pop("exc_info", None)
+    return event

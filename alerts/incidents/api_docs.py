@@ -56,12 +56,18 @@ LINE: dict[str, Any] = {
 }
 NOTICE = {
     "contact": "On call",
+    "id": 4711,
     "event": "opened",
     "state": "sent",
     "madeAt": "2026-11-22T11:58:51Z",
-    "sentAt": "2026-11-22T11:58:52Z",
-    "attempts": 1,
+    "dueAt": "2026-11-22T11:59:01Z",
+    "inSummary": False,
+    "sentAt": "2026-11-22T11:59:12Z",
+    "attempts": 2,
     "error": "",
+    "errorCode": "",
+    "lastFailure": "the receiver answered 500",
+    "lastFailureCode": "status:500",
 }
 MEMBER = {
     "id": "018f4a2e-6c1b-4e0f-9d57-3a1c2b4d5e91",

@@ -1,7 +1,8 @@
-"""Subjects that come and go: their incident stays open until they have been well for a while, and nobody is told more.
+"""Subjects that come and go: their incident stays open until they have been well for a while.
 
 The third opening within half an hour flaps. From then on what the rule says of the subject moves nothing but its count
-and `calm_since`; it is live all the time. Changes flapping, flapping_since, calm_since and reopened, and nothing else.
+and `calm_since`; it is live all the time. So nobody is told each time it comes back, but what nobody took on is still
+escalated. Changes flapping, flapping_since, calm_since and reopened, and nothing else.
 """
 
 from __future__ import annotations

@@ -52,6 +52,7 @@ def context(incident: Incident, role: str) -> dict[str, Any]:
         "moment": _moment(incident),
         "rule": names.shown(incident.rule_name),
         "flapping": words.flapping(incident, timezone.now()),
+        "escalates": _escalates(one),
         "assigned": visible(name_of(incident.assigned_to)) if incident.assigned_to else "",
         "snoozes": SNOOZES,
         "version": _version(one, lines, notices),
@@ -88,6 +89,14 @@ def _facts(incident: Incident) -> list[tuple[Any, str]]:
         (_("At opening"), value),
         (_("Worst"), worst if worst != value else ""),
     ]
+
+
+def _escalates(one: Shown) -> bool:
+    """Whether the next ones are told as things are, when nobody takes it on."""
+    incident = one.incident
+    if not one.open or one.quiet or incident.escalated_at or incident.whole_id:
+        return False
+    return incident.rule.escalate_after_sec is not None
 
 
 def _moment(incident: Incident) -> str:

@@ -10,6 +10,7 @@ from msgspec.json import Decoder
 from alerts import person_moves, words
 from alerts.incidents import capsule_page
 from alerts.models import Incident, IncidentEntry, Notification
+from alerts.notify import wire as notify_wire
 from servers.wire import Moment, Name
 
 SECONDS = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -68,7 +69,7 @@ def said(one: Incident) -> dict[str, Any]:
 def whole(user: Any, one: Incident) -> dict[str, Any]:
     """One incident with its timeline, the members that the user sees, its notices and its capsule."""
     lines = IncidentEntry.objects.filter(incident=one).select_related("command").order_by("-at", "-id")[:TIMELINE]
-    notices = Notification.objects.filter(incident=one).select_related("contact").order_by("id")
+    notices = Notification.objects.filter(incident=one).select_related("contact", "summary").order_by("id")
     mine = Incident.objects.visible_to(user).filter(whole=one)
     all_of_them = Incident.objects.filter(whole=one).count() if one.server_id is None else 0
     return {
@@ -105,12 +106,4 @@ def _member(one: Incident) -> dict[str, Any]:
 
 
 def _notice(notice: Notification) -> dict[str, Any]:
-    return {
-        "contact": notice.contact.name,
-        "event": notice.event,
-        "state": notice.state,
-        "madeAt": notice.made_at,
-        "sentAt": notice.sent_at,
-        "attempts": notice.attempts,
-        "error": notice.error,
-    }
+    return {"contact": notice.contact.name, **notify_wire.notice(notice)}

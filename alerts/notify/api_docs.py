@@ -36,9 +36,13 @@ NOTICE: dict[str, Any] = {
     "state": "sent",
     "madeAt": "2026-11-25T14:06:24.100Z",
     "dueAt": "2026-11-25T14:06:24.100Z",
+    "inSummary": False,
     "sentAt": "2026-11-25T14:06:25.300Z",
     "attempts": 1,
     "error": "",
+    "errorCode": "",
+    "lastFailure": "",
+    "lastFailureCode": "",
 }
 SECRET = "pmw_0a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d6e7f8a9b0c1"  # noqa: S105  an example
 NOT_FOUND = {404: error("No such contact.", "There is no such contact.")}
@@ -46,7 +50,9 @@ TOO_MANY = {429: error("Too many; Retry-After says when.", "Too many requests; t
 SIGNED = (
     "A webhook gets its `secret` here, once. Each of its requests has the header "
     "`X-Pmonitor-Signature: t=SECONDS,v1=HEX`: the HMAC-SHA256 of `SECONDS.BODY` with the secret. "
-    "`X-Pmonitor-Notice` is the notice's number, the same when it is sent again: notices come at least once."
+    "`X-Pmonitor-Notice` is the notice's number, the same when it is sent again: notices come at least once. "
+    "A storm's rest is one notice with the event `summary`: `summary.incidents` has the first 50 of its "
+    "`summary.total` notices, with id, title, server, severity and url."
 )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.utils import timezone
 
 from alerts import states
@@ -18,6 +18,8 @@ from alerts.notify import models, queueing, words
 
 CLAIM = timedelta(seconds=60)  # sending takes 10 s at the most, Apprise a little more
 LATER = timedelta(seconds=5)  # for an end whose opening is on its way
+CRITICAL_FIRST = Case(When(event__in=queueing.DOWNS, incident__severity=states.CRITICAL, then=0), default=1)
+ORDER = ("attempts", CRITICAL_FIRST, "due_at", "pk")
 
 
 def claim() -> Notification | None:
@@ -25,7 +27,7 @@ def claim() -> Notification | None:
     now = timezone.now()
     with transaction.atomic():
         mine = Notification.objects.select_for_update(skip_locked=True, of=("self",)).select_related("contact")
-        row = mine.filter(_due(now), pk__in=ready(now)).order_by("attempts", "due_at", "pk").first()
+        row = mine.filter(_due(now), pk__in=ready(now)).order_by(*ORDER).first()
         if row is None:
             return None
         until = now + CLAIM
@@ -40,9 +42,7 @@ def ready(now: datetime) -> list[int]:
     """Of each contact the next one, unless one of its own is being sent: a slow receiver holds up no other."""
     busy = Notification.objects.filter(state=models.SENDING, claimed_until__gt=now).values("contact")
     due = Notification.objects.filter(_due(now)).exclude(contact__in=busy)
-    return list(
-        due.order_by("contact_id", "attempts", "due_at", "pk").distinct("contact_id").values_list("pk", flat=True)
-    )
+    return list(due.order_by("contact_id", *ORDER).distinct("contact_id").values_list("pk", flat=True))
 
 
 def unwanted(row: Notification) -> str:

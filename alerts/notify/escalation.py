@@ -1,6 +1,7 @@
 """Tells the next ones of incidents that nobody took on in time, or whose rule gave up acting. Once each.
 
-Changes `escalated_at` of incidents, and nothing else.
+One that flaps, too: nobody is told each time it comes back, and yet somebody must have it. Changes `escalated_at` of
+incidents, and nothing else.
 """
 
 from __future__ import annotations

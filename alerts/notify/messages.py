@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.db.models import Case, When
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
@@ -18,6 +19,7 @@ from alerts import states
 from alerts import words as incident_words
 from alerts.models import Contact, Incident, Notification
 from alerts.notify import models, summaries, top_process
+from alerts.notify.words import FAILED
 from alerts.rules import names
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
@@ -28,6 +30,9 @@ TITLES: dict[str, Any] = {
     models.CLOSED: gettext_lazy("Over: %(what)s"),
     models.ESCALATION: gettext_lazy("Nobody took it on: %(what)s"),
 }
+
+MOST_LISTED = 50  # notices that a summary names to programs
+LISTED = ("id", "url", "rule", "severity", "state", "server", "servers", "title")  # what it says of each incident
 
 
 class Line(NamedTuple):
@@ -101,7 +106,8 @@ def _summary(row: Notification) -> Message:
     links = _links((_("Incidents"), page(reverse("incidents:list"))))
     severity = states.CRITICAL if row.facts["critical"] else states.WARNING
     good = not row.facts["opened"] and not row.facts["escalation"]
-    data = {"summary": row.facts}
+    counts = {name: value for name, value in row.facts.items() if name != FAILED}
+    data = {"summary": {**counts, **_listed(row)}}
     return _message(row, summaries.title(row.facts), summaries.intro(row.facts), lines, links, severity, good, data)
 
 
@@ -207,6 +213,17 @@ def _data(one: Incident) -> dict[str, Any]:
         "closeReason": one.close_reason or None,
         "acknowledgedBy": one.acknowledged_by_name or None,
     }
+
+
+def _listed(row: Notification) -> dict[str, Any]:
+    """What a claimed summary tells, one by one: how many notices, and the first of them, what is worst first."""
+    inside = Notification.objects.filter(summary=row, state=models.SENDING).select_related("incident__server")
+    ends_last = Case(When(event=models.CLOSED, then=1), default=0)
+    severity = Case(*(When(incident__severity=one, then=-at) for at, one in enumerate(states.SEVERITIES)))
+    first = inside.order_by(ends_last, severity, "pk")[:MOST_LISTED]
+    named = [(one.event, _data(one.incident)) for one in first if one.incident]
+    said = [{"event": event, **{name: data[name] for name in LISTED}} for event, data in named]
+    return {"total": inside.count(), "incidents": said}
 
 
 def _iso(moment: datetime | None) -> str | None:

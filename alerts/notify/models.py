@@ -66,7 +66,8 @@ class Notification(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     sent_at = models.DateTimeField(null=True)
     error = models.CharField(max_length=400, blank=True)  # of words.WHY, "word" or "word:detail"
-    facts = models.JSONField(default=dict)  # of a summary: how many of what; {"absence": …}: see throttle.py
+    # of a summary: how many of what; {"absence": …}: see throttle.py; {"failed": …}: see words.py
+    facts = models.JSONField(default=dict)
 
     class Meta:
         verbose_name = _("notification")

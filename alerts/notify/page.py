@@ -35,7 +35,7 @@ def one(pk: int, role: str) -> dict[str, Any]:
 def row(contact: Contact, last: Notification | None, role: str) -> dict[str, Any]:
     """A contact as `_contact_row.html` shows it."""
     glyph, word = words.state(contact)
-    sent = words.STATES[last.state] if last else None
+    last_glyph, last_word, last_why = words.notice(last) if last else ("", "", "")
     return {
         "contact": contact,
         "name": visible(contact.name),
@@ -50,10 +50,10 @@ def row(contact: Contact, last: Notification | None, role: str) -> dict[str, Any
         "severity_word": incident_words.SEVERITY_WORDS[contact.severity],
         "hours": hours_words(contact.hours),
         "last": last,
-        "last_glyph": sent[0] if sent else "",
-        "last_word": sent[1] if sent else "",
+        "last_glyph": last_glyph,
+        "last_word": last_word,
         "last_event": words.EVENTS[last.event] if last else "",
-        "last_why": words.why(last.error) if last else "",
+        "last_why": last_why,
         "version": _version(contact, last),
     }
 

@@ -72,19 +72,20 @@ def joined(incidents: Sequence[Incident]) -> None:
 def drop(incidents: Collection[Incident], why: str) -> None:
     """Take back the notices that are not on their way yet, and say so in the timelines."""
     waiting = _rows(incidents, (*DOWNS, models.CLOSED)).filter(state=models.QUEUED)
-    rows = list(waiting.select_for_update(of=("self",)).select_related("contact"))
+    rows = list(waiting.select_for_update(of=("self",)).select_related("contact", "summary"))
     Notification.objects.filter(pk__in=[row.pk for row in rows]).update(state=models.DROPPED, error=why)
     by_number = {one.pk: one for one in incidents}
-    untold([(by_number[row.incident_id], row.contact) for row in rows if row.incident_id], why)
+    untold([(by_number[row.incident_id], row) for row in rows if row.incident_id], why)
 
 
-def untold(pairs: Iterable[tuple[Incident, Contact]], why: str) -> None:
-    """Say in the timelines that these contacts were not told, and why."""
-    of_contact: dict[str, list[Incident]] = defaultdict(list)
-    for incident, contact in pairs:
-        of_contact[contact.name].append(incident)
-    for name, incidents in of_contact.items():
-        timeline.note(states.NOT_NOTIFIED, incidents, facts={"contact": name, "why": why})
+def untold(pairs: Iterable[tuple[Incident, Notification]], why: str) -> None:
+    """Say in the timelines that the contacts of these notices were not told, why, and what was tried before."""
+    alike: dict[tuple[str, str, int], list[Incident]] = defaultdict(list)
+    for incident, row in pairs:
+        alike[row.contact.name, *words.tried(row)].append(incident)
+    for (name, failed, tries), incidents in alike.items():
+        facts = {"contact": name, "why": why, **({words.FAILED: failed, "tries": tries} if failed else {})}
+        timeline.note(states.NOT_NOTIFIED, incidents, facts=facts)
 
 
 def test_of(contact: Contact) -> Notification:
@@ -130,7 +131,7 @@ def _make(event: str, pairs: Sequence[tuple[Incident, Contact]]) -> None:
     begins = max(held, now + GATHER) if event == models.OPENED else held
     due = {to.pk: hours.due(to.hours, begins) for _one, to in pairs}
     facts = {"absence": absence} if absence else {}
-    Notification.objects.bulk_create(
+    rows = [
         Notification(
             contact=to,
             incident=one,
@@ -141,8 +142,9 @@ def _make(event: str, pairs: Sequence[tuple[Incident, Contact]]) -> None:
             **({"state": models.FAILED, "error": words.BROKEN} if to.broken_at else {}),
         )
         for one, to in pairs
-    )
-    untold([pair for pair in pairs if pair[1].broken_at], words.BROKEN)
+    ]
+    Notification.objects.bulk_create(rows)
+    untold([(one, row) for (one, to), row in zip(pairs, rows, strict=True) if to.broken_at], words.BROKEN)
 
 
 def _held(now: datetime) -> tuple[datetime, int | None]:

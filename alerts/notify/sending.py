@@ -53,6 +53,7 @@ def deliver(row: Notification) -> None:
         _update(row, state=models.QUEUED, due_at=timezone.now() + claiming.LATER, attempts=row.attempts - 1)
         return
     if why := claiming.unwanted(row):
+        row.attempts -= 1  # it is not tried
         _unsent(row, models.FAILED if why == words.BROKEN else models.DROPPED, why)
         return
     try:
@@ -94,6 +95,7 @@ def _sent(row: Notification) -> None:
 def _failed(row: Notification, error: DeliveryError) -> None:
     """Try again later, or give up; what is the contact's own fault marks it."""
     last = error.permanent or row.event == models.TEST or row.attempts > len(AGAIN)
+    row.facts = row.facts | {words.FAILED: error.why}
     log.info("notify.not_sent", notice=row.pk, contact=row.contact_id, why=error.why, attempt=row.attempts, last=last)
     if last:
         _unsent(row, models.FAILED, error.why)
@@ -103,7 +105,7 @@ def _failed(row: Notification, error: DeliveryError) -> None:
         return
     wait = max(AGAIN[row.attempts - 1], timedelta(seconds=error.retry_after or 0))
     with transaction.atomic():
-        if _update(row, state=models.QUEUED, due_at=timezone.now() + wait, error=error.why):
+        if _update(row, state=models.QUEUED, due_at=timezone.now() + wait, error=error.why, facts=row.facts):
             _folded(row).update(state=models.QUEUED)
 
 
@@ -112,9 +114,10 @@ def _break(contact: Contact, why: str) -> None:
     with transaction.atomic():
         if not contacts.broke(contact, why):
             return
-        rows = list(_waiting(contact).select_for_update(of=("self",)).select_related("incident", "contact"))
+        waiting = _waiting(contact).select_for_update(of=("self",))
+        rows = list(waiting.select_related("incident", "contact", "summary"))
         Notification.objects.filter(pk__in=[row.pk for row in rows]).update(state=models.FAILED, error=words.BROKEN)
-        queueing.untold([(row.incident, contact) for row in rows if row.incident], words.BROKEN)
+        queueing.untold([(row.incident, row) for row in rows if row.incident], words.BROKEN)
 
 
 def _waiting(contact: Contact) -> QuerySet[Notification]:
@@ -124,9 +127,9 @@ def _waiting(contact: Contact) -> QuerySet[Notification]:
 
 def _unsent(row: Notification, state: str, why: str) -> None:
     with transaction.atomic():
-        if not _update(row, state=state, error=why):
+        if not _update(row, state=state, error=why, attempts=row.attempts, facts=row.facts):
             return
-        queueing.untold([(one, row.contact) for one in _incidents(row)], why)
+        queueing.untold([(one, row) for one in _incidents(row)], why)
         _folded(row).update(state=state, error=why)
 
 

@@ -1,8 +1,9 @@
 """Keeps a storm from being a storm of notices: beyond so many in a while, a contact gets one summary of the rest.
 
 Worker step, before sending. A contact may be sent MOST notices in WITHIN; what comes on top waits for the end of that
-time and is told then by one notice, together with all that comes until it goes out. What opened right after an absence
-of the hub is told together at once. Notices that are tried again count: a receiver that is away gathers no heap.
+time and is told then by one notice, together with what is too much until it goes out. Only what is as bad or worse
+counts: what is critical waits for nothing milder, and what is wrong for no ends. What opened right after an absence of
+the hub is told together at once. Notices that are tried again count: a receiver that is away gathers no heap.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from alerts import states
+from alerts import states, timeline
 from alerts.models import Contact, Notification
 from alerts.notify import hours, models
+from alerts.notify.queueing import DOWNS
 
 MOST, WITHIN = 10, timedelta(minutes=10)
+CRITICAL, WRONG, OVER = range(3)  # how mild a notice is
 
 
 def fold() -> int:
@@ -40,22 +43,37 @@ def _fold(pk: int, now: datetime) -> int:
             return 0
         if summary._state.adding:
             summary.save(force_insert=True)
+        timeline.announce([row.incident for row in rest if row.incident])  # their pages say when they are told
         return Notification.objects.filter(pk__in=[row.pk for row in rest], state=models.QUEUED).update(summary=summary)
 
 
 def _too_many(contact: Contact, due: list[Notification], now: datetime) -> tuple[Notification, list[Notification]]:
     """The summary, made or not saved yet, and the notices that it is to tell."""
-    # Locked: once it is on its way, nothing may be added to it.
-    queued = _of(contact).filter(event=models.SUMMARY, state=models.QUEUED).order_by("pk")
-    if waiting := queued.select_for_update(skip_locked=True, of=("self",)).first():
-        return waiting, due
     held = [row for row in due if "absence" in row.facts]
     if len(held) > 1:
         return _summary(contact, now, now, {"absence": held[0].facts["absence"]}), held
     recent = _of(contact).filter(summary=None).exclude(event=models.TEST).filter(_counts(now))
-    rest = sorted(due, key=_mildness)[max(0, MOST - recent.count()) :]
-    first = recent.filter(sent_at__isnull=False).order_by("sent_at").values_list("sent_at", flat=True).first()
-    return _summary(contact, now, hours.due(contact.hours, (first or now) + WITHIN), {}), rest
+    told = [(_rank(*row[:2]), row[2]) for row in recent.values_list("event", "incident__severity", "sent_at")]
+    rest = _beyond([rank for rank, _at in told], due)
+    # Locked: once it is on its way, nothing may be added to it.
+    queued = _of(contact).filter(event=models.SUMMARY, state=models.QUEUED).order_by("pk")
+    if rest and (waiting := queued.select_for_update(skip_locked=True, of=("self",)).first()):
+        return waiting, rest
+    mildest = max((_rank_of(row) for row in rest), default=WRONG)
+    first = min((at for rank, at in told if at and rank <= mildest), default=now)
+    return _summary(contact, now, hours.due(contact.hours, first + WITHIN), {}), rest
+
+
+def _beyond(told: list[int], due: list[Notification]) -> list[Notification]:
+    """Those that are too much after notices of these ranks. What is worst is sent first; then what came first."""
+    ranks, rest = list(told), []
+    for row in sorted(due, key=lambda row: (_rank_of(row), row.pk)):
+        rank = _rank_of(row)
+        if sum(1 for one in ranks if one <= rank) < MOST:
+            ranks.append(rank)
+        else:
+            rest.append(row)
+    return rest
 
 
 def _summary(contact: Contact, now: datetime, due: datetime, facts: dict[str, Any]) -> Notification:
@@ -79,7 +97,12 @@ def _of(contact: Contact) -> Any:
     return Notification.objects.filter(contact=contact)
 
 
-def _mildness(row: Notification) -> tuple[int, int]:
-    """What is worst is sent first and by itself; then what came first."""
-    severity = row.incident.severity if row.incident else states.WARNING
-    return -states.SEVERITIES.index(severity), row.pk
+def _rank_of(row: Notification) -> int:
+    return _rank(row.event, row.incident.severity if row.incident else "")
+
+
+def _rank(event: str, severity: str | None) -> int:
+    """How mild a notice is, the worst 0; a summary is as what is wrong without being critical."""
+    if event == models.CLOSED:
+        return OVER
+    return CRITICAL if event in DOWNS and severity == states.CRITICAL else WRONG

@@ -18,15 +18,16 @@ class Told(NamedTuple):
     state: str  # of notify.models: queued, sending, sent, failed, dropped
     glyph: str
     word: str  # "Sent", "Waits"
-    why: str  # of one that failed, was dropped, or is tried again
+    why: str  # of one that failed, was dropped, or is tried again, with how that was tried
     at: datetime
     due: datetime | None
+    together: bool  # in a summary of many
     attempts: int
 
 
 def of(incident: Incident) -> list[Told]:
     """The notices of an incident. One query."""
-    rows = Notification.objects.filter(incident=incident).select_related("contact").order_by("-id")
+    rows = Notification.objects.filter(incident=incident).select_related("contact", "summary").order_by("-id")
     return [_told(row) for row in rows]
 
 
@@ -36,16 +37,17 @@ def line(entry: IncidentEntry) -> str:
 
 
 def _told(row: Notification) -> Told:
-    glyph, word = words.STATES[row.state]
-    waits = row.due_at if row.state == "queued" else None
+    glyph, word, why = words.notice(row)
+    waits = (row.summary or row).due_at if row.state == "queued" else None
     return Told(
         contact=visible(row.contact.name),
         event=str(words.EVENTS[row.event]),
         state=row.state,
         glyph=glyph,
-        word=str(word),
-        why=words.why(row.error),
+        word=word,
+        why=why,
         at=row.sent_at or row.made_at,
         due=waits,
+        together=row.summary_id is not None,
         attempts=row.attempts,
     )

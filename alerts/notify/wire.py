@@ -72,14 +72,19 @@ def whole(contact: Contact) -> dict[str, Any]:
 
 
 def notice(row: Notification) -> dict[str, Any]:
-    """A notice and what became of it."""
+    """A notice and what became of it; it has its summary selected."""
+    failed, _tries = words.tried(row)
     return {
         "id": row.pk,
         "event": row.event,
         "state": row.state,
         "madeAt": row.made_at,
-        "dueAt": row.due_at,
+        "dueAt": (row.summary or row).due_at,
+        "inSummary": row.summary_id is not None,
         "sentAt": row.sent_at,
         "attempts": row.attempts,
         "error": words.why(row.error),
+        "errorCode": row.error,
+        "lastFailure": words.why(failed),
+        "lastFailureCode": failed,
     }

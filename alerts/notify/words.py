@@ -6,11 +6,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 
 from alerts import states
 from alerts.notify import models
-from alerts.notify.models import Contact
+from alerts.notify.models import Contact, Notification
+from pmonitor.templatetags import show
 from pmonitor.visible import visible
 
 KINDS: dict[str, Any] = {
@@ -63,6 +64,7 @@ WHY: dict[str, Any] = {
     "service": gettext_lazy("the service did not take it"),
     "hub": gettext_lazy("the hub failed at it; its log says more"),
 }
+FAILED = "failed"  # the fact of a notice, of WHY: how its last try failed; kept when it is dropped for another reason
 
 
 def why(said: str) -> str:
@@ -71,9 +73,40 @@ def why(said: str) -> str:
     return str(WHY.get(word, said)) % {"detail": detail} if said else ""
 
 
+def tried(row: Notification) -> tuple[str, int]:
+    """How the last try of a notice failed, of WHY, and how many there were; of one in a summary, of the summary."""
+    one = row.summary or row
+    failed = str(one.facts.get(FAILED, ""))
+    return failed, one.attempts if failed else 0
+
+
+def whole_why(said: str, failed: str, tries: int) -> str:
+    """Why one was not sent, and how it was tried before: "it is snoozed; 3 tries failed, the last: …"."""
+    if not failed or (said == failed and tries == 1):
+        return why(said)
+    words = {"why": why(said), "n": show.plain(tries), "failed": why(failed)}
+    if said == failed:
+        return ngettext("%(failed)s (%(n)s try)", "%(failed)s (%(n)s tries)", tries) % words
+    return (
+        ngettext("%(why)s; %(n)s try failed: %(failed)s", "%(why)s; %(n)s tries failed, the last: %(failed)s", tries)
+        % words
+    )
+
+
+def notice(row: Notification) -> tuple[str, str, str]:
+    """How a notice stands: a glyph's state, a word, and why it was not sent or is tried again. Its summary selected."""
+    glyph, word = STATES[row.state]
+    if row.state == models.SENT:
+        return glyph, str(word), ""
+    failed, tries = tried(row)
+    glyph = "failed" if failed and row.state == models.DROPPED else glyph
+    return glyph, str(word), whole_why(row.error or failed, failed, tries)
+
+
 def line(kind: str, facts: dict[str, Any]) -> str:
-    """The sentence of a line of an incident's timeline; facts: {contact, event, why, summary}."""
-    told = {"contact": visible(str(facts.get("contact", ""))), "why": why(str(facts.get("why", "")))}
+    """The sentence of a line of an incident's timeline; facts: {contact, event, why, failed, tries, summary}."""
+    said = whole_why(str(facts.get("why", "")), str(facts.get(FAILED, "")), int(facts.get("tries", 0)))
+    told = {"contact": visible(str(facts.get("contact", ""))), "why": said}
     if kind == states.ESCALATED and facts.get("why"):
         return _("Its rule gave up acting; told the next ones")
     if kind == states.ESCALATED:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, NamedTuple
 
 from django.db import transaction
@@ -21,6 +22,9 @@ from alerts.models import Incident, Silence
 from alerts.rules import scopes
 from alerts.timeline import note
 
+FOREVER = datetime.max.replace(tzinfo=UTC)
+AHEAD, MOST = timedelta(days=366), 9_000  # how far, and over how many windows, an end is looked for
+
 
 class Row(NamedTuple):
     """As much of an incident as silences look at."""
@@ -32,10 +36,10 @@ class Row(NamedTuple):
 
 
 def in_force(now: datetime) -> list[Silence]:
-    """The silences and windows that hold at a moment, the one that ends last first."""
+    """The silences and windows that hold at a moment, the one that ends last first; of windows the open one's end."""
     started = Silence.objects.filter(Q(ended_at=None) | Q(ended_at__gt=now), starts_at__lte=now)
     holding = [one for one in started.filter(Q(ends_at=None) | Q(ends_at__gt=now)) if holds(one, now)]
-    return sorted(holding, key=lambda one: (until(one, now), one.pk), reverse=True)
+    return sorted(holding, key=lambda one: (_ends(one, _window_end(one, now)) or FOREVER, one.pk), reverse=True)
 
 
 def holds(silence: Silence, now: datetime) -> bool:
@@ -46,11 +50,22 @@ def holds(silence: Silence, now: datetime) -> bool:
     return not silence.cron or _window(silence, now) is not None
 
 
-def until(silence: Silence, now: datetime) -> datetime:
-    """When one that holds will have ended; of windows that follow each other without a gap, the first's end."""
+def until(silence: Silence, now: datetime) -> datetime | None:
+    """When one that holds will hold no more, over all windows that leave no gap; None when that has no end."""
     window = _window(silence, now) if silence.cron else None
-    ends = [end for end in (silence.ends_at, silence.ended_at) if end]
-    return min([*ends, *([window + _length(silence)] if window else [])])
+    return _ends(silence, last_end(silence.cron, silence.zone, _length(silence), window) if window else None)
+
+
+def last_end(cron: str, zone: str, length: timedelta, began: datetime) -> datetime | None:
+    """Where windows first leave a gap after one that began; None when they leave none in a year (or 9,000 of them)."""
+    end = began + length
+    for window in islice(times.after(cron, zone, began), MOST):
+        if window > end:
+            return end
+        if window > began + AHEAD:
+            break
+        end = window + length
+    return None
 
 
 def cover(made: Sequence[Incident], now: datetime) -> list[Incident]:
@@ -138,6 +153,16 @@ def _window(silence: Silence, now: datetime) -> datetime | None:
     """When the window began that is open at a moment."""
     began = times.following(silence.cron, silence.zone, now - _length(silence))
     return began if began and began <= now else None
+
+
+def _window_end(silence: Silence, now: datetime) -> datetime | None:
+    window = _window(silence, now) if silence.cron else None
+    return window + _length(silence) if window else None
+
+
+def _ends(silence: Silence, windows: datetime | None) -> datetime | None:
+    """The first of its ends and its windows'; None when there is none."""
+    return min((end for end in (silence.ends_at, silence.ended_at, windows) if end), default=None)
 
 
 def _length(silence: Silence) -> timedelta:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -46,11 +46,12 @@ def listed(user: Any) -> dict[str, Any]:
 def one(user: Any, silence: Silence, problem: str = "", form: EndForm | None = None) -> dict[str, Any]:
     """What `silence.html` shows: when, what it keeps quiet now, and the form with its end."""
     now = timezone.now()
+    holds = bool(silence.cron) and covering.holds(silence, now)
     given = {**forms.end_of(silence), **({name: form.data.get(name, "") for name in form.fields} if form else {})}
     covered = Incident.objects.visible_to(user).live().listed().filter(silence=silence).select_related("server")
     return {
         **_row(_reach(user), silence, now),
-        "open_until": covering.until(silence, now) if silence.cron and covering.holds(silence, now) else None,
+        **({"open": True, "open_until": covering.until(silence, now)} if holds else {}),
         "next": _times(words.following(silence, now, NEXT_SHOWN), silence.zone),
         "covered": [_covered(incident) for incident in covered[:COVERED_SHOWN]],
         "problem": problem,
@@ -82,6 +83,7 @@ def preview(user: Any, given: Mapping[str, str]) -> dict[str, Any]:
     if zone in zones.names():
         made["wrong"], found = _begins(given.get("at", ""), given.get("cron", "").strip(), zone)
         made["times"] = _times(found, zone)
+        made["endless"] = _is_endless(given, found, zone)
     line = given.get("scope", "")
     if not scopes.wrong(line):
         servers = scopes.of(scopes.read(line), scopes.places_of(user))
@@ -144,6 +146,15 @@ def _begins(at: str, cron: str, zone: str) -> tuple[str, list[datetime]]:
         return "", [once] if once else []
     wrong = times.wrong(cron)
     return wrong, [] if wrong else times.upcoming(cron, zone, timezone.now(), NEXT_SHOWN)
+
+
+def _is_endless(given: Mapping[str, str], found: Sequence[datetime], zone: str) -> bool:
+    """Whether windows as typed, beginning then, never leave a gap, and no end is given."""
+    cron, seconds = given.get("cron", "").strip(), given.get("length", "")
+    if not cron or not found or given.get("until") or not seconds.isdecimal() or len(seconds) > 8:
+        return False
+    length = timedelta(seconds=int(seconds))
+    return length <= silences.MOST_WINDOW and covering.last_end(cron, zone, length, found[0]) is None
 
 
 def _times(found: Sequence[datetime], zone: str) -> list[dict[str, Any]]:

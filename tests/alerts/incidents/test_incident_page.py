@@ -193,7 +193,27 @@ def test_no_data_and_flapping_are_said(down: Rule, web1: Server, as_viewer: Clie
     Incident.objects.filter(pk=last.pk).update(no_data_since=ago(240))
     said = words(text(as_viewer.get(page_of(last))))
     assert "Flapping: 3 times in" in said
+    assert "nobody is told each time it comes back." in said
+    assert "the next ones are still told" not in said
     assert "Nothing has been measured since" in said
+
+
+@pytest.mark.parametrize(
+    ("columns", "still"),
+    [
+        ({}, True),
+        ({"state": states.ACKNOWLEDGED}, False),
+        ({"escalated_at": ago(0)}, False),
+        ({"snoozed_until": ago(-86_400)}, False),
+    ],
+)
+def test_of_one_that_flaps_it_says_whether_it_still_escalates(
+    down: Rule, web1: Server, as_viewer: Client, columns: dict[str, Any], still: bool
+) -> None:
+    Rule.objects.filter(pk=down.pk).update(escalate_after_sec=600)
+    last = opened(down, web1, NGINX)
+    Incident.objects.filter(pk=last.pk).update(flapping=True, flapping_since=ago(600), reopened=2, **columns)
+    assert ("If nobody takes it on, the next ones are still told." in text(as_viewer.get(page_of(last)))) == still
 
 
 def test_it_leads_to_the_moment_on_the_servers_page(incident: Incident, as_viewer: Client) -> None:

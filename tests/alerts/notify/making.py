@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +14,7 @@ from alerts import moves, states
 from alerts.models import Contact, Incident, Notification, Rule
 from alerts.notify import models, sending, throttle
 from servers.models import Server
+from tests.alerts.notify.receivers import Receiver
 
 MEMORY = {"metric": "mem", "limit": 90}
 
@@ -88,3 +91,14 @@ def hurried(**which: Any) -> None:
     """What waits is due now."""
     past = timezone.now() - timedelta(seconds=1)
     Notification.objects.filter(state=models.QUEUED, **which).update(due_at=past)
+
+
+def events(receiver: Receiver) -> Counter[str]:
+    """How many messages of each kind it got."""
+    return Counter(json.loads(got.body)["event"] for got in receiver.got)
+
+
+def later() -> None:
+    """The time in which so many may be sent is over."""
+    Notification.objects.filter(sent_at__isnull=False).update(sent_at=timezone.now() - throttle.WITHIN)
+    hurried()

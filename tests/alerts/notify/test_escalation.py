@@ -73,6 +73,14 @@ def test_its_end_is_told_to_them_too(web1: Server, receiver: Receiver) -> None:
     assert [json.loads(got.body)["event"] for got in receiver.got] == ["opened", "escalation", "closed", "closed"]
 
 
+def test_one_that_flaps_is_escalated_too(web1: Server, receiver: Receiver) -> None:
+    incident = opened(escalating(receiver), web1)
+    old(incident, flapping=True, flapping_since=timezone.now(), reopened=2)
+    assert escalation.escalate() == 1
+    sent()
+    assert notices(contact__name="boss") == [("escalation", "sent")]
+
+
 @pytest.mark.parametrize("why", ["acknowledged", "closed", "silenced", "snoozed", "member"])
 def test_what_somebody_deals_with_is_not_escalated(web1: Server, receiver: Receiver, why: str) -> None:
     now = timezone.now()

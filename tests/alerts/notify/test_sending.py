@@ -45,15 +45,15 @@ def test_a_webhook_gets_signed_json(web1: Server, receiver: Receiver) -> None:
     incident = opened(rule("r", contact(address=receiver.url, secret="pmw_own")), web1)
     assert sent() == 1
     got = receiver.got[0]
-    told = json.loads(got.body)
+    said = json.loads(got.body)
     row = Notification.objects.get()
-    assert (told["id"], told["event"], told["incident"]["id"]) == (row.pk, "opened", str(incident.uuid))
-    assert (told["incident"]["server"]["agent"], told["incident"]["severity"]) == ("srv-web-01", "critical")
+    assert (said["id"], said["event"], said["incident"]["id"]) == (row.pk, "opened", str(incident.uuid))
+    assert (said["incident"]["server"]["agent"], said["incident"]["severity"]) == ("srv-web-01", "critical")
     assert got.headers["X-Pmonitor-Notice"] == str(row.pk)
-    said = dict(part.split("=") for part in got.headers["X-Pmonitor-Signature"].split(","))
-    wanted = hmac.new(b"pmw_own", said["t"].encode() + b"." + got.body, hashlib.sha256).hexdigest()
-    assert said["v1"] == wanted
-    assert abs(int(said["t"]) - time.time()) < 60
+    signed = dict(part.split("=") for part in got.headers["X-Pmonitor-Signature"].split(","))
+    wanted = hmac.new(b"pmw_own", signed["t"].encode() + b"." + got.body, hashlib.sha256).hexdigest()
+    assert signed["v1"] == wanted
+    assert abs(int(signed["t"]) - time.time()) < 60
     assert (row.state, row.attempts, row.error) == (models.SENT, 1, "")
     entry = incident.entries.get(kind=states.NOTIFIED)
     assert words.line(entry.kind, entry.facts) == "Told ops"
@@ -271,8 +271,8 @@ def test_a_slow_receiver_holds_up_neither_the_step_nor_the_others(web1: Server) 
         assert len(slow.got) == 2
         slow.over.set()
     until(lambda: sending.free._value == sending.MOST_AT_ONCE)
-    told = Notification.objects.filter(contact__name__startswith="fast")
-    assert {row.state for row in told} == {models.SENT}
+    sent_fast = Notification.objects.filter(contact__name__startswith="fast")
+    assert {row.state for row in sent_fast} == {models.SENT}
 
 
 def in_thread() -> None:

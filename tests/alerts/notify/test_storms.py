@@ -11,25 +11,27 @@ from django.db import transaction
 from django.utils import timezone
 
 from alerts import moves, states
-from alerts.models import Incident, Notification
+from alerts.models import Incident
 from alerts.notify import models, queueing, throttle
 from servers.models import HubAbsence, Server, ServerGroup
-from tests.alerts.notify.making import closed, contact, hurried, lines, notices, opened, opening, rule, sent, storm
+from tests.alerts.notify.making import (
+    closed,
+    contact,
+    events,
+    hurried,
+    later,
+    lines,
+    notices,
+    opened,
+    opening,
+    rule,
+    sent,
+    storm,
+)
 from tests.alerts.notify.receivers import Receiver
 from tests.alerts.notify.receivers import receiver as receiver
 
 pytestmark = pytest.mark.django_db
-
-
-def events(receiver: Receiver) -> Counter[str]:
-    """How many messages of each kind it got."""
-    return Counter(json.loads(got.body)["event"] for got in receiver.got)
-
-
-def later() -> None:
-    """The time in which so many may be sent is over."""
-    Notification.objects.filter(sent_at__isnull=False).update(sent_at=timezone.now() - throttle.WITHIN)
-    hurried()
 
 
 def fleet(number: int, group: ServerGroup) -> list[Server]:
@@ -46,9 +48,9 @@ def test_two_thousand_servers_lost_at_once_are_one_message(web_group: ServerGrou
         moves.open_([opening(lost, server)._replace(facts={}, value=None) for server in servers])
     sent()
     assert events(receiver) == {"opened": 1}
-    told = json.loads(receiver.got[0].body)
-    assert told["incident"]["servers"] == 2_000
-    assert told["title"] == "Critical: Server silent on 2,000 servers"
+    got = json.loads(receiver.got[0].body)
+    assert got["incident"]["servers"] == 2_000
+    assert got["title"] == "Critical: Server silent on 2,000 servers"
     live = Incident.objects.live().filter(server__isnull=False)
     with transaction.atomic():
         moves.close([moves.Closing(one.pk, timezone.now(), states.CLEARED) for one in live])
@@ -80,9 +82,9 @@ def test_three_hundred_rules_that_fire_in_a_minute_are_eleven_messages(web1: Ser
     later()
     sent()
     assert events(receiver) == {"opened": 10, "summary": 1}
-    told = json.loads(receiver.got[-1].body)
-    assert told["title"] == "290 incidents, 20 critical"
-    assert (told["summary"]["opened"], told["summary"]["servers"], told["summary"]["more"]) == (290, 1, 280)
+    got = json.loads(receiver.got[-1].body)
+    assert got["title"] == "290 incidents, 20 critical"
+    assert (got["summary"]["opened"], got["summary"]["servers"], got["summary"]["more"]) == (290, 1, 280)
     assert Counter(notices()) == {("opened", "sent"): 300, ("summary", "sent"): 1}
     assert {tuple(lines(one)) for one in fired} == {(states.OPENED, states.NOTIFIED)}
 
@@ -103,33 +105,59 @@ def test_a_storms_end_is_a_summary_too(web1: Server, receiver: Receiver) -> None
     assert json.loads(receiver.got[-1].body)["title"] == "20 incidents are over"
 
 
-def test_what_is_over_before_the_summary_goes_out_is_not_in_it(web1: Server, receiver: Receiver) -> None:
+def test_a_critical_opening_waits_for_no_storm_of_milder_ones(web1: Server, receiver: Receiver) -> None:
     ops = contact(address=receiver.url)
-    fired = storm(13, ops, web1)
+    for number in range(15):
+        opened(rule(f"rule {number}", ops, severity=states.WARNING), web1)
     sent()
-    left = [one for one in fired if notices(incident=one) == [("opened", "queued")]]
-    for one in left[:2]:
-        closed(one)
+    assert notices(event=models.SUMMARY) == [("summary", "queued")]
+    for number in range(12):
+        opened(rule(f"worse {number}", ops), web1)
+    opened(rule("mild", ops, severity=states.WARNING), web1)
+    sent()
+    assert events(receiver) == {"opened": 20}
+    assert {json.loads(got.body)["incident"]["severity"] for got in receiver.got[10:]} == {"critical"}
     later()
     sent()
-    assert json.loads(receiver.got[-1].body)["title"] == "1 incident"
-    closed(left[2])
-    sent()
-    assert Counter(notices(incident=left[1])) == {("opened", "dropped"): 1}
-    assert json.loads(receiver.got[-1].body)["event"] == "closed"
+    assert events(receiver) == {"opened": 20, "summary": 1}
+    assert json.loads(receiver.got[-1].body)["title"] == "8 incidents, 2 critical"
 
 
-def test_a_summary_of_nothing_is_not_sent(web1: Server, receiver: Receiver) -> None:
+@pytest.mark.parametrize("severity", states.SEVERITIES)
+def test_an_opening_waits_for_no_storm_of_ends(web1: Server, receiver: Receiver, severity: str) -> None:
     ops = contact(address=receiver.url)
     fired = storm(12, ops, web1)
     sent()
-    for one in fired:
-        if notices(incident=one) == [("opened", "queued")]:
-            closed(one)
     later()
     sent()
+    later()
+    for one in fired:
+        closed(one)
+    sent()
+    assert notices(event=models.SUMMARY, state=models.QUEUED) == [("summary", "queued")]
+    last = opened(rule("new", ops, severity=severity), web1)
+    sent()
+    assert notices(incident=last) == [("opened", "sent")]
+
+
+def test_an_end_is_told_by_itself_only_while_little_else_was(web1: Server, receiver: Receiver) -> None:
+    ops = contact(address=receiver.url)
+    fired = storm(10, ops, web1)
+    sent()
+    closed(fired[0])
+    sent()
     assert events(receiver) == {"opened": 10}
-    assert notices(event=models.SUMMARY) == [("summary", "dropped")]
+    assert notices(event=models.SUMMARY) == [("summary", "queued")]
+
+
+def test_what_is_critical_is_sent_before_what_was_due_earlier(web1: Server, receiver: Receiver) -> None:
+    ops = contact(address=receiver.url)
+    for number in range(3):
+        opened(rule(f"rule {number}", ops, severity=states.WARNING), web1)
+    opened(rule("worse", ops), web1)
+    sent()
+    severities = [json.loads(got.body)["incident"]["severity"] for got in receiver.got]
+    assert severities == ["critical", "warning", "warning", "warning"]
 
 
 def test_what_comes_while_a_summary_waits_is_told_by_it(web1: Server, receiver: Receiver) -> None:
@@ -153,18 +181,6 @@ def test_a_receiver_that_is_away_gathers_no_heap(web1: Server, receiver: Receive
     receiver.status = 200
     sent()
     assert events(receiver) == {"opened": 10, "summary": 1}
-
-
-def test_a_summary_that_fails_takes_all_it_tells_with_it(web1: Server, receiver: Receiver) -> None:
-    ops = contact(address=receiver.url)
-    fired = storm(12, ops, web1)
-    sent()
-    receiver.status = 404
-    later()
-    sent()
-    assert notices(summary__isnull=False) == [("opened", "failed")] * 2
-    told = Counter(tuple(lines(one)) for one in fired)
-    assert told == {(states.OPENED, states.NOTIFIED): 10, (states.OPENED, states.NOT_NOTIFIED): 2}
 
 
 def test_contacts_are_throttled_each_by_itself(web1: Server, receiver: Receiver) -> None:

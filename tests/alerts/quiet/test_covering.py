@@ -102,6 +102,28 @@ def test_windows_that_overlap_hold_through() -> None:
     assert holding(one, "2026-11-20T12:59Z", "2026-11-20T13:00Z", "2026-11-20T13:59Z") == [True] * 3
 
 
+@pytest.mark.parametrize(
+    ("cron", "minutes", "columns", "end"),
+    [
+        ("0 12 * * *", 60, {}, "2026-11-20T13:00Z"),
+        ("0 * * * *", 120, {}, None),
+        ("0 * * * *", 60, {}, None),  # they touch
+        ("0 * * * *", 59, {}, "2026-11-20T12:59Z"),
+        ("0 * * * *", 120, {"ends_at": at("2026-11-20T18:30Z")}, "2026-11-20T18:30Z"),
+        ("0 12 * * *", 60, {"ends_at": at("2026-11-20T12:45Z")}, "2026-11-20T12:45Z"),
+        ("0 11-13 * * *", 90, {}, "2026-11-20T14:30Z"),
+        ("0 * * * MON-FRI", 120, {}, "2026-11-21T01:00Z"),
+        ("0 0 * 1-11 *", 1_440, {}, "2026-12-01T00:00Z"),
+        ("*/5 * * * *", 10_080, {}, None),
+    ],
+)
+def test_windows_without_a_gap_end_with_the_last(
+    cron: str, minutes: int, columns: dict[str, Any], end: str | None
+) -> None:
+    one = window(cron, minutes, "UTC", **columns)
+    assert covering.until(one, at("2026-11-20T12:30Z")) == (at(end) if end else None)
+
+
 def test_windows_hold_between_their_begin_and_their_end_alone() -> None:
     one = window("0 * * * *", 30, starts_at=at("2026-11-20T12:10Z"), ends_at=at("2026-11-20T14:10Z"))
     assert holding(one, "2026-11-20T12:05Z", "2026-11-20T12:15Z", "2026-11-20T14:05Z", "2026-11-20T14:15Z") == [

@@ -150,6 +150,7 @@ def test_groups_with_blanks_are_quoted(as_operator: Client, operator: User) -> N
         ({"cron": "x"}, "Write five fields", 0),
         ({"at": "2026-03-29T03:30", "zone": "Europe/Bucharest"}, "Sun 29 Mar 2026, 04:00 EEST", 1),
         ({"at": "2026"}, "It begins as soon as it is made.", 0),
+        ({"cron": "0 * * * *", "length": "7200"}, "These windows leave no gap between them", 5),
         ({"scope": "srv-web-*"}, "<b>2 servers</b> match now", 0),
         ({"scope": "group:db"}, "No server matches now.", 0),
         ({"scope": '"'}, "It begins as soon as it is made.", 0),
@@ -183,11 +184,27 @@ def test_one_says_what_it_keeps_quiet(as_operator: Client, as_outsider: Client, 
 
 
 def test_an_open_window_says_until_when(as_operator: Client, web1: Server) -> None:
-    minute = timezone.now().minute
-    one = silence(scope="group:web", cron=f"{minute} * * * *", duration_sec=3600, ends_at=None)
-    assert "Active until" in text(as_operator.get(f"{LIST}{one.pk}/"))
+    began = timezone.now().replace(second=0, microsecond=0)
+    one = silence(scope="group:web", cron=f"{began.minute} {began.hour} * * *", duration_sec=3600, ends_at=None)
+    ends = f'<dt>Active until</dt><dd><time datetime="{began + timedelta(hours=1):%Y-%m-%dT%H:%M:%S}'
+    assert ends in text(as_operator.get(f"{LIST}{one.pk}/"))
     Silence.objects.update(duration_sec=0)
     assert "Active until" not in text(as_operator.get(f"{LIST}{one.pk}/"))
+
+
+@pytest.mark.parametrize("minutes", [60, 120])
+def test_windows_without_a_gap_say_that_they_have_no_end(as_operator: Client, web1: Server, minutes: int) -> None:
+    one = silence(scope="group:web", cron="30 * * * *", duration_sec=minutes * 60, ends_at=None)
+    shown = text(as_operator.get(f"{LIST}{one.pk}/"))
+    assert "<dt>Active until</dt><dd>without an end" in shown
+
+
+@pytest.mark.parametrize(
+    "changed", [{"length": "1800"}, {"length": ""}, {"length": "9" * 99}, {"until": "2030-01-01T00:00"}, {"cron": ""}]
+)
+def test_windows_that_end_are_not_warned_of(as_operator: Client, web1: Server, changed: dict[str, str]) -> None:
+    asked = {"cron": "0 * * * *", "length": "7200", "zone": "UTC", **changed}
+    assert "leave no gap" not in text(as_operator.get(PREVIEW, asked))
 
 
 def test_ending_it(as_operator: Client, web1: Server) -> None:
