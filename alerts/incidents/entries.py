@@ -62,6 +62,12 @@ def _worse(incident: Incident, entry: IncidentEntry) -> Said:
     return _("Worse: %(value)s") % {"value": value} if value else _("Worse")
 
 
+def _no_data(_incident: Incident, entry: IncidentEntry) -> Said:
+    if why := words.why_no_data(entry.facts):
+        return _("Nothing certain any more, as %(why)s: it stays open until there is") % {"why": why}
+    return _("No data any more: it stays open until there is some")
+
+
 def _grew(_incident: Incident, entry: IncidentEntry) -> Said:
     count = int(entry.facts.get("members", 1))
     return ngettext("%(count)s more joined", "%(count)s more joined", count) % {"count": show.plain(count)}
@@ -90,7 +96,7 @@ KINDS: dict[str, tuple[str, Any | Callable[[Incident, IncidentEntry], Said]]] = 
     states.JOINED: ("", gettext_lazy("Became part of an incident of many servers")),
     states.GREW: ("", _grew),
     states.WORSE: ("", _worse),
-    states.NO_DATA: ("silent", gettext_lazy("No data any more: it stays open until there is some")),
+    states.NO_DATA: ("silent", _no_data),
     states.DATA_AGAIN: ("up", gettext_lazy("Data again")),
     states.TAKEN: ("acknowledged", pgettext_lazy("incident", "Acknowledged")),
     states.GIVEN_BACK: ("todo", gettext_lazy("Given back")),

@@ -52,6 +52,7 @@ def context(incident: Incident, role: str) -> dict[str, Any]:
         "moment": _moment(incident),
         "rule": names.shown(incident.rule_name),
         "flapping": words.flapping(incident, timezone.now()),
+        "why_no_data": words.why_no_data(incident.facts),
         "assigned": visible(name_of(incident.assigned_to)) if incident.assigned_to else "",
         "snoozes": SNOOZES,
         "version": _version(one, lines, notices),

@@ -145,7 +145,9 @@ class Shown(NamedTuple):
         if incident.flapping and not self.closed:
             said.append(words.flapping(incident, timezone.now()))
         if incident.no_data_since and not self.closed:
-            said.append(format_html(_("no data since {}"), show.at(incident.no_data_since, "short")))
+            since = format_html(_("no data since {}"), show.at(incident.no_data_since, "short"))
+            why = words.why_no_data(incident.facts)
+            said.append(format_html("{}: {}", since, why) if why else since)
         if incident.assigned_to and not self.closed:
             said.append(_("for %(who)s") % {"who": visible(name_of(incident.assigned_to))})
         return said
@@ -155,7 +157,7 @@ class Shown(NamedTuple):
         """Changes with what is shown of it."""
         one = self.incident
         told: tuple[Any, ...] = (one.state, one.severity, one.silence_id, self.snoozed, one.flapping, one.no_data_since)
-        told += (one.assigned_to_id, one.acknowledged_by_name, one.facts.get("servers"))
+        told += (one.assigned_to_id, one.acknowledged_by_name, one.facts.get("servers"), one.facts.get("noData"))
         return blake2s(repr(told).encode(), digest_size=8).hexdigest()
 
 
