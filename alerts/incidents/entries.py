@@ -20,6 +20,13 @@ from alerts.remedy import words as remedy_words
 from pmonitor.templatetags import show
 from pmonitor.visible import visible, visible_lines
 
+PARTS: dict[tuple[str, bool], Any] = {  # of which move, and whether it names somebody
+    (states.TAKEN, False): gettext_lazy("Acknowledged in part: %(members)s of %(of)s"),
+    (states.GIVEN_BACK, False): gettext_lazy("Given back in part: %(members)s of %(of)s"),
+    (states.ASSIGNED, True): gettext_lazy("Assigned to %(who)s in part: %(members)s of %(of)s"),
+    (states.ASSIGNED, False): gettext_lazy("Assigned to nobody in part: %(members)s of %(of)s"),
+    (states.ENDED, False): gettext_lazy("Closed by hand in part: %(members)s of %(of)s"),
+}
 MOST = 200  # lines of one timeline
 
 Said = str | SafeString
@@ -78,6 +85,12 @@ def _assigned(_incident: Incident, entry: IncidentEntry) -> Said:
     return _("Assigned to %(who)s") % {"who": to} if to else _("Assigned to nobody")
 
 
+def _partly(_incident: Incident, entry: IncidentEntry) -> Said:
+    to, move = visible(str(entry.facts.get("to") or "")), entry.facts["move"]
+    counts = {name: show.plain(entry.facts[name]) for name in ("members", "of")}
+    return str(PARTS[move, bool(to)]) % {**counts, "who": to}
+
+
 def _snoozed(_incident: Incident, entry: IncidentEntry) -> Said:
     until = parse_datetime(str(entry.facts.get("until", "")))
     return format_html(_("Snoozed until {}"), show.at(until, "short")) if until else _("Snoozed")
@@ -101,6 +114,7 @@ KINDS: dict[str, tuple[str, Any | Callable[[Incident, IncidentEntry], Said]]] = 
     states.TAKEN: ("acknowledged", pgettext_lazy("incident", "Acknowledged")),
     states.GIVEN_BACK: ("todo", gettext_lazy("Given back")),
     states.ASSIGNED: ("acknowledged", _assigned),
+    states.PARTLY: ("todo", _partly),
     states.COMMENTED: ("todo", gettext_lazy("Comment")),
     states.SNOOZED: ("silenced", _snoozed),
     states.WOKEN: ("todo", gettext_lazy("No longer snoozed")),

@@ -77,7 +77,8 @@ def test_the_reason_is_gone_with_data_again_and_with_the_end(incident: Incident)
 
 
 @pytest.mark.parametrize(
-    ("limit", "title"), [(1, "Process worker missing"), (2, "Fewer than 2 of worker"), (1.5, "Fewer than 1.5 of worker")]
+    ("limit", "title"),
+    [(1, "Process worker missing"), (2, "Fewer than 2 of worker"), (1.5, "Fewer than 1.5 of worker")],
 )
 def test_the_title_of_one_that_is_not_enough(web1: Server, as_viewer: Client, limit: float, title: str) -> None:
     opened(rule("Workers", kinds.MISSING), web1, pattern="worker", limit=limit, value=1)
