@@ -144,7 +144,8 @@ class Shown(NamedTuple):
     @property
     def part(self) -> str:
         """Of an open one of many servers, of how many members somebody has taken some; empty where of none."""
-        live, taken = self.incident.members_live, self.incident.members_taken
+        one: Any = self.incident
+        live, taken = one.members_live, one.members_taken
         if not taken or not self.open:
             return ""
         return _("%(some)s of %(all)s acknowledged") % {"some": show.plain(taken), "all": show.plain(live)}
@@ -152,7 +153,8 @@ class Shown(NamedTuple):
     @property
     def rule(self) -> str:
         """The rule's name where another rule's incident is called the same at that time; else empty."""
-        return names.shown(self.incident.rule_name) if self.incident.alike else ""
+        one: Any = self.incident
+        return names.shown(one.rule_name) if one.alike else ""
 
     @property
     def notes(self) -> list[str | SafeString]:
@@ -191,7 +193,7 @@ def fetched(incidents: models.QuerySet[Incident]) -> models.QuerySet[Incident]:
     )
 
 
-def _alike() -> ExpressionWrapper:
+def _alike() -> Any:
     """Whether another rule has one of the same kind about the same: live, or begun within a day of this one."""
     same = {"kind": OuterRef("kind"), "subject": OuterRef("subject")}
     others: Any = Incident.objects.filter(**same).exclude(rule=OuterRef("rule"))

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
@@ -98,6 +99,17 @@ def test_a_row_answers_with_the_row_as_it_is_then(incident: Incident, as_operato
     assert row.startswith(f'<tr id="inc-{incident.pk}"')
     assert "by oleg" in row
     assert "by oleg" in text(as_admin.post(page_of(incident, "acknowledge"), {"row": "1"}, headers=htmx))
+
+
+def test_a_row_that_could_not_be_moved_says_why(
+    incident: Incident, as_operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(settings.RATE_LIMITS, "actions", (0, 60))
+    htmx = {"HX-Request": "true"}
+    row = text(as_operator.post(page_of(incident, "acknowledge"), {"row": "1"}, headers=htmx))
+    assert row.startswith(f'<tr id="inc-{incident.pk}"')
+    assert "Too many requests; try again in" in row
+    assert "Acknowledge nginx.service failed" in row  # the button is there still
 
 
 def test_a_comment_stands_in_the_timeline_as_it_was_typed(incident: Incident, as_operator: Client) -> None:
