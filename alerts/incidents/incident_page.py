@@ -90,10 +90,11 @@ def members(user: Any, incident: Incident) -> dict[str, Any]:
 
 
 def part(user: Any, incident: Incident) -> dict[str, int]:
-    """Of one of many servers how many members it has in all, how many the user sees, and those by their state."""
+    """Of one of many servers how many members it has in all, how many the user sees, those by state, and live ones."""
     members = Incident.objects.filter(whole=incident)
     states_of = {one: Count("pk", filter=Q(state=one)) for one in states.STATES}
-    mine: dict[str, int] = members.visible_to(user).aggregate(mine=Count("pk"), **states_of)
+    live = Count("pk", filter=Q(state__in=states.LIVE))
+    mine: dict[str, int] = members.visible_to(user).aggregate(mine=Count("pk"), live=live, **states_of)
     return {**mine, "all": members.count()}
 
 

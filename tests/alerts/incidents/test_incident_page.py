@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from alerts import person_moves, states
-from alerts.incidents import entries, incident_page
+from alerts.incidents import entries, incident_page, shown
 from alerts.models import Incident, Rule
 from alerts.rules import kinds
 from servers.models import Server, ServerGroup
@@ -209,7 +209,8 @@ def test_no_data_and_flapping_are_said(down: Rule, web1: Server, as_viewer: Clie
 
 
 def test_it_leads_to_the_moment_on_the_servers_page(incident: Incident, as_viewer: Client) -> None:
-    address = incident_page.context(incident, "viewer")["moment"]
+    found = shown.fetched(Incident.objects.all()).get()
+    address = incident_page.context(found, "viewer")["moment"]
     assert address.startswith("/servers/srv-web-01/?at=")
     assert "as of" in text(as_viewer.get(address)).lower()
 
