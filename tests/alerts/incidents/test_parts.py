@@ -125,7 +125,9 @@ def test_what_is_over_on_ones_own_servers_says_so(whole: Incident, operator: Use
 
 
 def test_programs_read_it_in_the_timeline(whole: Incident, operator: User) -> None:
-    answer = program_of(operator).post(f"/api/alerts/incidents/{whole.uuid}/acknowledge")
+    answer = program_of(operator).post(
+        f"/api/alerts/incidents/{whole.uuid}/acknowledge", {}, content_type="application/json"
+    )
     assert answer.status_code == 200
     told = answer.json()
     assert told["state"] == "open"
