@@ -27,7 +27,7 @@ from pmonitor.rows import fetched
 CLOSE = """
     UPDATE alerts_incident AS incident
     SET state = 'closed', closed_at = ending.at, close_reason = ending.reason, snoozed_until = NULL,
-        no_data_since = NULL
+        no_data_since = NULL, facts = incident.facts - 'noData'
     FROM unnest(%(numbers)s::bigint[], %(ats)s::timestamptz[], %(reasons)s::text[]) AS ending (number, at, reason)
     WHERE incident.id = ending.number AND incident.state = ANY(%(live)s)
     RETURNING incident.id

@@ -3,7 +3,7 @@
 The caller has fetched the incident as its user sees it, and checked the role. A Problem says what does not go: 409
 where somebody was faster, 400 naming the field. Of an incident of many servers a person acknowledges, gives back,
 assigns and closes the members on servers in their scope; it is itself acknowledged, or somebody's, when each of its
-live members is.
+live members is. Where that leaves others as they were, a line of its timeline says how many of them were moved.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from alerts.models import Incident
 from alerts.timeline import note
 from pmonitor import access
 from pmonitor.problems import Problem, bad
+from servers.models import Server
 
 COMMENT_LENGTH, REASON_LENGTH = 2_000, 200  # characters
 LEAST_SNOOZE, MOST_SNOOZE = timedelta(minutes=5), timedelta(days=30)
@@ -44,8 +45,7 @@ def acknowledge(user: Any, incident: Incident, address: str | None = None) -> No
     with transaction.atomic():
         if _take(actor, [incident]):
             return
-        incident.refresh_from_db()
-        _must_live(incident)
+        _must_live(user, incident)
         if incident.state == states.ACKNOWLEDGED and incident.acknowledged_by_id != user.pk:
             raise Problem(409, _("%(who)s has acknowledged it already.") % {"who": incident.acknowledged_by_name})
 
@@ -64,10 +64,10 @@ def unacknowledge(user: Any, incident: Incident, address: str | None = None) -> 
         reached = _reach(user, [incident])
         given = _moved([*reached.singles, *reached.wholes], states.ACKNOWLEDGED, **_by(None))
         note(states.GIVEN_BACK, given, actor=actor.name)
+        _note_parts(states.GIVEN_BACK, actor, [incident], given)
         _write("incident.unacknowledged", actor, given)
         if not given:
-            incident.refresh_from_db()
-            _must_live(incident)
+            _must_live(user, incident)
 
 
 def comment(user: Any, incident: Incident, text: str, address: str | None = None) -> None:
@@ -89,10 +89,11 @@ def assign(user: Any, incident: Incident, to: User | None, address: str | None =
     with transaction.atomic():
         given = _given_to(to, _reach(user, [incident]))
         note(states.ASSIGNED, given, actor=actor.name, facts={"to": name})
+        _note_parts(states.ASSIGNED, actor, [incident], given, {"to": name})
         _write("incident.assigned", actor, given, {"to": name})
         incident.refresh_from_db()
         if not given:
-            _must_live(incident)
+            _must_live(user, incident)
 
 
 def snooze(user: Any, incident: Incident, until: datetime, address: str | None = None) -> None:
@@ -133,7 +134,9 @@ def close_by_hand(user: Any, incident: Incident, reason: str = "", address: str 
         closings = [moves.Closing(number, now, states.BY_HAND) for number in reached.singles]
         closed = moves.close(closings, actor.name, reason)
         if not closed:
+            _must_live(user, incident)
             raise Problem(409, _("It is closed already."))
+        _note_parts(states.ENDED, actor, [incident], closed, text=reason)
         _write("incident.closed", actor, closed, reason=reason)
 
 
@@ -150,6 +153,7 @@ def _take(actor: Actor, incidents: Sequence[Incident]) -> list[Incident]:
     whole = Incident.objects.filter(pk__in=reached.wholes).exclude(pk__in=open_of).values_list("pk", flat=True)
     taken += _moved(list(whole), states.OPEN, **_by(actor))
     note(states.TAKEN, taken, actor=actor.name)
+    _note_parts(states.TAKEN, actor, incidents, taken)
     _write("incident.acknowledged", actor, taken)
     return taken
 
@@ -198,9 +202,31 @@ def _by(actor: Actor | None) -> dict[str, Any]:
     }
 
 
-def _must_live(incident: Incident) -> None:
+def _must_live(user: Any, incident: Incident) -> None:
+    incident.refresh_from_db()
     if incident.state == states.CLOSED:
         raise Problem(409, _("It is closed already."))
+    mine = Incident.objects.live_on(Server.objects.visible_to(user))
+    if not mine.filter(pk=incident.pk).exists():
+        raise Problem(409, _("It is closed already on the servers in your scope, and open on others."))
+
+
+def _note_parts(
+    move: str,
+    actor: Actor,
+    asked: Sequence[Incident],
+    moved: Sequence[Incident],
+    facts: dict[str, Any] | None = None,
+    text: str = "",
+) -> None:
+    """Say in the timelines of those of many servers that did not move themselves how many of their members did."""
+    itself = {one.pk for one in moved}
+    for whole in asked:
+        members = sum(one.whole_id == whole.pk for one in moved)
+        if whole.server_id is None and members and whole.pk not in itself:
+            live = Incident.objects.live().filter(whole=whole).count() + (members if move == states.ENDED else 0)
+            told = {"move": move, "members": members, "of": live, **(facts or {})}
+            note(states.PARTLY, [whole], actor=actor.name, text=text, facts=told)
 
 
 def _may_hush(user: Any, incident: Incident) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -30,10 +31,18 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
         """The incidents on servers in the user's scope; of one of many servers, any with a member there."""
         return self.on(Server.objects.visible_to(user))
 
-    def on(self, servers: models.QuerySet[Server]) -> IncidentQuerySet:
-        """The incidents on these servers; one of many servers, if one of them is among its members."""
-        members = self.model.objects.filter(whole=OuterRef("pk"), server__in=servers)
+    def on(self, servers: models.QuerySet[Server], among: Collection[str] = states.STATES) -> IncidentQuerySet:
+        """The incidents on these servers; one of many servers, if a member there is in one of these states."""
+        members = self.model.objects.filter(whole=OuterRef("pk"), server__in=servers, state__in=among)
         return self.filter(Q(server__in=servers) | (Q(server=None) & Exists(members)))
+
+    def live_on(self, servers: models.QuerySet[Server]) -> IncidentQuerySet:
+        """Those that are not over on these servers, though one of many may go on elsewhere."""
+        return self.live().on(servers, states.LIVE)
+
+    def untaken_on(self, servers: models.QuerySet[Server]) -> IncidentQuerySet:
+        """Those that nobody has taken; of one of many servers, there."""
+        return self.filter(state=states.OPEN).on(servers, (states.OPEN,))
 
     def live(self) -> IncidentQuerySet:
         """Those that are not over."""

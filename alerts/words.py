@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_
 
 from actions import verdicts
 from alerts import states
+from alerts.evaluate import found
 from alerts.models import Incident
 from alerts.rules import kinds, names
 from pmonitor.templatetags import show
@@ -46,6 +47,7 @@ TITLES: dict[str, Any] = {  # of the facts {subject, limit, pattern, …}; a rea
     kinds.RESTARTED: gettext_lazy("%(subject)s keeps restarting"),
     kinds.COMMAND_FAILED: gettext_lazy("%(cmd)s %(subject)s failed"),
 }
+FEWER = gettext_lazy("Fewer than %(limit)s of %(pattern)s")  # of MISSING, where one is not enough
 _named = re.compile(r"%\((\w+)\)s")
 TIMES = (kinds.RESTARTING, kinds.FLAPPING, kinds.RESTARTED)  # what their values count
 
@@ -69,6 +71,15 @@ def flapping(incident: Incident, now: datetime) -> str:
     return said % {"count": show.plain(times), "span": span}
 
 
+def why_no_data(facts: dict[str, Any]) -> str:
+    """Why nothing is known though its server reports, a sentence without its end; empty where nothing came."""
+    why = facts.get(found.WHY, {})
+    if why.get("why") == found.CUT:
+        counts = {name: show.plain(why[name]) for name in ("listed", "processes")}
+        return _("its process table lists %(listed)s of %(processes)s processes") % counts
+    return _("its service has no main process that is known") if why else ""
+
+
 def _title(incident: Incident) -> str:
     facts = incident.facts
     if incident.kind == kinds.READING:
@@ -78,7 +89,12 @@ def _title(incident: Incident) -> str:
     words.setdefault("pattern", "")
     words.setdefault("process", words["pattern"])
     words.setdefault("cmd", "")
-    return str(TITLES[incident.kind]) % words
+    return _template(incident) % words
+
+
+def _template(incident: Incident) -> str:
+    several = incident.kind == kinds.MISSING and (incident.facts.get("limit") or 1) > 1
+    return str(FEWER if several else TITLES[incident.kind])
 
 
 def amount(kind: str, value: float | None, facts: dict[str, Any]) -> str:
@@ -101,7 +117,7 @@ def unit_of(kind: str, facts: dict[str, Any]) -> str:
 def _title_of_many(incident: Incident) -> str:
     """What the members share; the rule's name where their subjects, or what else a title names, differ."""
     named = incident.facts | ({"subject": incident.subject} if incident.subject else {})
-    needed = {"metric"} if incident.kind == kinds.READING else set(_named.findall(str(TITLES[incident.kind])))
+    needed = {"metric"} if incident.kind == kinds.READING else set(_named.findall(_template(incident)))
     return _title(incident) if needed <= named.keys() else names.shown(incident.rule_name)
 
 

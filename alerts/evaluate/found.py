@@ -10,6 +10,10 @@ from alerts.models import Rule, Standing
 
 OVER, BETWEEN, UNDER, NO_DATA = "over", "between", "under", "no data"  # between: under the limit, not the clear limit
 
+# A fact of NO_DATA where samples come and tell too little: {"why": CUT, "listed": 500, "processes": 630}.
+WHY = "noData"
+CUT, UNTOLD = "table cut", "service untold"  # processes were left out; the service has no main process
+
 
 class Seen(NamedTuple):
     """A subject of a rule at one sample. value is in the kind's unit."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from alerts.evaluate.found import BETWEEN, NO_DATA, OVER, Seen
+from alerts.evaluate.found import BETWEEN, NO_DATA, OVER, WHY, Seen
 
 GATHERING, PENDING, FIRING, CLEARING, HELD = "gathering", "pending", "firing", "clearing", "held"
 LIVE = (FIRING, CLEARING, HELD)  # those that have an incident
@@ -130,8 +130,9 @@ def _fires(rule: Conditions, stood: Stood, seen: Seen, level: str) -> End:
         since = stood.clear_since or seen.at
         if _lasted(since, seen, rule.clear_for_sec):
             return _well(stood, seen), _event(CLEARS, stood, seen)
-        return stood._replace(phase=CLEARING, at=seen.at, clear_since=since), heard
-    now = stood._replace(phase=FIRING, at=seen.at, clear_since=None)
+        facts = _known(stood.facts)
+        return stood._replace(phase=CLEARING, at=seen.at, clear_since=since, facts=facts), heard
+    now = stood._replace(phase=FIRING, at=seen.at, clear_since=None, facts=_known(stood.facts))
     if heard is None and _is_worse(rule, stood.value, seen.value):
         return now._replace(value=seen.value, facts=seen.facts), _event(WORSENS, stood, seen)
     return now, heard
@@ -150,9 +151,21 @@ def _well(stood: Stood, seen: Seen) -> Stood | None:
 
 def _unheard(stood: Stood | None, seen: Seen) -> End:
     left = interrupted(stood) if stood else None
-    if left is None or left.phase == HELD:
+    if left is None or (left.phase == HELD and _why(left.facts) == _why(seen.facts)):
         return left, None
-    return left._replace(phase=HELD, at=seen.at), _event(LOST, left, seen)
+    at = left.at if left.phase == HELD else seen.at
+    because = {WHY: seen.facts[WHY]} if WHY in seen.facts else {}
+    return left._replace(phase=HELD, at=at, facts=_known(left.facts) | because), _event(LOST, left, seen)
+
+
+def _why(facts: dict[str, Any]) -> str | None:
+    """Why nothing is known, None: nothing came. The numbers that belong to it may be others each time."""
+    why: str | None = facts.get(WHY, {}).get("why")
+    return why
+
+
+def _known(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if name != WHY}
 
 
 def _is_worse(rule: Conditions, before: float | None, now: float | None) -> bool:

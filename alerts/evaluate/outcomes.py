@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from alerts import data_moves, moves, states
+from alerts.data_moves import Lost
 from alerts.evaluate import machine
+from alerts.evaluate.found import WHY
 from alerts.evaluate.machine import Event
 from alerts.evaluate.standings import Key
 from alerts.models import Rule
@@ -66,8 +68,9 @@ def _move(events: Sequence[Happened], numbers: Mapping[Key, int]) -> None:
     ]
     if closings:
         moves.close(closings)
-    if lost := _moments(known, machine.LOST):
-        data_moves.no_data(lost)
+    lost = [(number, event) for number, event in known if event.kind == machine.LOST]
+    if lost:
+        data_moves.no_data({number: Lost(event.at, event.facts.get(WHY)) for number, event in lost})
     if heard := _moments(known, machine.HEARD):
         data_moves.data_again(heard)
     if worse := {number: event.value for number, event in known if event.kind == machine.WORSENS}:

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from alerts.evaluate import process_levels, service_times
-from alerts.evaluate.found import NO_DATA, OVER, UNDER, Aim, Finder, Seen, Stretch
+from alerts.evaluate.found import CUT, NO_DATA, OVER, UNDER, UNTOLD, WHY, Aim, Finder, Seen, Stretch
 from alerts.evaluate.limits import REACHED, level_of
 from alerts.evaluate.process_levels import ANY_NUMBER
 from alerts.evaluate.process_match import SERVICE, Matcher, Wanted
@@ -156,7 +156,14 @@ def _counted(one: Watched, table: Table, _kept: Successions) -> Told:
     count = len(table.places.get(one.number, ()))
     more = ANY_NUMBER if one.number in table.unsure else max(0, table.reported.total - len(table.procs))
     level = process_levels.of_count(one.rule, count, more)
-    return Told(NO_DATA) if level == NO_DATA else Told(level, count)
+    return Told(NO_DATA, None, _why(one, table)) if level == NO_DATA else Told(level, count)
+
+
+def _why(one: Watched, table: Table) -> dict[str, Any]:
+    """Why a number of processes is not certain."""
+    if one.number in table.unsure:
+        return {WHY: {"why": UNTOLD}}
+    return {WHY: {"why": CUT, "listed": len(table.procs), "processes": table.reported.total}}
 
 
 def _restarting(one: Watched, table: Table, kept: Successions) -> Told:

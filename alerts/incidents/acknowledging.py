@@ -7,11 +7,12 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from alerts import person_moves, states
+from alerts import person_moves
 from alerts.incidents import list_page, shown
 from alerts.incidents.list_page import Asked
 from alerts.models import Incident
 from pmonitor.problems import bad
+from servers.models import Server
 
 LISTED = 8  # named in the question
 
@@ -50,4 +51,5 @@ def back(wanted: Asked) -> str:
 
 
 def _untaken(user: Any, wanted: Asked) -> Any:
-    return list_page.matching(user, wanted._replace(tab=list_page.OPEN)).filter(state=states.OPEN)
+    found = list_page.matching(user, wanted._replace(tab=list_page.OPEN))
+    return found.untaken_on(Server.objects.visible_to(user))

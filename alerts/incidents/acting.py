@@ -29,15 +29,16 @@ def move(request: HttpRequest, uuid: UUID, move: str) -> HttpResponseBase:
     """Make one of MOVES; its page or, where its list's row asks, the row."""
     if move not in MOVES:
         raise Http404
-    incident = incident_of(request, uuid)
+    incident, said = incident_of(request, uuid), ""
     try:
         limits.hit("actions", f"user-{request.user.pk}")
         MOVES[move](request.user, incident, request.POST, client.address(request) or None)
     except Problem as problem:
         if not _from_row(request):
             return _wrong(request, uuid, problem, text=request.POST.get("text", ""))
+        said = problem.sentence
     if _from_row(request):
-        return _row(request, incident)
+        return _row(request, incident, said)
     return redirect("incidents:one", uuid)
 
 
@@ -47,7 +48,8 @@ def close(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     """Ask before closing by hand (GET), then close (POST)."""
     incident = incident_of(request, uuid)
     if request.method != "POST":
-        return _asking(request, "close", {"shown": Shown(incident)})
+        part = incident_page.part(request.user, incident) if incident.server_id is None else None
+        return _asking(request, "close", {"shown": Shown(incident), "part": part})
     try:
         limits.hit("actions", f"user-{request.user.pk}")
         person_moves.close_by_hand(
@@ -93,10 +95,10 @@ def _from_row(request: HttpRequest) -> bool:
     return bool(request.htmx and request.POST.get("row"))  # type: ignore[attr-defined]
 
 
-def _row(request: HttpRequest, incident: Incident) -> HttpResponse:
-    """Its row as it is now, whoever was faster: the row says who has it."""
+def _row(request: HttpRequest, incident: Incident, said: str) -> HttpResponse:
+    """Its row as it is now; where nobody has it still, with what was said. Whoever was faster, the row names."""
     found = list_page.one(request.user, incident)
-    return render(request, "_incident_row.html", {"row": found, "acting": True})
+    return render(request, "_incident_row.html", {"row": found, "acting": True, "said": said})
 
 
 # The moves: (user, incident, what was sent, address). Each raises Problem.

@@ -141,7 +141,9 @@ move = extend_schema(
     description=(
         "`comment` takes `text`; `assign` takes `to`, a user name, or null for nobody; `snooze` takes `until` or "
         "`forSec`, 5 minutes to 30 days; `close` may take a `reason`. Of an incident of many servers, `acknowledge`, "
-        "`unacknowledge` and `close` are about the members in your scope."
+        "`unacknowledge`, `assign` and `close` are about the members in your scope; where others are left as "
+        "they were, its timeline says so: a line `partly`, whose facts have the `move` and of how many live "
+        "`members` that was."
     ),
     parameters=[INCIDENT, MOVE],
     request=shape(wire.Move),

@@ -20,6 +20,13 @@ from alerts.remedy import words as remedy_words
 from pmonitor.templatetags import show
 from pmonitor.visible import visible, visible_lines
 
+PARTS: dict[tuple[str, bool], Any] = {  # of which move, and whether it names somebody
+    (states.TAKEN, False): gettext_lazy("Acknowledged in part: %(members)s of %(of)s"),
+    (states.GIVEN_BACK, False): gettext_lazy("Given back in part: %(members)s of %(of)s"),
+    (states.ASSIGNED, True): gettext_lazy("Assigned to %(who)s in part: %(members)s of %(of)s"),
+    (states.ASSIGNED, False): gettext_lazy("Assigned to nobody in part: %(members)s of %(of)s"),
+    (states.ENDED, False): gettext_lazy("Closed by hand in part: %(members)s of %(of)s"),
+}
 MOST = 200  # lines of one timeline
 
 Said = str | SafeString
@@ -62,6 +69,12 @@ def _worse(incident: Incident, entry: IncidentEntry) -> Said:
     return _("Worse: %(value)s") % {"value": value} if value else _("Worse")
 
 
+def _no_data(_incident: Incident, entry: IncidentEntry) -> Said:
+    if why := words.why_no_data(entry.facts):
+        return _("Nothing certain any more, as %(why)s: it stays open until there is") % {"why": why}
+    return _("No data any more: it stays open until there is some")
+
+
 def _grew(_incident: Incident, entry: IncidentEntry) -> Said:
     count = int(entry.facts.get("members", 1))
     return ngettext("%(count)s more joined", "%(count)s more joined", count) % {"count": show.plain(count)}
@@ -70,6 +83,12 @@ def _grew(_incident: Incident, entry: IncidentEntry) -> Said:
 def _assigned(_incident: Incident, entry: IncidentEntry) -> Said:
     to = visible(str(entry.facts.get("to") or ""))
     return _("Assigned to %(who)s") % {"who": to} if to else _("Assigned to nobody")
+
+
+def _partly(_incident: Incident, entry: IncidentEntry) -> Said:
+    to, move = visible(str(entry.facts.get("to") or "")), entry.facts["move"]
+    counts = {name: show.plain(entry.facts[name]) for name in ("members", "of")}
+    return str(PARTS[move, bool(to)]) % {**counts, "who": to}
 
 
 def _snoozed(_incident: Incident, entry: IncidentEntry) -> Said:
@@ -90,11 +109,12 @@ KINDS: dict[str, tuple[str, Any | Callable[[Incident, IncidentEntry], Said]]] = 
     states.JOINED: ("", gettext_lazy("Became part of an incident of many servers")),
     states.GREW: ("", _grew),
     states.WORSE: ("", _worse),
-    states.NO_DATA: ("silent", gettext_lazy("No data any more: it stays open until there is some")),
+    states.NO_DATA: ("silent", _no_data),
     states.DATA_AGAIN: ("up", gettext_lazy("Data again")),
     states.TAKEN: ("acknowledged", pgettext_lazy("incident", "Acknowledged")),
     states.GIVEN_BACK: ("todo", gettext_lazy("Given back")),
     states.ASSIGNED: ("acknowledged", _assigned),
+    states.PARTLY: ("todo", _partly),
     states.COMMENTED: ("todo", gettext_lazy("Comment")),
     states.SNOOZED: ("silenced", _snoozed),
     states.WOKEN: ("todo", gettext_lazy("No longer snoozed")),

@@ -36,7 +36,7 @@ FLAPS = """
 """
 CALM = """
     UPDATE alerts_incident AS incident
-    SET calm_since = coalesce(incident.calm_since, calm.at), no_data_since = NULL
+    SET calm_since = coalesce(incident.calm_since, calm.at), no_data_since = NULL, facts = incident.facts - 'noData'
     FROM unnest(%(numbers)s::bigint[], %(ats)s::timestamptz[]) AS calm (number, at)
     WHERE incident.id = calm.number AND incident.flapping AND incident.state = ANY(%(live)s)
     RETURNING incident.id

@@ -32,7 +32,7 @@ TROUBLES = {severity: partial(_troubled, severity) for severity in reversed(stat
 
 def rail(servers: QuerySet[Server]) -> Panel:
     """The worst incidents that are open on these servers; hidden when there is none. One query."""
-    loud = Incident.objects.on(servers).listed().loud()
+    loud = Incident.objects.live_on(servers).listed().loud()
     found: list[Any] = list(shown.worst_first(shown.fetched(loud)).annotate(number=Window(Count("pk")))[:MOST])
     rows = shown.all_of(found)
     html = render_to_string("_rail_incidents.html", {"rows": rows, "count": found[0].number if found else 0})
@@ -41,8 +41,9 @@ def rail(servers: QuerySet[Server]) -> Panel:
 
 def total(servers: QuerySet[Server]) -> Total:
     """How many incidents are open on these servers, and how many of them nobody has taken."""
-    loud = Incident.objects.on(servers).listed().loud()
-    count = loud.aggregate(all=Count("pk"), untaken=Count("pk", filter=Q(state=states.OPEN)))
+    untaken = Q(pk__in=Incident.objects.untaken_on(servers).values("pk"))
+    loud = Incident.objects.live_on(servers).listed().loud()
+    count = loud.aggregate(all=Count("pk"), untaken=Count("pk", filter=untaken))
     note = ngettext("%(count)s unacknowledged", "%(count)s unacknowledged", count["untaken"])
     said = note % {"count": show.plain(count["untaken"])} if count["untaken"] else _("none unacknowledged")
     return Total("sum-incidents", reverse("incidents:list"), "bell", _("Incidents"), count["all"], said)

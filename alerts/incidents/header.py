@@ -8,7 +8,6 @@ from django.db.models import Count, Window
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 
-from alerts import states
 from alerts.incidents.shown import Shown
 from alerts.models import Incident
 from pmonitor.live import View
@@ -35,7 +34,7 @@ def beside(user: Any) -> SafeString:
 
 def untaken(scope: str) -> Untaken:
     """Those of a scope; one query."""
-    loud = Incident.objects.on(fleet.in_scope(scope)).listed().loud().filter(state=states.OPEN)
+    loud = Incident.objects.untaken_on(fleet.in_scope(scope)).listed().loud()
     found: Any = loud.select_related("server").annotate(number=Window(Count("pk"))).order_by("-pk").first()
     return Untaken(found.number, Shown(found)) if found else Untaken()
 

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db import models
+from django.db.models import Count, Q
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -15,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext
 
 from actions.audit import name_of
-from alerts import words
+from alerts import states, words
 from alerts.incidents import capsule_page, entries, people, shown
 from alerts.incidents.shown import Shown
 from alerts.models import Incident
@@ -53,6 +54,7 @@ def context(incident: Incident, role: str) -> dict[str, Any]:
         "rule": names.shown(incident.rule_name),
         "flapping": words.flapping(incident, timezone.now()),
         "escalates": _escalates(one),
+        "why_no_data": words.why_no_data(incident.facts),
         "assigned": visible(name_of(incident.assigned_to)) if incident.assigned_to else "",
         "snoozes": SNOOZES,
         "version": _version(one, lines, notices),
@@ -77,7 +79,24 @@ def members(user: Any, incident: Incident) -> dict[str, Any]:
     all_of_it = Incident.objects.filter(whole=incident)
     mine = shown.fetched(all_of_it.visible_to(user))
     rows = shown.all_of(mine.order_by(models.F("closed_at").desc(nulls_first=True), "-opened_at", "pk")[:MEMBERS])
-    return {"members": rows, "more": all_of_it.count() - len(rows), "incident": incident}
+    found = part(user, incident)
+    acting = access.has_role(user, access.OPERATOR) and incident.state == states.OPEN
+    return {
+        "members": rows,
+        "more": found["all"] - len(rows),
+        "incident": incident,
+        "mine": found if found["mine"] < found["all"] else None,
+        "may_give_back": acting and found[states.ACKNOWLEDGED],
+    }
+
+
+def part(user: Any, incident: Incident) -> dict[str, int]:
+    """Of one of many servers how many members it has in all, how many the user sees, those by state, and live ones."""
+    members = Incident.objects.filter(whole=incident)
+    states_of = {one: Count("pk", filter=Q(state=one)) for one in states.STATES}
+    live = Count("pk", filter=Q(state__in=states.LIVE))
+    mine: dict[str, int] = members.visible_to(user).aggregate(mine=Count("pk"), live=live, **states_of)
+    return {**mine, "all": members.count()}
 
 
 def _facts(incident: Incident) -> list[tuple[Any, str]]:

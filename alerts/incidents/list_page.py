@@ -9,7 +9,7 @@ from django.http import QueryDict
 
 from alerts import states, words
 from alerts.evaluate import overdue
-from alerts.incidents import shown
+from alerts.incidents import arrivals, shown
 from alerts.incidents.shown import Shown
 from alerts.models import Incident, IncidentEntry, Rule
 from alerts.querysets import IncidentQuerySet
@@ -68,7 +68,7 @@ def asked(query: QueryDict) -> Asked:
 
 def matching(user: Any, wanted: Asked) -> IncidentQuerySet:
     """The incidents of the tab in the user's scope that pass the filters."""
-    found = _of_tab(wanted.tab, Incident.objects.visible_to(user).listed())
+    found = _of_tab(wanted.tab, user)
     if wanted.severity:
         found = found.filter(severity=wanted.severity)
     if wanted.mine:
@@ -81,10 +81,13 @@ def matching(user: Any, wanted: Asked) -> IncidentQuerySet:
     return found
 
 
-def _of_tab(tab: str, listed: IncidentQuerySet) -> IncidentQuerySet:
+def _of_tab(tab: str, user: Any) -> IncidentQuerySet:
+    """One of many servers that is over on those of the user is in no tab until it is over on all."""
     if tab == CLOSED:
-        return listed.filter(state=states.CLOSED)
-    return listed.quiet() if tab == SILENCED else listed.loud()
+        closed: IncidentQuerySet = Incident.objects.visible_to(user).listed().filter(state=states.CLOSED)
+        return closed
+    live = Incident.objects.live_on(Server.objects.visible_to(user)).listed()
+    return live.quiet() if tab == SILENCED else live.loud()
 
 
 def _mentions(user: Any, word: str) -> Q:
@@ -123,33 +126,40 @@ def context(user: Any, query: QueryDict) -> dict[str, Any]:
 
 def counts(user: Any) -> dict[str, Any]:
     """How many are open, silenced, and not taken, in the user's scope; one query."""
-    listed = Incident.objects.visible_to(user).listed()
+    servers = Server.objects.visible_to(user)
     loud = Q(pk__in=Incident.objects.loud().values("pk"))
-    found: dict[str, Any] = listed.live().aggregate(
-        open=Count("pk", filter=loud),
-        silenced=Count("pk", filter=~loud),
-        untaken=Count("pk", filter=loud & Q(state=states.OPEN)),
+    untaken = Q(pk__in=Incident.objects.untaken_on(servers).values("pk"))
+    found: dict[str, Any] = (
+        Incident.objects.live_on(servers)
+        .listed()
+        .aggregate(
+            open=Count("pk", filter=loud),
+            silenced=Count("pk", filter=~loud),
+            untaken=Count("pk", filter=loud & untaken),
+        )
     )
     return {"counts": found}
 
 
-def newest() -> dict[str, int]:
-    """The numbers of the newest incident and of the newest line of a timeline, 0 for none."""
-    return {
-        "incident": Incident.objects.aggregate(last=Max("pk"))["last"] or 0,
-        "entry": IncidentEntry.objects.aggregate(last=Max("pk"))["last"] or 0,
-    }
+def newest() -> int:
+    """The number of the newest line of a timeline, 0 for none."""
+    return IncidentEntry.objects.aggregate(last=Max("pk"))["last"] or 0
 
 
 def since(user: Any, query: QueryDict) -> dict[str, Any]:
-    """What `_incidents_newer.html` shows: how many have come that the page's list does not have, and the counts."""
+    """What `_incidents_newer.html` shows: how many have come that the page's list does not have, and the counts.
+
+    Of silenced ones also how many are no longer so; what is over, or silenced now, its row says.
+    """
     wanted, after = asked(query), _place(query.get("after", ""))
-    return {
-        "newer_count": matching(user, wanted).filter(pk__gt=after).count(),
-        "asked": wanted,
-        "oob": True,
-        **counts(user),
-    }
+    found = matching(user, wanted)
+    if wanted.tab == CLOSED:
+        new = arrivals.closed(found, after)
+    else:
+        new = arrivals.came(found, after, quiet=wanted.tab == SILENCED, mine=wanted.mine)
+    loud_now = matching(user, wanted._replace(tab=OPEN))
+    woken = arrivals.woke(loud_now, after).count() if wanted.tab == SILENCED else 0
+    return {"newer_count": new.count(), "woken_count": woken, "asked": wanted, "oob": True, **counts(user)}
 
 
 def _nothing(user: Any, wanted: Asked) -> dict[str, Any]:

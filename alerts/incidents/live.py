@@ -18,7 +18,7 @@ ROW = "/row"  # "incident:12/row" is the row of it in a list
 
 def incidents(_key: str, _view: View) -> tuple[str, dict[str, str]]:
     """Only that something moved: how many are newer than its list, the page asks for itself."""
-    last = list_page.newest()["entry"]
+    last = list_page.newest()
     return str(last), {"last": render_to_string("_incidents_last.html", {"last": last})}
 
 

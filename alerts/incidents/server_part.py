@@ -8,7 +8,7 @@ from functools import partial
 from hashlib import blake2s
 from typing import Any
 
-from django.db.models import Case, F, Q, When
+from django.db.models import Case, F, Q, QuerySet, When
 from django.template.loader import get_template, render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -50,7 +50,8 @@ def update(key: str, _view: View) -> tuple[str, dict[str, str]]:
 
 def lane(server: Server, start: datetime, end: datetime) -> dict[str, Any]:
     """The incidents that were open in a time range, oldest first, with their places on the axis in percent."""
-    return {"lane_incidents": [_bar(row, start, end) for row in reversed(_during(server, start, end))]}
+    rows = shown.all_of(_during(server, start, end).select_related("server"))
+    return {"lane_incidents": [_bar(row, start, end) for row in reversed(rows)]}
 
 
 def between(server: Server, start: datetime, end: datetime) -> list[Fell]:
@@ -65,7 +66,7 @@ def between(server: Server, start: datetime, end: datetime) -> list[Fell]:
             str(row.incident.uuid),
             partial(_row, row, clock=True),
         )
-        for row in _during(server, start, end)
+        for row in shown.all_of(shown.fetched(_during(server, start, end)))
     ]
 
 
@@ -97,11 +98,12 @@ def _as_of(row: Shown, moment: datetime) -> Shown:
     return row
 
 
-def _during(server: Server, start: datetime, end: datetime) -> list[Shown]:
+def _during(server: Server, start: datetime, end: datetime) -> QuerySet[Incident]:
     """The newest first; what is live counts as going on."""
     meant = Q(closed_at__gte=start) | Q(closed_at=None)
-    found = Incident.objects.filter(meant, server=server, opened_at__lte=end).select_related("server")
-    return shown.all_of(found.order_by("-opened_at", "-pk")[:MOST_BARS])
+    found = Incident.objects.filter(meant, server=server, opened_at__lte=end)
+    during: QuerySet[Incident] = found.order_by("-opened_at", "-pk")[:MOST_BARS]
+    return during
 
 
 def _bar(row: Shown, start: datetime, end: datetime) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2s
 from typing import Any, NamedTuple
 
 from django.db import models
+from django.db.models import Count, Exists, ExpressionWrapper, OuterRef, Q, Subquery
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -18,11 +19,13 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_
 from actions.audit import name_of
 from alerts import states, words
 from alerts.models import Incident
+from alerts.rules import names
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
 from servers.models import Server
 from servers.twins import twin_of
 
+NEAR = timedelta(days=1)
 CLOSED_WORDS: dict[str, tuple[str, Any]] = {  # why it closed: the glyph, the word
     states.CLEARED: ("succeeded", pgettext_lazy("incident", "Cleared")),
     states.RULE_OFF: ("inactive", gettext_lazy("Rule switched off")),
@@ -139,13 +142,31 @@ class Shown(NamedTuple):
         return format_html(_("Silenced until {}"), show.at(until, "short"))
 
     @property
+    def part(self) -> str:
+        """Of an open one of many servers, of how many members somebody has taken some; empty where of none."""
+        one: Any = self.incident
+        live, taken = one.members_live, one.members_taken
+        if not taken or not self.open:
+            return ""
+        return _("%(some)s of %(all)s acknowledged") % {"some": show.plain(taken), "all": show.plain(live)}
+
+    @property
+    def rule(self) -> str:
+        """The rule's name where another rule's incident is called the same at that time; else empty."""
+        one: Any = self.incident
+        return names.shown(one.rule_name) if one.alike else ""
+
+    @property
     def notes(self) -> list[str | SafeString]:
         """What else is to be known at a glance."""
         incident, said = self.incident, list[str | SafeString]()
+        said += [note for note in (self.rule, self.part) if note]
         if incident.flapping and not self.closed:
             said.append(words.flapping(incident, timezone.now()))
         if incident.no_data_since and not self.closed:
-            said.append(format_html(_("no data since {}"), show.at(incident.no_data_since, "short")))
+            since = format_html(_("no data since {}"), show.at(incident.no_data_since, "short"))
+            why = words.why_no_data(incident.facts)
+            said.append(format_html("{}: {}", since, why) if why else since)
         if incident.assigned_to and not self.closed:
             said.append(_("for %(who)s") % {"who": visible(name_of(incident.assigned_to))})
         return said
@@ -155,15 +176,31 @@ class Shown(NamedTuple):
         """Changes with what is shown of it."""
         one = self.incident
         told: tuple[Any, ...] = (one.state, one.severity, one.silence_id, self.snoozed, one.flapping, one.no_data_since)
-        told += (one.assigned_to_id, one.acknowledged_by_name, one.facts.get("servers"))
+        told += (self.rule, self.part)
+        told += (one.assigned_to_id, one.acknowledged_by_name, one.facts.get("servers"), one.facts.get("noData"))
         return blake2s(repr(told).encode(), digest_size=8).hexdigest()
 
 
 def fetched(incidents: models.QuerySet[Incident]) -> models.QuerySet[Incident]:
     """These with what `Shown` reads of them."""
+    live: Any = Incident.objects.live().filter(whole=OuterRef("pk")).order_by().values("whole")
+    counted = live.annotate(number=Count("pk")).values("number")
     return incidents.select_related("server", "silence", "assigned_to", "rule", "whole").annotate(
-        twin=twin_of(Server, "server__")
+        twin=twin_of(Server, "server__"),
+        members_live=Subquery(counted),
+        members_taken=Subquery(counted.filter(state=states.ACKNOWLEDGED)),
+        alike=_alike(),
     )
+
+
+def _alike() -> Any:
+    """Whether another rule has one of the same kind about the same: live, or begun within a day of this one."""
+    same = {"kind": OuterRef("kind"), "subject": OuterRef("subject")}
+    others: Any = Incident.objects.filter(**same).exclude(rule=OuterRef("rule"))
+    here = others.filter(server=OuterRef("server"))
+    near = here.filter(opened_at__gte=OuterRef("opened_at") - NEAR, opened_at__lte=OuterRef("opened_at") + NEAR)
+    many = Q(Exists(others.live().filter(server=None)), server=None)
+    return ExpressionWrapper(Q(Exists(here.live())) | Q(Exists(near)) | many, output_field=models.BooleanField())
 
 
 def all_of(incidents: Iterable[Incident]) -> list[Shown]:

@@ -85,7 +85,7 @@ def _shown(
     request: HttpRequest, silence: Silence, problem: str = "", form: EndForm | None = None, status: int = 200
 ) -> HttpResponse:
     """Its page, which is live: it asks for itself when a silence or an incident has moved."""
-    moved = {"version": live.version(), "last": list_page.newest()["entry"]}
+    moved = {"version": live.version(), "last": list_page.newest()}
     return render(request, "silence.html", pages.one(request.user, silence, problem, form) | moved, status=status)
 
 

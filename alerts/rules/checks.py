@@ -13,7 +13,7 @@ import msgspec
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from alerts import states
+from alerts import states, words
 from alerts.models import Contact, Rule
 from alerts.rules import kinds, scopes, wanted
 from alerts.rules.wanted import Wanted
@@ -39,7 +39,7 @@ ONE_OF = {"metric": tuple(kinds.READINGS), "by": kinds.BY}
 
 def wrong(given: Wanted, user: Any, rule: Rule | None = None) -> dict[str, str]:
     """What is wrong with what the user wants a rule to be, by field; rule: the one that it changes."""
-    found = _name(given, rule) | watching(given) | _scope_of(given, user)
+    found = _name(given, rule) | _fractions(given, rule) | watching(given) | _scope_of(given, user)
     for check in (_severity, _contacts, _escalation):
         found |= check(given)
     return found | _remedy(given, user)
@@ -98,8 +98,7 @@ def _limit(given: Wanted) -> dict[str, str]:
     if about.unit is None:
         sides = (("limit", given.limit), ("clearLimit", given.clear_limit))
         return {name: _("must be left out: this kind has none") for name, value in sides if value is not None}
-    least, most = bounds(given.kind, given.params)
-    said = _("must be a number from %(least)s to %(most)s") % {"least": f"{least:.15g}", "most": f"{most:.15g}"}
+    said, (least, most) = _within(given), bounds(given.kind, given.params)
     found = {}
     if given.limit is None or not math.isfinite(given.limit) or not least <= given.limit <= most:
         found["limit"] = said
@@ -108,6 +107,28 @@ def _limit(given: Wanted) -> dict[str, str]:
     if not math.isfinite(given.clear_limit) or not least <= given.clear_limit <= most:
         return found | {"clearLimit": said}
     return found or _side(given)
+
+
+def _fractions(given: Wanted, rule: Rule | None) -> dict[str, str]:
+    """Nobody counts half a process. What was recorded before this was asked for goes on as it is."""
+    if given.kind not in kinds.KINDS or not _counts(given):
+        return {}
+    kept = (rule.limit, rule.clear_limit) if rule is not None and rule.kind == given.kind else (None, None)
+    found = (("limit", given.limit, kept[0]), ("clearLimit", given.clear_limit, kept[1]))
+    return {name: _within(given) for name, value, was in found if value not in (None, was) and value % 1}
+
+
+def _counts(given: Wanted) -> bool:
+    """Whether its limit is a number of things."""
+    return words.unit_of(given.kind, given.params) == "count"
+
+
+def _within(given: Wanted) -> str:
+    """What its limit must be."""
+    least, most = (f"{bound:.15g}" for bound in bounds(given.kind, given.params))
+    if _counts(given):
+        return _("must be a whole number from %(least)s to %(most)s") % {"least": least, "most": most}
+    return _("must be a number from %(least)s to %(most)s") % {"least": least, "most": most}
 
 
 def _side(given: Wanted) -> dict[str, str]:

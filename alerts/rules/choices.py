@@ -12,6 +12,7 @@ from alerts.notify import models as notify
 from alerts.rules import kinds, wanted
 from alerts.rules.forms import UNITS, Filled
 from pmonitor.templatetags import show
+from servers.wire import MOST_PROCESSES
 
 GROUP_WORDS: dict[str, Any] = {
     kinds.SERVER: _("Server"),
@@ -37,6 +38,7 @@ REMEDY_WORDS: dict[str, Any] = {
     wanted.START: _("Start"),
     wanted.ROLLOUT: _("Restart as a rollout"),
 }
+COUNTED = (kinds.MISSING, kinds.TOO_MANY)  # in process tables, which are cut
 CONTACT_WORDS: dict[str, Any] = {
     notify.EMAIL: _("E-mail"),
     notify.SLACK: "Slack",
@@ -66,8 +68,10 @@ def of_kind(form: Filled) -> dict[str, Any]:
             "times": kind not in wanted.MOMENTS,
             "samples": kind in wanted.SAMPLED,
             "remedy": kind not in wanted.NOTHING_TO_TELL,
+            "counted": kind in COUNTED,
             "own_service": wanted.about_a_service(kind, params),
         },
+        "most_processes": MOST_PROCESSES,
         "lead": LEADS.get(kind, ""),
         "unit": _unit(kind, params),
         "metrics": [(name, metric.word) for name, metric in kinds.READINGS.items()],

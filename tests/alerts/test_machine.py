@@ -145,3 +145,20 @@ def test_what_stands_says_all_there_is_to_know(rule: Conditions, samples: str) -
         if stood is None:
             rest = samples[place + 1 :]
             assert run(rule, samples)[place + 1 :] == run(rule, rest)
+
+
+def test_another_reason_why_nothing_is_known_is_told_once_and_forgotten_with_data() -> None:
+    stood, _opens = machine.step(Conditions(), None, seen(0, "o"))
+    told = []
+    for place, count in enumerate((630, 640, None, None, 650), 1):
+        facts = {"noData": {"why": "table cut", "processes": count}} if count else {}
+        stood, event = machine.step(Conditions(), stood, seen(place, "-", None, **facts))
+        told.append(event and event.kind)
+    assert told == [LOST, None, LOST, None, LOST]
+    assert stood is not None
+    assert (stood.at, stood.facts) == (at(1), {"noData": {"why": "table cut", "processes": 650}})
+    stood, event = machine.step(Conditions(), stood, seen(9, "o"))
+    assert event is not None
+    assert event.kind == HEARD
+    assert stood is not None
+    assert stood.facts == {}

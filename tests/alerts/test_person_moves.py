@@ -143,13 +143,13 @@ def test_of_many_servers_one_assigns_what_one_may(
     assert set(whole.members.filter(server__in=mine).values_list("assigned_to", flat=True)) == {operator.pk}
     theirs.refresh_from_db()
     assert (theirs.assigned_to, whole.assigned_to) == (None, None)
-    assert lines(whole) == [states.OPENED]
+    assert lines(whole) == [states.OPENED, states.PARTLY]
     assert len(audited("incident.assigned")) == 5
     assert len(titles(as_operator, "/alerts/?mine=1")) == 1
     person_moves.assign(admin, whole, admin)
     assert whole.assigned_to == admin
     assert set(whole.members.values_list("assigned_to", flat=True)) == {admin.pk}
-    assert lines(whole) == [states.OPENED, states.ASSIGNED]
+    assert lines(whole) == [states.OPENED, states.PARTLY, states.ASSIGNED]
     assert len(audited("incident.assigned")) == 6
     person_moves.assign(operator, whole, None)
     assert whole.assigned_to == admin

@@ -104,6 +104,19 @@ def test_of_a_table_that_is_not_whole_only_the_certain_is_told(
     assert seen.level == level
 
 
+def test_what_is_not_certain_says_why(web1: Server) -> None:
+    told(web1, 0, NGINX, procsTotal=630, services=[])
+    Service.objects.create(server=web1, name="nginx.service", active_state="active", sub_state="running")
+    counts, served = rule(kinds.MISSING, 4, by="name", pattern="x"), rule(kinds.MISSING, 1, by="service", pattern="*")
+    stands(counts, web1)
+    stands(served, web1)
+    why = {seen.rule: seen.facts["noData"] for seen in find(processes.find, [counts, served], [web1], 0)}
+    assert why == {
+        counts.pk: {"why": "table cut", "listed": len(NGINX), "processes": 630},
+        served.pk: {"why": "service untold"},
+    }
+
+
 def test_of_a_table_that_is_not_whole_nothing_is_missing(web1: Server) -> None:
     told(web1, 0, NGINX, procsTotal=900)
     assert one(web1, [rule(kinds.MISSING, 1, by="name", pattern="redis-server")]) is None

@@ -6,12 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
 from alerts import person_moves, states
-from alerts.incidents import entries, incident_page
+from alerts.incidents import entries, incident_page, shown
 from alerts.models import Incident, Rule
 from alerts.rules import kinds
 from servers.models import Server, ServerGroup
@@ -98,6 +99,17 @@ def test_a_row_answers_with_the_row_as_it_is_then(incident: Incident, as_operato
     assert row.startswith(f'<tr id="inc-{incident.pk}"')
     assert "by oleg" in row
     assert "by oleg" in text(as_admin.post(page_of(incident, "acknowledge"), {"row": "1"}, headers=htmx))
+
+
+def test_a_row_that_could_not_be_moved_says_why(
+    incident: Incident, as_operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(settings.RATE_LIMITS, "actions", (0, 60))
+    htmx = {"HX-Request": "true"}
+    row = text(as_operator.post(page_of(incident, "acknowledge"), {"row": "1"}, headers=htmx))
+    assert row.startswith(f'<tr id="inc-{incident.pk}"')
+    assert "Too many requests; try again in" in row
+    assert "Acknowledge nginx.service failed" in row  # the button is there still
 
 
 def test_a_comment_stands_in_the_timeline_as_it_was_typed(incident: Incident, as_operator: Client) -> None:
@@ -217,7 +229,8 @@ def test_of_one_that_flaps_it_says_whether_it_still_escalates(
 
 
 def test_it_leads_to_the_moment_on_the_servers_page(incident: Incident, as_viewer: Client) -> None:
-    address = incident_page.context(incident, "viewer")["moment"]
+    found = shown.fetched(Incident.objects.all()).get()
+    address = incident_page.context(found, "viewer")["moment"]
     assert address.startswith("/servers/srv-web-01/?at=")
     assert "as of" in text(as_viewer.get(address)).lower()
 

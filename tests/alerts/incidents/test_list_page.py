@@ -11,13 +11,15 @@ from django.test import Client
 from django.utils import timezone
 
 from alerts import person_moves, states
-from alerts.incidents import list_page
+from alerts.incidents import endings, list_page
 from alerts.models import Incident, Rule, Silence
+from alerts.quiet import covering
 from alerts.rules import kinds
 from servers.models import Server, ServerGroup
 from tests.actions.making import ago
 from tests.alerts.incidents.pages import LIST, text, titles, words
 from tests.alerts.opening import close_all, farm, open_all, opened, opening, rule
+from tests.alerts.quiet.making import silence
 from tests.cast import signed_in
 
 NGINX = "nginx.service"
@@ -145,8 +147,8 @@ def test_viewers_get_no_buttons(down: Rule, as_viewer: Client, as_operator: Clie
 
 
 def test_what_is_newer_is_counted_with_the_filters(down: Rule, as_viewer: Client, web1: Server, db1: Server) -> None:
-    last = opened(down, web1, "a.service").pk
-    address = f"{LIST}newer/?after={last}"
+    opened(down, web1, "a.service")
+    address = f"{LIST}newer/?after={list_page.newest()}"
     assert "newer" not in words(text(as_viewer.get(address)))
     opened(down, web1, "b.service")
     opened(down, db1, "c.service")
@@ -156,6 +158,76 @@ def test_what_is_newer_is_counted_with_the_filters(down: Rule, as_viewer: Client
     assert 'hx-swap-oob="true"' in shown
     assert "newer incident" not in text(as_viewer.get(f"{address}&severity=warning"))
     assert "2 newer incidents" in text(as_viewer.get(f"{LIST}newer/?after=x"))
+    close_all(Incident.objects.all())
+    assert "newer incident" not in text(as_viewer.get(address))
+    assert "2 newer incidents" in text(as_viewer.get(f"{address}&s=closed"))
+
+
+def said_newer(client: Client, last: int, tab: str = "") -> str:
+    """What the page that was made at that line is told, but for the tabs."""
+    return words(text(client.get(f"{LIST}newer/?after={last}&s={tab}")).partition("<span")[0])
+
+
+def test_what_a_silence_kept_off_the_list_comes_back_as_newer(
+    down: Rule, operator: User, as_viewer: Client, web1: Server
+) -> None:
+    hidden, shown = opened(down, web1, "a.service"), opened(down, web1, "b.service")
+    person_moves.snooze(operator, hidden, timezone.now() + timedelta(hours=1))
+    silenced = silence(scope="", rule=down)
+    covering.keep()
+    before = list_page.newest()
+    Silence.objects.filter(pk=silenced.pk).update(ended_at=timezone.now())
+    covering.keep()
+    assert said_newer(as_viewer, before) == "1 newer incident, show"
+    assert said_newer(as_viewer, before, "silenced") == "1 no longer silenced, leave it out"
+    Incident.objects.filter(pk=hidden.pk).update(snoozed_until=timezone.now())
+    endings.wake_snoozed()
+    assert said_newer(as_viewer, before) == "2 newer incidents, show"
+    assert said_newer(as_viewer, before, "silenced") == "2 no longer silenced, leave them out"
+    close_all([shown])
+    assert said_newer(as_viewer, before, "silenced") == "1 no longer silenced, leave it out"  # the other's row says so
+
+
+def test_what_was_silenced_meanwhile_and_is_in_the_list_again_is_not_newer(
+    down: Rule, operator: User, as_viewer: Client, web1: Server
+) -> None:
+    one = opened(down, web1, "a.service")
+    before = list_page.newest()
+    person_moves.snooze(operator, one, timezone.now() + timedelta(hours=1))
+    assert said_newer(as_viewer, before) == ""
+    assert said_newer(as_viewer, before, "silenced") == "1 newer incident, show"
+    asleep = list_page.newest()
+    person_moves.snooze(operator, one, timezone.now() + timedelta(hours=2))
+    assert said_newer(as_viewer, asleep, "silenced") == ""
+    person_moves.wake(operator, one)
+    assert said_newer(as_viewer, before) == said_newer(as_viewer, before, "silenced") == ""
+
+
+def test_what_is_assigned_to_me_meanwhile_is_newer_among_mine(
+    down: Rule, operator: User, as_operator: Client, web1: Server
+) -> None:
+    one = opened(down, web1, "a.service")
+    before = list_page.newest()
+    person_moves.assign(operator, one, operator)
+    assert said_newer(as_operator, before) == ""
+    assert said_newer(as_operator, before, "&mine=1") == "1 newer incident, show"
+
+
+def test_the_same_title_of_two_rules_names_them(
+    down: Rule, as_viewer: Client, web1: Server, web2: Server
+) -> None:  # fmt: skip
+    again = rule("Nginx alone", kinds.FAILED)
+    opened(down, web1, NGINX)
+    opened(again, web2, NGINX)
+    assert "Nginx alone" not in text(as_viewer.get(LIST))
+    twin = opened(again, web1, NGINX)
+    for address in (LIST, f"/servers/{web1.agent_id}/", "/"):
+        page = text(as_viewer.get(address))
+        assert page.count("Web down") >= 1
+        assert page.count("Nginx alone") >= 1
+    assert "Nginx alone" not in text(as_viewer.get(f"/servers/{web2.agent_id}/"))
+    close_all([twin])
+    assert "Nginx alone" in text(as_viewer.get(f"{LIST}?s=closed"))
 
 
 def test_names_from_agents_are_shown_safely(down: Rule, as_viewer: Client, web1: Server) -> None:
@@ -172,9 +244,9 @@ def test_costs_few_queries_however_much_there_is(
 ) -> None:
     open_all([opening(down, web1, f"{number}.service") for number in range(40)])
     as_viewer.get(LIST)
-    # session, user, role · scope and incidents not taken, for the header · newest incident, newest line · rows · counts
+    # session, user, role · scope and incidents not taken, for the header · newest line · rows · counts
     # · whether rules are evaluated
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(9):
         as_viewer.get(LIST)
 
 

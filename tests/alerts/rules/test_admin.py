@@ -48,6 +48,7 @@ def test_one_is_changed(as_admin: Client, admin: User) -> None:
     ("changed", "said"),
     [
         ({"limit": 200}, "must be a number from 0 to 100"),
+        ({"params": '{"metric": "procs"}', "limit": 90.5}, "must be a whole number from 0 to"),
         ({"params": '{"metric": "heat"}'}, "params.metric: must be one of"),
         ({"params": "[1]"}, "must be an object"),
         ({"params": "{"}, "Enter a valid JSON"),

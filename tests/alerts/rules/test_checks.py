@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
+from alerts.models import Rule
 from alerts.rules import checks, kinds, wanted
 from alerts.rules.wanted import Wanted
 from tests.alerts.rules.making import FAILED, MEMORY, PROCESS, contact, rule
@@ -52,7 +53,11 @@ def test_what_a_new_rule_begins_with_is_right_once_it_is_named(kind: str, admin:
         (MEMORY, {"limit": 101, "clear_limit": None}, "limit", "a number from 0 to 100"),
         (MEMORY, {"limit": float("nan"), "clear_limit": None}, "limit", "a number from 0 to 100"),
         (MEMORY, {"limit": float("inf"), "clear_limit": None}, "limit", "a number from 0 to 100"),
-        (PROCESS, {"limit": 0}, "limit", "a number from 1 to 1000000"),
+        (PROCESS, {"limit": 0}, "limit", "a whole number from 1 to 1000000"),
+        (PROCESS, {"limit": 1.5}, "limit", "a whole number from 1 to 1000000"),
+        (PROCESS, {"limit": 1, "clear_limit": 1.5}, "clearLimit", "a whole number from 1 to 1000000"),
+        (RESTARTED, {"limit": 2.5}, "limit", "a whole number from 1 to 1000000"),
+        (MEMORY, {"params": {"metric": "procs"}, "limit": 99.5}, "limit", "a whole number from 0 to 1"),
         (FAILED, {"limit": 3}, "limit", "must be left out"),
         (FAILED, {"clear_limit": 3}, "clearLimit", "must be left out"),
         (MEMORY, {"clear_limit": 91}, "clearLimit", "at most the limit, 90"),
@@ -94,6 +99,16 @@ def test_a_wrong_field_is_named_with_what_would_be_right(
 def test_all_wrong_fields_are_named_at_once(admin: User) -> None:
     given = MEMORY._replace(name="", limit=None, severity="loud", scope='"', for_sec=-1)
     assert set(checks.wrong(given, admin)) == {"name", "limit", "severity", "scope", "forSec"}
+
+
+def test_a_fraction_of_a_count_that_was_recorded_goes_on_and_no_new_one_comes(admin: User) -> None:
+    one = rule(admin, PROCESS)
+    Rule.objects.filter(pk=one.pk).update(limit=1.5)
+    one.refresh_from_db()
+    was = wanted.of(one)
+    assert checks.wrong(was._replace(name="Another name"), admin, one) == {}
+    assert set(checks.wrong(was._replace(limit=2.5), admin, one)) == {"limit"}
+    assert set(checks.wrong(was._replace(name="A copy"), admin)) == {"limit"}
 
 
 def test_a_service_of_processes_need_not_be_named_again(admin: User) -> None:

@@ -57,6 +57,7 @@ def test_saving_what_is_there_changes_nothing(as_operator: Client, operator: Use
     [
         ({"name": ""}, "name", "must be a text of 1 to 80 printable characters"),
         ({"limit": ""}, "limit", "must be a number from 0 to 100"),
+        ({"metric": "procs", "limit": "90.5"}, "limit", "must be a whole number from 0 to"),
         ({"limit": "high"}, "limit", "Write a number such as 90."),
         ({"limit": "nan", "clear_limit": ""}, "limit", "must be a number from 0 to 100"),
         ({"clear_limit": "95"}, "clear_limit", "must be at most the limit, 90"),
@@ -169,3 +170,9 @@ def test_a_clone_is_a_new_rule(as_operator: Client, operator: User) -> None:
     as_operator.post(NEW, typed_in(shown))
     assert [one.name for one in Rule.objects.kept()] == [MEMORY.name, f"{MEMORY.name} 2"]
     assert Rule.objects.get(name=f"{MEMORY.name} 2").contacts.count() == 1
+
+
+@pytest.mark.parametrize(("kind", "said"), [(kinds.MISSING, True), (kinds.TOO_MANY, True), (kinds.PROCESS_CPU, False)])
+def test_what_is_counted_says_that_tables_are_cut(as_operator: Client, kind: str, said: bool) -> None:
+    shown = text(as_operator.get(NEW, {"kind": kind}))
+    assert ("table lists 500 processes at most" in shown) is said
