@@ -149,7 +149,7 @@ def _params(texts: dict[str, str], kind: str, errors: dict[str, str]) -> dict[st
         "pattern": texts["pattern"].strip(),
         "service": texts["service"].strip() or "*",
         "mount": texts["mount"].strip() or "*",
-        "together": bool(texts["together"]),
+        "together": bool(texts["together"]) and kind in kinds.SUMMED,
     }
     if "withinSec" in fields:
         read["withinSec"] = _seconds(texts, "within", errors) or 0
