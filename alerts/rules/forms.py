@@ -82,8 +82,8 @@ def read(data: QueryDict, base: Wanted | None = None) -> Filled:
     given = {name: str(data.get(name, ""))[:LONGEST].replace("\0", "") for name in form.given if name in data}
     if data.get("shown", kind) != kind:
         given = {name: text for name, text in given.items() if name not in OF_A_KIND}
-    if "shown" in data:  # the whole form: a box that is not in it is not ticked
-        given = {"together": "", "remedy_protected": "", **given}
+    if "shown" in data:  # the whole form: a box that is not in it is not ticked, and without contacts none escalates
+        given = {"together": "", "remedy_protected": "", "escalate_after": "", **given}
     texts = {**form.given, **given, "kind": kind[:40] if not known else kind, "shown": kind if known else ""}
     whole = "shown" in data
     contacts = _numbers(data.getlist("contacts")) if whole or "contacts" in data else form.contacts

@@ -77,5 +77,5 @@ def test_titles_name_the_limit_as_it_was_given() -> None:
 
 def test_in_romanian_there_is_a_blank_before_the_percent_sign_and_a_decimal_comma() -> None:
     with translation.override("ro"):
-        assert words.limit(kinds.READING, 99.95, MEMORY) == "99,95 %"
-        assert words.percent("95") == "95 %"
+        assert words.limit(kinds.READING, 99.95, MEMORY) == "99,95\xa0%"
+        assert words.percent("95") == "95\xa0%"

@@ -130,12 +130,21 @@ def test_of_two_editors_the_second_is_shown_both(as_operator: Client, operator: 
 
 
 def test_all_wrong_fields_are_named_at_once(as_operator: Client, web1: Server) -> None:
+    contact()
     given = {"name": "", "limit": "150", "clear_limit": "", "for": "-5", "k": "9", "n": "3", "scope": "group:"}
     found = errors(text(as_operator.post(NEW, typed(**given, escalate_after="0")), 400))
     assert set(found) == {"name", "limit", "for", "k", "scope", "escalate_after", "escalate_to"}
     assert found["for"] == "Write a span of time such as 5 min."
     assert found["limit"] == "must be a number from 0 to 100"
     assert not Rule.objects.exists()
+
+
+def test_without_any_contact_left_a_rule_that_escalated_can_be_saved(as_operator: Client, operator: User) -> None:
+    one = rule(operator, escalate_to=(contact().pk,), escalate_after_sec=900)
+    Contact.objects.all().delete()
+    address = f"{LIST}{one.pk}/"
+    assert as_operator.post(address, typed_in(text(as_operator.get(address)))).status_code == 302
+    assert Rule.objects.get().escalate_after_sec is None
 
 
 def test_what_is_wrong_under_more_is_not_hidden(as_operator: Client) -> None:
