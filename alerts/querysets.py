@@ -25,6 +25,10 @@ class RuleQuerySet(models.QuerySet["Rule"]):
         """Every rule: what is watched for is no secret to who may see any server, and says nothing of one."""
         return self.kept()
 
+    def once_visible_to(self, user: Any) -> RuleQuerySet:
+        """Deleted ones, too: for who is just changing one, and is to be told that somebody deleted it."""
+        return self.all()
+
 
 class IncidentQuerySet(models.QuerySet["Incident"]):
     def visible_to(self, user: Any) -> IncidentQuerySet:

@@ -5,8 +5,10 @@ What finders write into an incident's facts is told here, kind by kind.
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -85,7 +87,7 @@ def _title(incident: Incident) -> str:
     if incident.kind == kinds.READING:
         return _reading(facts)
     words = {name: visible(str(value)) for name, value in facts.items()}
-    words |= {"subject": visible(incident.subject), "limit": amount(incident.kind, facts.get("limit"), facts)}
+    words |= {"subject": visible(incident.subject), "limit": limit(incident.kind, facts.get("limit"), facts)}
     words.setdefault("pattern", "")
     words.setdefault("process", words["pattern"])
     words.setdefault("cmd", "")
@@ -98,12 +100,23 @@ def _template(incident: Incident) -> str:
 
 
 def amount(kind: str, value: float | None, facts: dict[str, Any]) -> str:
-    """A value of a rule's kind with its unit: "93%", "1.2 GB", "3 times", "5 h"; empty for none."""
+    """What was measured for a rule's kind, with its unit: "93%", "1,204 MB", "3 times", "5 h"; empty for none.
+
+    Rounded, but never as far as the limit among the facts: what is over it reads as over it.
+    """
     if value is None:
         return ""
-    if kind in TIMES:
-        return ngettext("%(count)s time", "%(count)s times", round(value)) % {"count": show.plain(value)}
-    return _with_unit(value, unit_of(kind, facts))
+    return _with_unit(kind, value, _rounded(value, facts.get("limit")), facts)
+
+
+def limit(kind: str, value: float | None, facts: dict[str, Any]) -> str:
+    """A rule's limit or clear limit with its unit, to its last figure: "90%", "0.75", "99.95%"; empty for none."""
+    return "" if value is None else _with_unit(kind, value, _exact(value), facts)
+
+
+def percent(number: str) -> str:
+    """A number, which is written already, with the percent sign as the language puts it."""
+    return number + pgettext("after a number", "%")
 
 
 def unit_of(kind: str, facts: dict[str, Any]) -> str:
@@ -125,13 +138,34 @@ def _reading(facts: dict[str, Any]) -> str:
     metric = kinds.READINGS.get(facts.get("metric", ""))
     words = {
         "reading": str(metric.word) if metric else visible(str(facts.get("metric", ""))),
-        "limit": amount(kinds.READING, facts.get("limit"), facts),
+        "limit": limit(kinds.READING, facts.get("limit"), facts),
     }
     return (_("%(reading)s below %(limit)s") if facts.get("below") else _("%(reading)s above %(limit)s")) % words
 
 
-def _with_unit(value: float, unit: str) -> str:
-    number = show.plain(value, 0 if value == round(value) or abs(value) >= 100 else 1)
+def _with_unit(kind: str, value: float, number: str, facts: dict[str, Any]) -> str:
+    if kind in TIMES:
+        return ngettext("%(count)s time", "%(count)s times", math.ceil(value)) % {"count": number}
+    unit = unit_of(kind, facts)
     if unit == "%":
-        return number + pgettext("after a number", "%")
+        return percent(number)
     return f"{number} {unit}" if unit not in ("", "count") else number
+
+
+def _rounded(value: float, limit: float | None) -> str:
+    """With one decimal at the most where that is enough to tell on which side of the limit it is."""
+    fewest, most = 0 if value == round(value) or abs(value) >= 100 else 1, _decimals(value)
+    for decimals in range(fewest, most):
+        shown = round(value, decimals)
+        if limit is None or (shown > limit, shown < limit) == (value > limit, value < limit):
+            return show.plain(value, decimals)
+    return show.plain(value, max(fewest, most))
+
+
+def _exact(value: float) -> str:
+    return show.plain(value, _decimals(value))
+
+
+def _decimals(value: float) -> int:
+    """How many tell it from every other number."""
+    return len(f"{Decimal(repr(float(value))):f}".partition(".")[2].rstrip("0"))

@@ -104,7 +104,7 @@ def _facts(incident: Incident) -> list[tuple[Any, str]]:
     value = words.amount(incident.kind, incident.value, incident.facts)
     worst = words.amount(incident.kind, incident.worst, incident.facts)
     return [
-        (_("Limit"), words.amount(incident.kind, incident.facts.get("limit"), incident.facts)),
+        (_("Limit"), words.limit(incident.kind, incident.facts.get("limit"), incident.facts)),
         (_("At opening"), value),
         (_("Worst"), worst if worst != value else ""),
     ]

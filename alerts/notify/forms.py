@@ -47,8 +47,8 @@ class ContactForm(forms.Form):
             del self.fields["kind"]
 
     def wanted(self) -> Wanted:
-        """What was filled in; the form is valid."""
-        given = self.cleaned_data
+        """What was filled in, as far as it could be read."""
+        given = {name: self.cleaned_data.get(name, "") for name in self.base_fields}
         own = contacts.wanted_of(self.changed) if self.changed else None
         return Wanted(
             name=given["name"],
@@ -57,24 +57,25 @@ class ContactForm(forms.Form):
             severity=given["severity"],
             hours=self._hours() if given["limited"] else {},
             language=given["language"],
-            allow_internal=given["allow_internal"],
-            enabled=given["enabled"],
+            allow_internal=bool(given["allow_internal"]),
+            enabled=bool(given["enabled"]),
         )
 
     def take(self, problem: Problem) -> str:
         """Put what a refusal says of fields under them; returns the sentence that is left to show."""
         ours = {FIELDS[name]: said for name, said in problem.fields.items() if FIELDS.get(name) in self.fields}
         for name, said in ours.items():
-            self.add_error(name, said)
-        return "" if ours and len(ours) == len(problem.fields) else problem.sentence
+            if name not in self.errors:  # what cannot be read is told alone
+                self.add_error(name, said)
+        return "" if self.errors and len(ours) == len(problem.fields) else problem.sentence
 
     def _hours(self) -> dict[str, Any]:
         given = self.cleaned_data
         return {
-            "days": sorted(int(day) for day in given["days"]),
-            "from": given["begins"],
-            "to": given["ends"],
-            "zone": given["zone"] or zones.UNKNOWN,
+            "days": sorted(int(day) for day in given.get("days", ())),
+            "from": given.get("begins", ""),
+            "to": given.get("ends", ""),
+            "zone": given.get("zone") or zones.UNKNOWN,
         }
 
 

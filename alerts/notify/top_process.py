@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from alerts import words
 from alerts.models import Incident
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
@@ -23,6 +24,6 @@ def told(incident: Incident) -> str:
 
 def _said(name: Any, cpu: float | None, memory: float | None) -> str:
     parts = [visible(str(name))]
-    parts += [f"{show.plain(cpu)}% CPU"] if cpu is not None else []
+    parts += [f"{words.percent(show.plain(cpu))} CPU"] if cpu is not None else []
     parts += [f"{show.plain(memory)} MB"] if memory is not None else []
     return ", ".join(parts)

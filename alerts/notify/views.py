@@ -11,11 +11,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from alerts.models import Contact
-from alerts.notify import contacts, forms, models, page
+from alerts.notify import checks, contacts, forms, models, page
 from alerts.notify.forms import ContactForm
 from alerts.rules import names
 from pmonitor import access, client, limits
-from pmonitor.problems import Problem
+from pmonitor.problems import Problem, bad
 
 
 @access.operator_required
@@ -88,17 +88,18 @@ def _form(request: HttpRequest, changed: Contact | None, filled: dict[str, Any])
     if request.method != "POST":
         return render(request, "contact_form.html", page.form_context(ContactForm(changed=changed), filled))
     form = ContactForm(request.POST, changed=changed)
-    problem, status = "", 400
-    if form.is_valid():
-        try:
-            return _saved(request, form)
-        except Problem as raised:
-            problem, status = form.take(raised), raised.status_code
+    try:
+        return _saved(request, form)
+    except Problem as raised:
+        problem, status = form.take(raised), raised.status_code
     context = page.form_context(form, forms.typed(request.POST), problem)
     return render(request, "contact_form.html", context, status=status)
 
 
 def _saved(request: HttpRequest, form: ContactForm) -> HttpResponseBase:
+    """Save it, unless a field is wrong, which Problem names: every one at once."""
+    if not form.is_valid():
+        raise bad(checks.wrong(form.wanted(), form.changed))
     limits.hit("actions", f"user-{request.user.pk}")
     if form.changed:
         contacts.change(request.user, form.changed, form.wanted(), _address(request))

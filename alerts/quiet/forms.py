@@ -38,17 +38,18 @@ class ZonedForm(forms.Form):
         """Put what a refusal says of fields under them; returns the sentence that is left to show."""
         ours = {FIELDS[name]: said for name, said in problem.fields.items() if FIELDS.get(name) in self.fields}
         for name, said in ours.items():
-            self.add_error(name, said)
-        return "" if ours and len(ours) == len(problem.fields) else problem.sentence
+            if name not in self.errors:  # what cannot be read is told alone
+                self.add_error(name, said)
+        return "" if self.errors and len(ours) == len(problem.fields) else problem.sentence
 
     def moment(self, name: str) -> Any:
-        """What a field says, in UTC; None when it is empty."""
-        return moment(self.cleaned_data[name], self.where)
+        """What a field says, in UTC; None when it is empty or cannot be read."""
+        return moment(self.cleaned_data.get(name), self.where)
 
     @property
     def where(self) -> str:
         """The zone's name as it was written."""
-        zone: str = self.cleaned_data["zone"] or zones.UNKNOWN
+        zone: str = self.cleaned_data.get("zone") or zones.UNKNOWN
         return zone
 
 
@@ -67,15 +68,15 @@ class SilenceForm(ZonedForm):
     cron = forms.CharField(max_length=times.LENGTH, required=False)
 
     def plan(self) -> Plan:
-        """What was filled in; the form is valid."""
+        """What was filled in, as far as it could be read; for an hour where the length is what could not."""
         given, starts, ends = self.cleaned_data, self.moment("at"), self.moment("until")
-        cron, length = given["cron"].strip(), given["length"]
+        cron, length = given.get("cron", "").strip(), given.get("length", HOUR)
         if not cron and ends is None:
             ends = (starts or timezone.now()) + timedelta(seconds=length)
         return Plan(
-            reason=given["reason"],
-            scope=given["scope"],
-            rule=given["rule"],
+            reason=given.get("reason", ""),
+            scope=given.get("scope", ""),
+            rule=given.get("rule"),
             starts_at=starts,
             ends_at=ends,
             cron=cron,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from alerts.incidents import list_page
@@ -11,7 +12,7 @@ from alerts.models import Silence
 from alerts.quiet import forms, live, pages, silences
 from alerts.quiet.forms import EndForm, SilenceForm
 from pmonitor import access, client, limits
-from pmonitor.problems import Problem
+from pmonitor.problems import Problem, bad
 
 
 @access.viewer_required
@@ -36,10 +37,8 @@ def new(request: HttpRequest) -> HttpResponseBase:
     form = SilenceForm(request.POST if request.method == "POST" and "preview" not in request.POST else None)
     problem, status = "", 200
     if form.is_bound:
-        status = 400
         try:
-            if form.is_valid():
-                return _made(request, form)
+            return _made(request, form)
         except Problem as raised:
             problem, status = form.take(raised), raised.status_code
     data = request.POST if request.method == "POST" else forms.filled(request.user, about) | request.GET.dict()
@@ -90,6 +89,9 @@ def _shown(
 
 
 def _made(request: HttpRequest, form: SilenceForm) -> HttpResponseBase:
+    """Make it, unless a field is wrong, which Problem names: every one at once."""
+    if not form.is_valid():
+        raise bad(silences.wrong(request.user, form.plan(), timezone.now()))
     limits.hit("actions", f"user-{request.user.pk}")
     silences.make(request.user, form.plan(), client.address(request) or None)
     return redirect("silences:list")

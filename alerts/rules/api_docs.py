@@ -79,9 +79,10 @@ NOT_NOW = {409: error("Somebody was faster.", "Somebody deleted this rule meanwh
 FIELDS = (
     "`kind` is one of "
     + ", ".join(f"`{kind}`" for kind in kinds.KINDS)
-    + ". `params` depends on it: `metric` and `below` (reading), `mount` (disks), `by`, `pattern`, `together` "
-    "(processes), `service` (services), `withinSec` (what is counted, or happens at one moment). `scope` is a line "
-    "such as `role=web env=prod group:buh web-*`; empty: every server. Spans are in seconds, times in UTC."
+    + ". `params` depends on it: `metric` and `below` (reading), `mount` (disks), `by`, `pattern` "
+    "(processes; of their CPU and memory also `together`, their sum), `service` (services), `withinSec` (what is "
+    "counted, or happens at one moment). `scope` is a line such as `role=web env=prod group:buh web-*`; empty: every "
+    "server. Spans are in seconds, times in UTC."
 )
 
 

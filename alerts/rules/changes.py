@@ -110,7 +110,14 @@ def may_change(user: Any, rule: Rule) -> bool:
     return scopes.may_use(user, rule.scope)
 
 
+def gone() -> Problem:
+    """What is said to who would change a rule that is deleted."""
+    return Problem(409, _("Somebody deleted this rule meanwhile."))
+
+
 def _may(user: Any, rule: Rule) -> None:
+    if rule.deleted_at:
+        raise gone()
     if not may_change(user, rule):
         raise PermissionDenied(_("This rule is for more servers than yours."))
 
@@ -118,7 +125,7 @@ def _may(user: Any, rule: Rule) -> None:
 def _locked(user: Any, rule: Rule) -> Rule:
     here: Rule | None = Rule.objects.kept().select_for_update().filter(pk=rule.pk).first()
     if here is None:
-        raise Problem(409, _("Somebody deleted this rule meanwhile."))
+        raise gone()
     _may(user, here)
     return here
 

@@ -80,6 +80,8 @@ def _params(given: Wanted) -> dict[str, str]:
         value = given.params.get(name, msgspec.NODEFAULT)
         if field.required if value is msgspec.NODEFAULT else not _fits(name, value, field.type):
             found[f"params.{name}"] = str(PARAMS[name]) % {"allowed": ", ".join(ONE_OF.get(name, ()))}
+    if "together" in fields and given.kind not in kinds.SUMMED and given.params.get("together") is True:
+        found["params.together"] = _("must be false: only CPU and memory can be looked at as a sum")
     return found
 
 
@@ -163,11 +165,13 @@ def _samples(given: Wanted) -> dict[str, str]:
         return {}
     if given.kind not in wanted.SAMPLED:
         return {"k": _("must be left out: this kind is not measured anew with each report")}
-    if given.n is None or not 1 <= given.n <= MOST_SAMPLES:
-        return {"n": _("must be a whole number of samples from 1 to 60, given together with k")}
-    if given.k is None or not 1 <= given.k <= given.n:
-        return {"k": _("must be a whole number from 1 to n, %(n)s") % {"n": given.n}}
-    return {}
+    found, most = {}, given.n or 0
+    if not 1 <= most <= MOST_SAMPLES:
+        found["n"] = _("must be a whole number of samples from 1 to 60, given together with k")
+        most = MOST_SAMPLES
+    if given.k is None or not 1 <= given.k <= most:
+        found["k"] = _("must be a whole number from 1 to n, %(n)s") % {"n": most}
+    return found
 
 
 def _scope_of(given: Wanted, user: Any) -> dict[str, str]:
@@ -198,9 +202,12 @@ def _escalation(given: Wanted) -> dict[str, str]:
     after = given.escalate_after_sec
     if after is None:
         return {"escalateAfterSec": _("must say after how long they are told")} if given.escalate_to else {}
+    found = {}
     if not ESCALATE_LEAST <= after <= WEEK:
-        return {"escalateAfterSec": _("must be a whole number of seconds from 60 to 604800 (7 days)")}
-    return {} if given.escalate_to else {"escalateTo": _("must name at least one contact who is told then")}
+        found["escalateAfterSec"] = _("must be a whole number of seconds from 60 to 604800 (7 days)")
+    if not given.escalate_to:
+        found["escalateTo"] = _("must name at least one contact who is told then")
+    return found
 
 
 def _remedy(given: Wanted, user: Any) -> dict[str, str]:

@@ -9,11 +9,31 @@ from django.utils.translation import pgettext_lazy
 
 from alerts import words
 from alerts.notify import models as notify
-from alerts.rules import kinds, wanted
-from alerts.rules.forms import UNITS, Filled
+from alerts.rules import checks, kinds, wanted
+from alerts.rules.forms import UNITS, Filled, told
 from pmonitor.templatetags import show
 from servers.wire import MOST_PROCESSES
 
+FIELD_WORDS: dict[str, Any] = {  # of the form's fields that a preview looks at, in the form's order
+    "kind": _("What to watch"),
+    "by": _("Which processes"),
+    "pattern": _("Name or part"),
+    "mount": _("Mount point"),
+    "service": _("Service"),
+    "metric": _("Reading"),
+    "together": pgettext_lazy("processes", "all together"),
+    "limit": _("Limit"),
+    "within": pgettext_lazy("a span", "within"),
+    "for": pgettext_lazy("a span", "for"),
+    "clear_limit": _("Clear limit"),
+    "clear_for": _("It is over when well for"),
+    "k": _("Samples over the limit"),
+    "n": _("Samples looked at"),
+    "scope": _("Applies to"),
+    "remedy_most": _("Times at most"),
+    "remedy_within": _("The span in which so many are allowed"),
+    "remedy_cooldown": _("and not again within"),
+}
 GROUP_WORDS: dict[str, Any] = {
     kinds.SERVER: _("Server"),
     kinds.PROCESS: pgettext_lazy("alert", "Process"),
@@ -55,6 +75,12 @@ def kinds_by_group() -> list[dict[str, Any]]:
     return [{"word": GROUP_WORDS[name], "kinds": members} for name, members in groups.items()]
 
 
+def wrong_to_watch(form: Filled) -> list[tuple[Any, str]]:
+    """Which fields keep the form's rule from being previewed, each in words with what is wrong with it."""
+    wrong = {**told(checks.watching(form.wanted)), **form.errors}
+    return [(word, wrong[name]) for name, word in FIELD_WORDS.items() if name in wrong]
+
+
 def of_kind(form: Filled) -> dict[str, Any]:
     """Which fields the form's kind has, and what they offer."""
     kind, params = form.wanted.kind, form.wanted.params
@@ -64,6 +90,7 @@ def of_kind(form: Filled) -> dict[str, Any]:
     return {
         "has": {
             **dict.fromkeys(fields, True),
+            "together": kind in kinds.SUMMED,
             "limit": about.unit is not None,
             "times": kind not in wanted.MOMENTS,
             "samples": kind in wanted.SAMPLED,

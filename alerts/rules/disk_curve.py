@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.utils.safestring import SafeString
-
 from alerts.evaluate import replay_disks
 from alerts.evaluate.replay import Episode
+from alerts.rules import limit_line
+from alerts.rules.limit_line import Drawn
 from servers import curves, history
 from servers.curves import Axis
 
@@ -24,12 +24,9 @@ def worst_mount(episodes: Sequence[Episode], end: datetime) -> str:
     return max(spent, key=lambda mount: spent[mount])
 
 
-def drawn(server: int, mount: str, axis: Axis, limit: float, points: int) -> SafeString:
+def drawn(server: int, mount: str, axis: Axis, limit: float, points: int) -> Drawn:
     """How full it was, in at most so many points, and the limit, in percent."""
     step = history.step_for((axis.end - axis.start).total_seconds(), points)
     values = replay_disks.curve(server, mount, axis.start, axis.end, points)
     beside = axis._replace(gap=timedelta(seconds=1.5 * step))
-    return curves.drawn(
-        ("a", curves.area(values, FULL, beside)),
-        ("limit", f"M0 {curves.y(limit, FULL)}H1000"),
-    )
+    return limit_line.drawn(limit, FULL, ("a", curves.area(values, FULL, beside)))

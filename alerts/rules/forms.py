@@ -82,8 +82,8 @@ def read(data: QueryDict, base: Wanted | None = None) -> Filled:
     given = {name: str(data.get(name, ""))[:LONGEST].replace("\0", "") for name in form.given if name in data}
     if data.get("shown", kind) != kind:
         given = {name: text for name, text in given.items() if name not in OF_A_KIND}
-    if "shown" in data:  # the whole form: a box that is not in it is not ticked
-        given = {"together": "", "remedy_protected": "", **given}
+    if "shown" in data:  # the whole form: a box that is not in it is not ticked, and without contacts none escalates
+        given = {"together": "", "remedy_protected": "", "escalate_after": "", **given}
     texts = {**form.given, **given, "kind": kind[:40] if not known else kind, "shown": kind if known else ""}
     whole = "shown" in data
     contacts = _numbers(data.getlist("contacts")) if whole or "contacts" in data else form.contacts
@@ -149,7 +149,7 @@ def _params(texts: dict[str, str], kind: str, errors: dict[str, str]) -> dict[st
         "pattern": texts["pattern"].strip(),
         "service": texts["service"].strip() or "*",
         "mount": texts["mount"].strip() or "*",
-        "together": bool(texts["together"]),
+        "together": bool(texts["together"]) and kind in kinds.SUMMED,
     }
     if "withinSec" in fields:
         read["withinSec"] = _seconds(texts, "within", errors) or 0

@@ -42,7 +42,7 @@ class Mount(Struct, rename=on_the_wire, forbid_unknown_fields=True):
 class Processes(Struct, rename=on_the_wire, forbid_unknown_fields=True):
     """Which processes: by one of name (a pattern as in a shell), a part of the command line, user, service (its unit).
 
-    together: their sum is looked at, not each of them (of CPU and memory).
+    together: their sum is looked at, not each of them; of the kinds in SUMMED alone, to others it means nothing.
     """
 
     by: str  # "name", "cmdline", "user", "service"
@@ -107,6 +107,7 @@ KINDS: dict[str, Kind] = {
     COMMAND_FAILED: Kind(_("Command failed"), HUB, Happened),
 }
 BY = ("name", "cmdline", "user", "service")
+SUMMED = (PROCESS_CPU, PROCESS_MEMORY)
 
 
 class Metric(NamedTuple):

@@ -61,7 +61,7 @@ def one(user: Any, role: str, rule: Rule) -> dict[str, Any]:
         "overdue": overdue.of_rule(rule, role == access.ADMIN),
         "rule_facts": {
             **shown,
-            "clear": words.amount(rule.kind, rule.clear_limit, rule.params),
+            "clear": words.limit(rule.kind, rule.clear_limit, rule.params),
             "clear_for": sentence.span(rule.clear_for_sec) if rule.clear_for_sec else "",
             "escalates": escalates,
             "escalate_after": sentence.span(rule.escalate_after_sec) if rule.escalate_after_sec else "",
@@ -76,14 +76,14 @@ def form_context(
     user: Any, form: Filled, rule: Rule | None = None, errors: Mapping[str, str] | None = None, problem: str = ""
 ) -> dict[str, Any]:
     """What `_rule_form.html` shows: a form as it is filled in, for a new rule or to change one."""
-    known = form.wanted.kind in kinds.KINDS
+    known, wrong = form.wanted.kind in kinds.KINDS, {**(errors or {}), **form.errors}
     return {
         "overdue": overdue.of_rule(rule, access.has_role(user, access.ADMIN)) if rule else None,
         "rule_form": {
             "rule": rule,
             "name": names.shown(rule.name) if rule else "",
             "given": form.given,
-            "errors": {**form.errors, **(errors or {})},
+            "errors": wrong,
             "problem": problem,
             "seen": wanted.stamp(wanted.of(rule)) if rule else "",
             "action": reverse("rules:one", args=[rule.pk]) if rule else reverse("rules:new"),
@@ -91,8 +91,7 @@ def form_context(
             "people": _contacts(form),
             "severities": list(words.SEVERITY_WORDS.items()),
             "is_admin": access.has_role(user, access.ADMIN),
-            "more": any(form.given[name] not in ("", "0") for name in MORE)
-            or any(name in (errors or {}) for name in MORE),
+            "more": any(form.given[name] not in ("", "0") for name in MORE) or any(name in wrong for name in MORE),
             "now": row(user, access.OPERATOR, rule) | {"who": visible(rule.made_by_name)} if rule and problem else None,
             "unmet": unmet.warnings(form.wanted).get("remedy.target", ""),
             "changed_by": changed_by.last(rule) if rule and problem else None,

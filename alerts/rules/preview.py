@@ -15,14 +15,14 @@ from typing import Any, Final, NamedTuple
 from django.db.models import Min
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.safestring import SafeString
 
 from alerts import words
 from alerts.evaluate import holding, replay
 from alerts.evaluate.holding import Holds
 from alerts.evaluate.replay import Episode
 from alerts.models import Rule
-from alerts.rules import checks, disk_curve, kinds, page, process_curve, sentence, wanted
+from alerts.rules import disk_curve, kinds, limit_line, page, process_curve, sentence, wanted
+from alerts.rules.limit_line import Drawn
 from alerts.rules.wanted import Wanted
 from pmonitor.visible import visible
 from servers import curves, history, moments, past_readings
@@ -83,9 +83,7 @@ def spent(seconds: float) -> Callable[[], bool]:
 
 
 def context(user: Any, given: Wanted) -> dict[str, Any]:
-    """What `_rule_preview.html` shows of a form's rule; a rule that is not right yet is not looked at."""
-    if wrong := checks.watching(given):
-        return {"preview_wrong": wrong}
+    """What `_rule_preview.html` shows of a form's rule, what it watches for being right."""
     told = find(user, given)
     if told is None:
         return {"preview_busy": True}
@@ -178,14 +176,14 @@ def _chart(given: Wanted, told: Told, worst: int, hosts: dict[int, str]) -> dict
             "mount": visible(mount),
             "fired": [_span(one, axis) for one in there if one.subject == mount],
             "drawing": disk_curve.drawn(worst, mount, axis, given.limit, POINTS),
-            "limit": words.amount(given.kind, given.limit, given.params),
+            "limit": words.limit(given.kind, given.limit, given.params),
         }
     metric = str(given.params.get("metric", ""))
     if given.kind == kinds.READING and given.limit is not None and (drawn := _curve(given, metric, worst, told)):
-        made |= {"drawing": drawn, "limit": words.amount(given.kind, given.limit, given.params)}
+        made |= {"drawing": drawn, "limit": words.limit(given.kind, given.limit, given.params)}
     if given.kind in (kinds.PROCESS_CPU, kinds.PROCESS_MEMORY):
         drawn = process_curve.drawn(_rule(given, told.end), worst, told.start, told.end, POINTS)
-        made |= {"drawing": drawn, "limit": words.amount(given.kind, given.limit, given.params)}
+        made |= {"drawing": drawn, "limit": words.limit(given.kind, given.limit, given.params)}
     return made
 
 
@@ -199,22 +197,23 @@ def _span(one: Episode, axis: Axis) -> dict[str, str]:
     return {"x": f"{left:.1f}", "width": f"{max(2.0, axis.x(one.closed_at or axis.end) - left):.1f}"}
 
 
-def _curve(given: Wanted, metric: str, server: int, told: Told) -> SafeString:
+def _curve(given: Wanted, metric: str, server: int, told: Told) -> Drawn | None:
     limit, name = given.limit or 0.0, metric
     if metric == "load1PerCpu":  # history has the load, and the server tells its processors
         name, limit = "load1", limit * _cores(server)
     if name not in history.METRICS:
-        return SafeString("")
+        return None
     found = past_readings.readings(server, told.start, told.end, POINTS, [name])
     points = found.series[name]
     percent = kinds.READINGS[metric].unit == "%"
     top = 100 if percent else curves.round_up(max([limit * 1.1, 1, *(point.max for point in points)]))
     axis = Axis(told.start, told.end, timedelta(seconds=1.5 * found.step))
     values = [(max(point.t, told.start), point.avg) for point in points]
-    return curves.drawn(
+    return limit_line.drawn(
+        limit,
+        top,
         ("band", curves.band(points, top, axis)),
         ("a", curves.area(values, top, axis)),
-        ("limit", f"M0 {curves.y(limit, top)}H1000"),
     )
 
 

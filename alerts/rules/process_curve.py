@@ -6,27 +6,28 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from statistics import fmean
 
-from django.utils.safestring import SafeString
-
 from alerts.evaluate import replay_processes
 from alerts.models import Rule
+from alerts.rules import limit_line
+from alerts.rules.limit_line import Drawn
 from servers import curves
 from servers.chunks.samples import micros, moment_of
 from servers.curves import Axis
 from servers.past_readings import Point
 
 
-def drawn(rule: Rule, server: int, start: datetime, end: datetime, most: int) -> SafeString:
+def drawn(rule: Rule, server: int, start: datetime, end: datetime, most: int) -> Drawn:
     """Of so many steps at most, as SVG; a rule on CPU or memory that history can tell."""
     step = (micros(end) - micros(start)) // most
     points = list(_points(rule, server, start, end, step))
     limit = rule.limit or 0.0
     top = curves.round_up(max([limit * 1.1, 1, *(point.max for point in points)]))
     axis = Axis(start, end, timedelta(microseconds=1.5 * step))
-    return curves.drawn(
+    return limit_line.drawn(
+        limit,
+        top,
         ("band", curves.band(points, top, axis)),
         ("a", curves.area([(point.t, point.avg) for point in points], top, axis)),
-        ("limit", f"M0 {curves.y(limit, top)}H1000"),
     )
 
 

@@ -103,15 +103,15 @@ def reading(metric: str) -> str:
 
 
 def _what(rule: Rule | Wanted) -> str:
-    params, limit = rule.params, words.amount(rule.kind, rule.limit, rule.params)
+    params, limit = rule.params, words.limit(rule.kind, rule.limit, rule.params)
     if rule.kind == kinds.READING:
         said = _("%(reading)s below %(limit)s") if params.get("below") else _("%(reading)s above %(limit)s")
         return said % {"reading": reading(str(params.get("metric", ""))), "limit": limit}
     told = {
         "limit": limit,
-        "times": _times(rule.limit),
+        "times": limit,
         "within": span(params["withinSec"]) if "withinSec" in params else "",
-        "which": _which(params),
+        "which": _which(rule.kind, params),
         "unit": _any(params.get("service", ANY), _("any service")),
         "mount": _mount(params.get("mount", ANY)),
     }
@@ -119,8 +119,8 @@ def _what(rule: Rule | Wanted) -> str:
     return str(FEWER if fewer else WHAT[rule.kind]) % told
 
 
-def _which(params: dict[str, Any]) -> str:
-    said = TOGETHER if params.get("together") else WHICH
+def _which(kind: str, params: dict[str, Any]) -> str:
+    said = TOGETHER if kind in kinds.SUMMED and params.get("together") else WHICH
     return str(said.get(params.get("by", ""), WHICH["name"])) % {"pattern": visible(str(params.get("pattern", "")))}
 
 
@@ -130,8 +130,3 @@ def _mount(pattern: str) -> str:
 
 def _any(pattern: str, every: str) -> str:
     return every if pattern == ANY else visible(pattern)
-
-
-def _times(limit: float | None) -> str:
-    count = round(limit or 0)
-    return ngettext("%(count)s time", "%(count)s times", count) % {"count": show.plain(count)}

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRedirect
 
 from alerts.models import Rule
-from alerts.rules import changes, forms, names, page, scopes, trying, unmet, wanted
+from alerts.rules import changes, checks, choices, forms, names, page, scopes, trying, unmet, wanted
 from alerts.rules import preview as previewing
 from alerts.rules.forms import Filled
 from alerts.rules.wanted import Wanted
@@ -113,8 +113,9 @@ def _posted(request: HttpRequest, rule: Rule | None) -> HttpResponseBase:
     form = forms.read(request.POST, wanted.of(rule) if rule else None)
     if "again" in request.POST:  # without scripts: the fields of another kind, a preview
         return _again(request, form, rule)
-    if form.errors:
-        return _shown(request, form, rule, status=400)
+    if form.errors:  # what can be read may be wrong, too
+        wrong = checks.wrong(form.wanted, request.user, rule)
+        return _shown(request, form, rule, forms.told(wrong), status=400)
     try:
         made = _saved(request, form.wanted, rule)
     except Problem as problem:
@@ -165,15 +166,17 @@ def _shown(
     status: int = 200,
     **more: Any,
 ) -> HttpResponse:
-    """The form; after somebody else's change it is the newer rule that saving again changes."""
-    newest = Rule.objects.kept().filter(pk=rule.pk).first() if rule and problem else rule
-    context = {**page.form_context(request.user, form, newest, errors, problem), **more}
+    """The form; after somebody else's change it is the newer rule that saving again changes; of a deleted one, none."""
+    newest = Rule.objects.kept().filter(pk=rule.pk).first() if rule and (problem or rule.deleted_at) else rule
+    gone = bool(rule) and newest is None
+    problem = changes.gone().sentence if gone else problem
+    context = {**page.form_context(request.user, form, newest, errors, problem), "gone": gone, **more}
     return render(request, "rule.html", context, status=status)
 
 
 def _previewed(request: HttpRequest, form: Filled) -> dict[str, Any]:
-    if form.errors:
-        return {"preview_wrong": form.errors}
+    if wrong := choices.wrong_to_watch(form):
+        return {"preview_wrong": wrong}
     try:
         limits.hit("search-parts", f"user-{request.user.pk}")
     except Problem:
@@ -214,6 +217,9 @@ def _refused(request: HttpRequest, problem: Problem) -> HttpResponseBase:
 
 
 def _rule(request: HttpRequest, number: int) -> Rule:
+    """The rule of the address; to change it, which POST does, also one that was deleted, which changes.py then says."""
+    if request.method == "POST":
+        return get_object_or_404(Rule.objects.once_visible_to(request.user), pk=number)
     return get_object_or_404(Rule.objects.visible_to(request.user), pk=number)
 
 

@@ -61,7 +61,7 @@ WATCHED = ("kind", "params", "limit", "clear_limit", "for_sec", "clear_for_sec",
 def of(rule: Rule) -> Wanted:
     """What is recorded, to be changed in part; two queries unless contacts and escalate_to are prefetched."""
     many: dict[str, Any] = {name: tuple(sorted(one.pk for one in getattr(rule, name).all())) for name in MANY}
-    return Wanted(**{name: getattr(rule, name) for name in COLUMNS}, **many)
+    return _without_sum(Wanted(**{name: getattr(rule, name) for name in COLUMNS}, **many))
 
 
 def whole(given: Wanted) -> Wanted:
@@ -100,6 +100,13 @@ def usual(kind: str) -> Wanted:
     params = {field.encode_name: field.default for field in fields if not field.required}
     params |= {field.encode_name: FIRST[field.encode_name] for field in fields if field.required}
     return Wanted("", kind, params, about.usual, for_sec=about.seconds)
+
+
+def _without_sum(given: Wanted) -> Wanted:
+    """Rules from before `together` was refused where it means nothing stay right."""
+    if given.kind in kinds.SUMMED or not given.params.get("together"):
+        return given
+    return given._replace(params={**given.params, "together": False})
 
 
 def _float(value: float | None) -> float | None:

@@ -40,6 +40,13 @@ def test_the_process_is_named(web1: Server) -> None:
     assert said(message(capsule=FOUND))["Process"] == "postgres, 93% CPU, 1,204 MB"
 
 
+def test_a_percentage_is_written_one_way_in_each_language(web1: Server) -> None:
+    opened(rule("r", contact(language="ro")), web1)
+    told = said(message(capsule=FOUND, value=95.0))
+    assert told["Valoare"] == "95\xa0%"
+    assert told["Proces"] == "postgres, 93\xa0% CPU, 1.204 MB"
+
+
 def test_times_are_told_by_the_contacts_clock(web1: Server) -> None:
     hours = {"days": list(range(7)), "from": "00:00", "to": "00:00", "zone": "Europe/Bucharest"}
     opened(rule("r", contact(hours=hours)), web1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -84,6 +85,22 @@ def test_wrong_fields_are_named_and_nothing_typed_is_lost(as_admin: Client, chan
     assert ("zone" in changed) or 'value="Europe/Chisinau"' in shown
     assert Contact.objects.count() == 1
     assert events() == []
+
+
+def test_all_wrong_fields_are_named_at_once(as_admin: Client) -> None:
+    hours = {"limited": "on", "begins": "x", "ends": "25:00", "zone": "Mars/Crater"}
+    given = {**FORM, **hours, "name": "", "address": "", "severity": "dire", "language": "xx"}
+    shown = text(as_admin.post("/alerts/contacts/new/", given), 400)
+    named = set(re.findall(r'id="(\w+)-e"', shown))
+    assert named == {"name", "address", "severity", "language", "days", "begins", "ends", "zone"}
+    assert "Wrong input" not in shown
+    assert not Contact.objects.exists()
+
+
+def test_of_a_changed_one_all_wrong_fields_are_named_at_once(as_admin: Client) -> None:
+    address = f"/alerts/contacts/{contact().pk}/"
+    shown = text(as_admin.post(address, {**FORM, "name": "", "address": "nobody"}), 400)
+    assert set(re.findall(r'id="(\w+)-e"', shown)) == {"name", "address"}
 
 
 def test_a_webhooks_secret_is_shown_once(as_admin: Client) -> None:

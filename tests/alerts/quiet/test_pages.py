@@ -97,6 +97,30 @@ def test_a_wrong_field_says_so_and_nothing_is_lost(
     assert not Silence.objects.exists()
 
 
+def test_all_wrong_fields_are_named_at_once(as_operator: Client, web1: Server) -> None:
+    given = {
+        **GIVEN,
+        "reason": "",
+        "scope": "group:",
+        "cron": "x",
+        "zone": "Mars/Crater",
+        "until": "soon",
+        "length": "",
+    }
+    shown = text(as_operator.post(NEW, given), 400)
+    found = errors(shown)
+    assert set(found) == {"reason", "scope", "cron", "zone", "until", "length"}
+    assert found["reason"] == "Say why: the audit trail keeps it."
+    assert "Wrong input" not in shown
+    assert not Silence.objects.exists()
+
+
+def test_what_only_cannot_be_read_is_named_alone(as_operator: Client, web1: Server) -> None:
+    shown = text(as_operator.post(NEW, {**GIVEN, "length": "soon"}), 400)
+    assert set(errors(shown)) == {"length"}
+    assert "Wrong input" not in shown
+
+
 def test_from_an_incident_it_is_filled_in(as_operator: Client, as_admin: Client, web1: Server) -> None:
     failed = rule("A service failed", kinds.FAILED)
     address = f"{NEW}?incident={opened(failed, web1, 'nginx.service').uuid}"

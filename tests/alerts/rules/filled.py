@@ -24,6 +24,14 @@ def errors(shown: str) -> dict[str, str]:
     return dict(re.findall(r'id="rule-(\w+)-e"><svg.*?</svg>([^<]*)</span>', shown))
 
 
+def limit_shown(shown: str) -> str:
+    """What stands at the preview's limit: it is as far down as the line."""
+    (line,) = re.findall(r'<path class="limit" d="M0 ([\d.]+)H1000"/>', shown)
+    ((down, said),) = re.findall(r'<text x="100%" y="([\d.]+)%" dy="[^"]*">([^<]*)</text>', shown)
+    assert down == line
+    return str(said)
+
+
 def typed_in(shown: str) -> dict[str, str]:
     """What the form's fields hold as they are shown."""
     form = shown.split('<form class="panel"')[1]

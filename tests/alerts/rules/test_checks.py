@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from alerts.models import Rule
-from alerts.rules import checks, kinds, wanted
+from alerts.rules import changes, checks, kinds, sentence, wanted
 from alerts.rules.wanted import Wanted
 from tests.alerts.rules.making import FAILED, MEMORY, PROCESS, contact, rule
 from tests.cast import person
@@ -47,6 +47,8 @@ def test_what_a_new_rule_begins_with_is_right_once_it_is_named(kind: str, admin:
         (PROCESS, {"params": {"by": "name", "pattern": ""}}, "params.pattern", "1 to 255 printable"),
         (PROCESS, {"params": {"by": "name", "pattern": "a\0"}}, "params.pattern", "1 to 255 printable"),
         (PROCESS, {"params": {"by": "name"}}, "params.pattern", "1 to 255 printable"),
+        (PROCESS, {"params": {"by": "name", "pattern": "x", "together": True}}, "params.together", "must be false"),
+        (MEMORY, {"params": {"metric": "mem", "together": True}}, "params.together", "which takes metric, below"),
         (RESTARTED, {"params": {"withinSec": 5}}, "params.withinSec", "60 to 604800"),
         (RESTARTED, {"params": {"withinSec": 60.5}}, "params.withinSec", "60 to 604800"),
         (MEMORY, {"limit": None}, "limit", "a number from 0 to 100"),
@@ -109,6 +111,29 @@ def test_a_fraction_of_a_count_that_was_recorded_goes_on_and_no_new_one_comes(ad
     assert checks.wrong(was._replace(name="Another name"), admin, one) == {}
     assert set(checks.wrong(was._replace(limit=2.5), admin, one)) == {"limit"}
     assert set(checks.wrong(was._replace(name="A copy"), admin)) == {"limit"}
+
+
+def test_both_of_a_pair_are_named_when_both_are_wrong(admin: User) -> None:
+    given = MEMORY._replace(k=0, n=61, escalate_after_sec=0)
+    assert set(checks.wrong(given, admin)) == {"k", "n", "escalateAfterSec", "escalateTo"}
+
+
+def test_a_sum_may_be_said_not_to_be_wanted(admin: User) -> None:
+    given = PROCESS._replace(params={**PROCESS.params, "together": False})
+    assert checks.wrong(given, admin) == {}
+    summed = given._replace(kind=kinds.PROCESS_CPU, params={**PROCESS.params, "together": True})
+    assert checks.wrong(summed, admin) == {}
+
+
+def test_a_rule_from_before_that_asks_for_a_meaningless_sum_goes_on(operator: User) -> None:
+    one = rule(operator, PROCESS, scope="group:web")
+    Rule.objects.update(params={**PROCESS.params, "together": True})
+    old = Rule.objects.get()
+    assert sentence.whole(old) == "process keepalived missing for 30 s"
+    changes.switch(operator, old, False)
+    changes.switch(operator, old, True)
+    changed = changes.change(operator, old, wanted.of(old)._replace(for_sec=60))
+    assert (changed.pk, changed.params["together"], changed.enabled) == (one.pk, False, True)
 
 
 def test_a_service_of_processes_need_not_be_named_again(admin: User) -> None:

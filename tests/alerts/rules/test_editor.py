@@ -122,7 +122,7 @@ def test_of_two_editors_the_second_is_shown_both(as_operator: Client, operator: 
     shown = text(as_operator.post(f"{LIST}{one.pk}/", sent), 409)
     assert "Somebody changed this rule while you did" in shown
     assert "It is now: memory used above 97% for 5 min (group:web), by ada." in shown
-    assert re.search(r"ada changed at <time [^>]*>[^<]*</time>: limit\.", shown)
+    assert re.search(r"ada changed it on <time [^>]*>[^<]*</time> \(limit\)\.", shown)
     assert 'value="Mine"' in shown
     assert Rule.objects.get().limit == 97
     (seen,) = re.findall(r'name="seen" value="(\w+)"', shown)
@@ -130,13 +130,76 @@ def test_of_two_editors_the_second_is_shown_both(as_operator: Client, operator: 
     assert (Rule.objects.get().name, Rule.objects.get().limit) == ("Mine", 90)
 
 
+def test_all_wrong_fields_are_named_at_once(as_operator: Client, web1: Server) -> None:
+    contact()
+    given = {"name": "", "limit": "150", "clear_limit": "", "for": "-5", "k": "9", "n": "3", "scope": "group:"}
+    found = errors(text(as_operator.post(NEW, typed(**given, escalate_after="0")), 400))
+    assert set(found) == {"name", "limit", "for", "k", "scope", "escalate_after", "escalate_to"}
+    assert found["for"] == "Write a span of time such as 5 min."
+    assert found["limit"] == "must be a number from 0 to 100"
+    assert not Rule.objects.exists()
+
+
+def test_without_any_contact_left_a_rule_that_escalated_can_be_saved(as_operator: Client, operator: User) -> None:
+    one = rule(operator, escalate_to=(contact().pk,), escalate_after_sec=900)
+    Contact.objects.all().delete()
+    address = f"{LIST}{one.pk}/"
+    assert as_operator.post(address, typed_in(text(as_operator.get(address)))).status_code == 302
+    assert Rule.objects.get().escalate_after_sec is None
+
+
+def test_what_is_wrong_under_more_is_not_hidden(as_operator: Client) -> None:
+    assert "<details open><summary>More" in text(as_operator.post(NEW, typed(clear_limit="x")), 400)
+
+
+def test_a_rule_that_somebody_deleted_can_be_saved_as_a_new_one(
+    as_operator: Client, operator: User, admin: User
+) -> None:
+    one = rule(operator)
+    address, sent = f"{LIST}{one.pk}/", {**typed(name="Mine"), "seen": wanted.stamp(wanted.of(one))}
+    changes.delete(admin, one)
+    for given, wrong in ((sent, set()), ({**sent, "limit": "x"}, {"limit"})):
+        answer = as_operator.post(address, given)
+        shown = text(answer, answer.status_code)
+        assert answer.status_code in (400, 409)
+        assert "Somebody deleted this rule meanwhile. What you filled in is still here" in shown
+        assert "Save as a new rule" in shown
+        assert f'action="{NEW}"' in shown
+        assert set(errors(shown)) == wrong
+        assert 'value="Mine"' in shown
+    assert not Rule.objects.kept().exists()
+    made = as_operator.post(NEW, typed_in(text(as_operator.post(address, sent), 409)))
+    assert made["Location"] == LIST
+    assert [one.name for one in Rule.objects.kept()] == ["Mine"]
+
+
+def test_of_a_deleted_rule_who_may_not_change_it_learns_nothing(
+    as_viewer: Client, as_outsider: Client, operator: User
+) -> None:
+    one = rule(operator)
+    changes.delete(operator, one)
+    for who in (as_viewer, as_outsider):
+        assert who.post(f"{LIST}{one.pk}/", typed()).status_code == 403
+
+
+@pytest.mark.parametrize("kind", [name for name, one in kinds.KINDS.items() if one.group == kinds.PROCESS])
+def test_all_together_is_offered_where_there_is_a_sum(as_operator: Client, operator: User, kind: str) -> None:
+    summed = kind in kinds.SUMMED
+    assert ('name="together"' in text(as_operator.get(NEW, {"kind": kind}))) == summed
+    begun = wanted.usual(kind)
+    begun = begun._replace(name="New", scope="group:web", params={**begun.params, "pattern": "nginx"})
+    as_operator.post(NEW, {**typed(begun), "together": "on"})
+    assert Rule.objects.get().params["together"] is summed
+
+
 def test_contacts_that_are_told_nothing_say_why(as_operator: Client) -> None:
     contact("well")
     Contact.objects.filter(pk=contact("away").pk).update(enabled=False)
     Contact.objects.filter(pk=contact("hurt").pk).update(broken_at=timezone.now())
     shown = text(as_operator.get(NEW))
-    said = dict(re.findall(r'name="contacts" value="\d+"> (\w+) <span class="muted">([^<]*)</span>', shown))
-    assert said == {"well": "E-mail", "away": "E-mail, off", "hurt": "E-mail, broken"}
+    for field in ("contacts", "escalate_to"):
+        said = dict(re.findall(rf'name="{field}" value="\d+"> (\w+) <span class="muted">([^<]*)</span>', shown))
+        assert said == {"well": "E-mail", "away": "E-mail, off", "hurt": "E-mail, broken"}
 
 
 def test_a_remedy_for_what_no_server_has_is_saved_and_said(as_operator: Client, web1: Server) -> None:

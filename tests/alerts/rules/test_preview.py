@@ -17,7 +17,7 @@ from alerts.models import Rule
 from alerts.rules import kinds, preview, wanted
 from servers.models import Server
 from tests.actions.pages import text
-from tests.alerts.rules.filled import LIST, NEW, typed
+from tests.alerts.rules.filled import LIST, NEW, limit_shown, typed
 from tests.alerts.rules.making import FAILED, MEMORY
 from tests.alerts.rules.past import memory
 from tests.cast import program_of
@@ -49,7 +49,7 @@ def test_it_tells_how_often_and_where_and_draws_the_worst(
     assert shown.count('class="fired"') == 1
     assert '<path class="a" d="M' in shown
     assert '<path class="limit" d="M0 13.6H1000"/>' in shown  # 90 of 100
-    assert "<small>90%</small>" in shown
+    assert limit_shown(shown) == "90%"
 
 
 def test_a_calm_past_is_told(as_operator: Client, web1: Server) -> None:
@@ -64,12 +64,41 @@ def test_what_is_still_going_on_is_told(as_operator: Client, web1: Server) -> No
     assert "still open" in text(as_operator.get(PREVIEW, typed(GIVEN)))
 
 
-@pytest.mark.parametrize("changed", [{"limit": ""}, {"limit": "x"}, {"scope": '"'}, {"kind": "weather"}, {"k": "9"}])
-def test_a_rule_that_is_not_right_yet_is_not_looked_at(
-    as_operator: Client, web1: Server, changed: dict[str, str]
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"limit": ""}, {"Limit": "must be a number from 0 to 100"}),
+        (
+            {"limit": "x", "for": "-5"},
+            {"Limit": "Write a number such as 90.", "For": "Write a span of time such as 5 min."},
+        ),
+        ({"scope": '"'}, {"Applies to": "has a quotation mark (&quot;) without its other one"}),
+        ({"k": "9"}, {"Samples looked at": "must be a whole number of samples from 1 to 60, given together with k"}),
+    ],
+)
+def test_of_a_rule_that_is_not_right_yet_it_names_every_wrong_field(
+    as_operator: Client, web1: Server, changed: dict[str, str], said: dict[str, str]
 ) -> None:
     memory(web1, high=60, low=0)
-    assert "when its fields are right" in text(as_operator.get(PREVIEW, typed(GIVEN, **changed)))
+    shown = text(as_operator.get(PREVIEW, typed(GIVEN, **changed)))
+    assert "stands here when these are right:" in shown
+    assert dict(re.findall(r"<p><b>([^<]*)</b>: ([^<]*)</p>", shown)) == said
+
+
+def test_a_kind_that_there_is_not_is_named(as_operator: Client) -> None:
+    assert "<b>What to watch</b>: must be one of" in text(as_operator.get(PREVIEW, typed(GIVEN, kind="weather")))
+
+
+def test_what_it_does_not_look_at_keeps_it_from_nothing(as_operator: Client, web1: Server) -> None:
+    memory(web1, high=60, low=0)
+    shown = text(as_operator.get(PREVIEW, typed(GIVEN, name="", escalate_after="soon")))
+    assert "Would have fired 1 time" in shown
+
+
+def test_a_limit_near_the_top_has_its_words_below_the_line(as_operator: Client, web1: Server) -> None:
+    memory(web1, high=60, low=0)
+    assert 'y="13.6%" dy="1.2em">90%<' in text(as_operator.get(PREVIEW, typed(GIVEN)))
+    assert 'y="52.0%" dy="-.4em">50%<' in text(as_operator.get(PREVIEW, typed(GIVEN, limit="50", clear_limit="")))
 
 
 def test_the_form_shows_it_without_scripts_and_saves_nothing(as_operator: Client, web1: Server) -> None:

@@ -17,7 +17,7 @@ from servers import history, partitions, states
 from servers.models import Server
 from tests.actions.pages import text
 from tests.alerts.reporting import MINUTE, recently, report
-from tests.alerts.rules.filled import LIST, typed
+from tests.alerts.rules.filled import LIST, limit_shown, typed
 from tests.cast import program_of
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +50,7 @@ def test_of_disks_the_worst_filesystem_is_drawn(as_operator: Client, web1: Serve
     shown = text(as_operator.get(PREVIEW, typed(usual(kinds.DISK_USED))))
     assert "Would have fired 1 time in the last 7 days" in shown
     assert '<path class="limit" d="M0 13.6H1000"/>' in shown  # 90 of 100
-    assert "<small>90%</small>" in shown
+    assert limit_shown(shown) == "90%"
     assert f"{web1.hostname} <bdi>/</bdi>" in shown
     (drawn,) = [part.split('"')[0] for part in shown.split('<path class="a" d="')[1:]]
     begins, ends = (float(point.split(" ")[1]) for point in (drawn.split("L")[1], drawn.split("L")[-2]))

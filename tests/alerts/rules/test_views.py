@@ -165,7 +165,15 @@ def test_a_deleted_one_is_not_found(as_operator: Client, operator: User) -> None
     one = rule(operator)
     changes.delete(operator, one)
     assert as_operator.get(f"{LIST}{one.pk}/").status_code == 404
-    assert as_operator.post(f"{LIST}{one.pk}/on/").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["on/", "off/", "delete/"])
+def test_moving_a_deleted_one_says_that_it_is_gone(as_operator: Client, operator: User, path: str) -> None:
+    one = rule(operator)
+    changes.delete(operator, one)
+    assert as_operator.post(f"{LIST}{one.pk}/{path}")["Location"] == LIST
+    assert "Somebody deleted this rule meanwhile." in text(as_operator.get(LIST))
+    assert not Rule.objects.kept().exists()
 
 
 # Switching and deleting
