@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -281,26 +280,6 @@ def test_the_wrong_method(as_operator: Client, web1: Server) -> None:
     assert as_operator.get(f"{LIST}{one.pk}/end/").status_code == 405
     assert as_operator.post(LIST).status_code == 405
     assert as_operator.post(PREVIEW).status_code == 405
-
-
-def test_the_list_has_active_ones_first(as_admin: Client) -> None:
-    now = timezone.now()
-    silence(reason="Over", ended_at=now)
-    silence(reason="Coming", starts_at=now + timedelta(minutes=30))
-    silence(reason="Active")
-    silence(reason="Window", cron="0 0 1 JAN *", duration_sec=60, ends_at=None)
-    shown = text(as_admin.get(LIST))
-    titles = re.findall(r'<th scope="row"><a class="clip"[^>]*>(\w+)</a>', shown)
-    assert titles[0] == "Active"
-    assert set(titles[1:3]) == {"Coming", "Window"}
-    assert titles[3] == "Over"
-
-
-def test_the_list_is_a_few_queries(as_operator: Client, web1: Server, django_assert_max_num_queries: Any) -> None:
-    for _n in range(9):
-        silence(scope="group:web", rule=rule(f"Rule {_n}"))
-    with django_assert_max_num_queries(14):
-        assert text(as_operator.get(LIST)).count('<tr id="sil-') == 9
 
 
 def test_it_speaks_on_the_audit_page(as_admin: Client, web1: Server) -> None:
