@@ -29,6 +29,7 @@ from zstandard import ZstdCompressor  # isort: skip
 from alerts.evaluate.replay import replay_until  # isort: skip
 from alerts.models import Rule  # isort: skip
 from alerts.rules import kinds, preview  # isort: skip
+from pmonitor.rows import fetched_as_bytes  # isort: skip
 from servers import history, ingest, partitions, process_runs, proctable  # isort: skip
 from servers.chunks import write  # isort: skip
 from servers.chunks.read import HEAD  # isort: skip
@@ -107,7 +108,7 @@ def floor(servers: list[int], start: datetime, end: datetime) -> int:
         hours = [start + number * HOUR for number in range((end - start) // HOUR)]
         for first in range(0, len(hours), process_runs.AT_ONCE):
             some = hours[first : first + process_runs.AT_ONCE]
-            for _hour, data in process_runs._fetched(process_runs.HEADS, [server, some]):
+            for _hour, data in fetched_as_bytes(process_runs.HEADS, [server, some]):
                 unzipped += len(proctable.decompressed(data[HEAD:]))
     return unzipped
 

@@ -35,6 +35,7 @@ from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from pmonitor import secrets  # noqa: E402
+from pmonitor.rows import fetched_as_bytes  # noqa: E402
 from servers import history, partitions, process_lives, process_search, proctable  # noqa: E402
 from servers.chunks import write  # noqa: E402
 from servers.chunks.read import Chunk  # noqa: E402
@@ -151,7 +152,7 @@ def search_past(ids: list[int], words: str, start: datetime, end: datetime) -> i
 def unpack_past(ids: list[int]) -> None:
     """Fetch the chunks, unpack their identities."""
     for server_id in ids:
-        for (data,) in process_lives._read(f"SELECT data FROM {history.CHUNKS} WHERE server_id = %s", [server_id]):  # noqa: S608
+        for (data,) in fetched_as_bytes(f"SELECT data FROM {history.CHUNKS} WHERE server_id = %s", [server_id]):  # noqa: S608
             Chunk(data)
 
 

@@ -48,9 +48,7 @@ def edited(values: Column, gone: Sequence[int], places: Sequence[int], new: Sequ
     left = values[:]
     for place in reversed(gone):
         del left[place]
-    for place, value in zip(places, new, strict=True):
-        left.insert(place, value)
-    return left
+    return inserted(left, places, new)
 
 
 def without(values: Sequence[T], places: Sequence[int]) -> list[T]:
@@ -61,7 +59,7 @@ def without(values: Sequence[T], places: Sequence[int]) -> list[T]:
     return left
 
 
-def inserted(values: list[T], places: Sequence[int], new: Sequence[T]) -> list[T]:
+def inserted(values: Column, places: Sequence[int], new: Sequence[Any]) -> Column:
     """The values with new ones put in, at the rising places where they then are."""
     for place, value in zip(places, new, strict=True):
         values.insert(place, value)

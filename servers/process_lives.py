@@ -11,10 +11,9 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from django.db import connection
 from msgspec import Struct
-from psycopg import Cursor
 
+from pmonitor.rows import fetched_as_bytes
 from servers import history, rawtables
 from servers.chunks.read import HEAD, Chunk
 from servers.history import HOUR
@@ -94,14 +93,14 @@ def _raw(server_id: int, wanted: Wanted, start: datetime, end: datetime) -> Iter
 def _chunks(server_id: int, wanted: Wanted, start: datetime, end: datetime) -> Iterator[tuple[Chunk, set[int]]]:
     """The chunks that have some of it, and its rows there."""
     held: dict[tuple[Any, ...], bool] = {}
-    for hour, data in _read(HEADS, [server_id, start - HOUR, end, end, start]):
+    for hour, data in fetched_as_bytes(HEADS, [server_id, start - HOUR, end, end, start]):
         head = Chunk(data)
         if not wanted.may_be_in(head.text):
             continue
         held = _held(head, wanted, held)
         if not any(held.values()):
             continue
-        for (whole,) in _read(CHUNK, [server_id, hour]):
+        for (whole,) in fetched_as_bytes(CHUNK, [server_id, hour]):
             chunk = head.completed(whole)
             if chunk is not head:  # it was written anew in between
                 held = _held(chunk, wanted, held)
@@ -112,10 +111,3 @@ def _held(chunk: Chunk, wanted: Wanted, before: dict[tuple[Any, ...], bool]) -> 
     """Whether each of an hour's processes is wanted; of most it is known of the hour before."""
     processes = {stays[:4] for stays in chunk.rows}
     return {one: before[one] if one in before else wanted.holds(*one) for one in processes}
-
-
-def _read(query: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
-    connection.ensure_connection()
-    with Cursor(connection.connection) as cursor:  # Django's own would bring the bytes as text, twice their size
-        cursor.execute(query, parameters, binary=True)
-        return cursor.fetchall()

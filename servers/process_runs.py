@@ -13,9 +13,8 @@ from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from django.db import connection
-from psycopg import Cursor
 
+from pmonitor.rows import fetched_as_bytes
 from servers import history, rawtables
 from servers.chunks.read import HEAD, Chunk
 from servers.chunks.samples import EPOCH, Sample, micros
@@ -24,8 +23,6 @@ from servers.proctable import STAYS
 
 CPU, MEMORY = 1, 2  # sections of a chunk
 AT_ONCE: Final = 24  # chunks' identities, or metrics, that are held in memory
-RAW: Final = f"""SELECT sampled_at, ts, procs_total, procs FROM {history.PROCESSES}
-    WHERE server_id = %s AND sampled_at >= %s AND sampled_at < %s ORDER BY sampled_at, ts"""  # noqa: S608
 HOURS: Final = f"""SELECT hour FROM {history.CHUNKS}
     WHERE server_id = %s AND hour > %s AND hour < %s AND first_at < %s AND last_at >= %s ORDER BY hour"""  # noqa: S608
 # A chunk's first section, whose size is told in bytes 1 to 4; as the column is stored, no more than that is read.
@@ -81,7 +78,7 @@ class _Fitting(NamedTuple):
 def hours(server_id: int, wanted: Wanted, start: datetime, end: datetime) -> Iterator[Hour]:
     """What was sampled from start up to and without end; hours without a sample are left out."""
     raw = _raw(server_id, start, end)  # before chunks: what is compacted in between is met twice, and never missed
-    compacted = [hour for (hour,) in _fetched(HOURS, [server_id, start - HOUR, end, end, start])]
+    compacted = [hour for (hour,) in fetched_as_bytes(HOURS, [server_id, start - HOUR, end, end, start])]
     chunks = _chunks(server_id, wanted, [hour for hour in compacted if hour not in raw])
     for hour in sorted({*compacted, *raw}):
         if hour in raw:
@@ -98,7 +95,7 @@ def hours(server_id: int, wanted: Wanted, start: datetime, end: datetime) -> Ite
 
 def _raw(server_id: int, start: datetime, end: datetime) -> Mapping[datetime, list[rawtables.Row]]:
     """The raw rows, and those they build on, by their hours."""
-    rows = _fetched(RAW, [server_id, rawtables.chain_start(start), end])
+    rows = fetched_as_bytes(rawtables.ROWS, [server_id, rawtables.chain_start(start), end])
     found = (rawtables.Row(at, ts, total, bytes(procs)) for at, ts, total, procs in rows)
     return {hour: list(those) for hour, those in groupby(found, key=lambda row: _hour(row.sampled_at))}
 
@@ -111,7 +108,7 @@ def _chunks(server_id: int, wanted: Wanted, asked: Sequence[datetime]) -> Iterat
     """The chunks of these hours, of each as much as is needed."""
     for first in range(0, len(asked), AT_ONCE):
         some = list(asked[first : first + AT_ONCE])
-        found = {hour: _fitting(Chunk(data), wanted) for hour, data in _fetched(HEADS, [server_id, some])}
+        found = {hour: _fitting(Chunk(data), wanted) for hour, data in fetched_as_bytes(HEADS, [server_id, some])}
         if wanted.section is not None:
             _complete(server_id, found, wanted, wanted.section + 1)
         for hour in some:
@@ -127,11 +124,11 @@ def _complete(server_id: int, found: dict[datetime, _Fitting], wanted: Wanted, s
     sizes = {hour: one.chunk.size(sections) for hour, one in found.items() if one.rows}
     if not sizes:
         return
-    read = dict(_fetched(BEGINNINGS, [list(sizes), list(sizes.values()), server_id]))
+    read = dict(fetched_as_bytes(BEGINNINGS, [list(sizes), list(sizes.values()), server_id]))
     for hour in sizes:
         if hour not in read or not found[hour].chunk.goes_on(read[hour]):  # gone, or written anew, in between
             del found[hour]
-            for (whole,) in _fetched(WHOLE, [server_id, hour]):
+            for (whole,) in fetched_as_bytes(WHOLE, [server_id, hour]):
                 found[hour] = _fitting(Chunk(whole), wanted)
 
 
@@ -165,7 +162,7 @@ class _Listed(NamedTuple):
 
 def _of_hour(server_id: int, hour: datetime) -> Chunk | None:
     """What is compacted of an hour of which something came later."""
-    return next((Chunk(data) for (data,) in _fetched(WHOLE, [server_id, hour])), None)
+    return next((Chunk(data) for (data,) in fetched_as_bytes(WHOLE, [server_id, hour])), None)
 
 
 def _of_raw(rows: Sequence[rawtables.Row], chunk: Chunk | None, wanted: Wanted) -> Hour:
@@ -258,10 +255,3 @@ def _between(found: Hour, start: int, end: int) -> Hour:
 def _cut(run: Run, first: int, last: int) -> Run:
     values = run.values[max(first - run.first, 0) : last - run.first]
     return run._replace(first=max(run.first, first) - first, last=min(run.last, last) - first, values=values)
-
-
-def _fetched(query: str, about: list[Any]) -> list[tuple[Any, ...]]:
-    connection.ensure_connection()
-    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:  # Django's brings bytes as text
-        cursor.execute(query, about, binary=True)
-        return cursor.fetchall()

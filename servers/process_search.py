@@ -9,9 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, NamedTuple
 
-from django.db import connection
-from psycopg import Cursor
-
+from pmonitor.rows import fetched_as_bytes
 from servers import past
 from servers.models import Service
 from servers.process_lines import CPU, MEM, Lines
@@ -119,10 +117,7 @@ def services(server_ids: Iterable[int], wanted: Wanted) -> Served:
 
 
 def _packed(server_ids: Sequence[int]) -> dict[int, tuple[datetime, bytes]]:
-    connection.ensure_connection()
-    with Cursor(connection.connection) as cursor:  # Django's own would bring the tables as text, twice their size
-        cursor.execute(NEWEST, [list(server_ids)], binary=True)
-        return {server_id: (at, procs) for server_id, at, procs in cursor.fetchall()}
+    return {server_id: (at, procs) for server_id, at, procs in fetched_as_bytes(NEWEST, [list(server_ids)])}
 
 
 def _look_through(server_id: int, at: datetime, data: bytes, wanted: Wanted, pids: Pids, gathered: Gathered) -> None:

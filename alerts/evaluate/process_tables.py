@@ -10,11 +10,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from django.db import connection
-from psycopg import Cursor
-
 from alerts.evaluate.found import Stretch
-from pmonitor.rows import fetched
+from pmonitor.rows import fetched, fetched_as_bytes
 from servers import states
 from servers.process_lines import Lines
 
@@ -72,9 +69,6 @@ def heard(servers: Sequence[int], stretch: Stretch) -> Heard:
 def tables(servers: Sequence[int], until: datetime) -> Iterator[Reported]:
     """Their newest tables, of those that have none newer than that."""
     for first in range(0, len(servers), AT_ONCE):
-        connection.ensure_connection()
-        with Cursor(connection.connection) as cursor:  # Django's own would bring the tables as text, twice their size
-            cursor.execute(TABLES, [list(servers[first : first + AT_ONCE]), until], binary=True)
-            rows = cursor.fetchall()
+        rows = fetched_as_bytes(TABLES, [list(servers[first : first + AT_ONCE]), until])
         for server, at, total, boot, lists, procs in rows:
             yield Reported(server, at, total, boot or "", lists, Lines(procs))

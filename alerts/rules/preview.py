@@ -59,7 +59,7 @@ def find(user: Any, given: Wanted, end: datetime | None = None) -> Told | None:
     """Replay the rule over the last days of the user's servers; None while others' previews keep the hub busy."""
     end = end or timezone.now()
     matching = page.servers_of(user, given.scope)
-    looked_at, start = matching[: min(MOST_SERVERS, MOST_OF.get(given.kind, MOST_SERVERS))], end - BACK
+    looked_at, start = matching[: MOST_OF.get(given.kind, MOST_SERVERS)], end - BACK
     if not _places.acquire(timeout=PATIENCE_SEC):
         return None
     try:

@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from pmonitor.rows import fetched_as_bytes
 from servers import compaction, history, partitions, process_lives, process_parts, process_search_api
 from servers.history import HOUR
 from servers.models import Server
@@ -123,15 +124,13 @@ def test_what_comes_late_is_found_before_and_after_it_is_compacted(web1: Server)
 def test_a_chunk_that_is_written_anew_in_between_is_read_as_it_is_then(
     web1: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = process_lives._read
-
     def meanwhile(query: str, parameters: list[Any]) -> Any:
         if query == process_lives.CHUNK:  # its rows get other numbers
             store(web1, PAST + MINUTE / 2, [proc(5, name="early"), proc(11, name="nginx")], THIS)
             assert compaction.compact_hour(web1.pk, PAST, THIS) == 1
-        return read(query, parameters)
+        return fetched_as_bytes(query, parameters)
 
-    monkeypatch.setattr(process_lives, "_read", meanwhile)
+    monkeypatch.setattr(process_lives, "fetched_as_bytes", meanwhile)
     (life,) = process_lives.lives(web1.pk, parse("backup"), PAST, THIS)
     assert (life.name, life.pid, life.first, life.cpu) == ("backup-job", 100, PAST + 5 * MINUTE, 99.0)
 
