@@ -6,10 +6,11 @@ Nothing is written. What history does not keep by sample cannot be told: then th
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from alerts.evaluate import (
     conditions,
@@ -27,6 +28,7 @@ from alerts.models import Rule
 from alerts.rules import kinds
 from servers.models import HubAbsence
 
+Of = TypeVar("Of", int, str)
 # (rule, servers, start, end) -> in the order of each subject's time, at least the samples that are not simply well,
 # and enough after those to end what they began; with the conditions of the level of history that they come from.
 Past = Callable[[Rule, Sequence[int], datetime, datetime], Iterable[tuple[Conditions, Seen]]]
@@ -65,6 +67,14 @@ class Episode(NamedTuple):
     opened_at: datetime
     closed_at: datetime | None
     value: float | None
+
+
+def longest(episodes: Iterable[Episode], end: datetime, by: Callable[[Episode], Of]) -> Of | None:
+    """Which server, or subject, would have been open for longest, all its episodes together; one at least a second."""
+    spent: dict[Of, float] = defaultdict(float)
+    for one in episodes:
+        spent[by(one)] += 1 + ((one.closed_at or end) - one.opened_at).total_seconds()
+    return max(spent, key=lambda of: spent[of]) if spent else None
 
 
 class Replayed(NamedTuple):

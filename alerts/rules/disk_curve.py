@@ -1,27 +1,16 @@
-"""Draws in a rule's preview how full the filesystem was on which it would have been open for longest."""
+"""Draws in a rule's preview how full a filesystem was."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from alerts.evaluate import replay_disks
-from alerts.evaluate.replay import Episode
 from alerts.rules import limit_line
 from alerts.rules.limit_line import Drawn
 from servers import curves, history
 from servers.curves import Axis
 
 FULL = 100  # percent
-
-
-def worst_mount(episodes: Sequence[Episode], end: datetime) -> str:
-    """Of one server's filesystems the one with the longest episodes together; episodes: at least one."""
-    spent: dict[str, float] = defaultdict(float)
-    for one in episodes:
-        spent[one.subject] += 1 + ((one.closed_at or end) - one.opened_at).total_seconds()
-    return max(spent, key=lambda mount: spent[mount])
 
 
 def drawn(server: int, mount: str, axis: Axis, limit: float, points: int) -> Drawn:

@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from django.db.models import Min
@@ -90,7 +91,7 @@ def context(user: Any, given: Wanted) -> dict[str, Any]:
     if told.episodes is None:
         return {"preview_unknown": True, "preview_now": _now(told)}
     hosts = dict(Server.objects.filter(pk__in=told.looked_at).values_list("pk", "hostname"))
-    worst = _worst(told)
+    worst = replay.longest(told.episodes, told.end, attrgetter("server"))
     return {
         "preview": {
             "fired": len(told.episodes),
@@ -153,14 +154,6 @@ def _now(told: Told) -> dict[str, int] | None:
     return {**about, "looked_at": len(told.looked_at), "matching": told.matching}
 
 
-def _worst(told: Told) -> int | None:
-    """The server on which it would have been open for longest."""
-    spent: dict[int, float] = defaultdict(float)
-    for one in told.episodes or []:
-        spent[one.server] += 1 + ((one.closed_at or told.end) - one.opened_at).total_seconds()
-    return max(spent, key=lambda server: spent[server]) if spent else None
-
-
 def _chart(given: Wanted, told: Told, worst: int, hosts: dict[int, str]) -> dict[str, Any]:
     """The worst server's episodes, and of what is measured its curve with the limit."""
     axis = Axis(told.start, told.end, timedelta(0))
@@ -171,7 +164,7 @@ def _chart(given: Wanted, told: Told, worst: int, hosts: dict[int, str]) -> dict
         "what": sentence.condition(given),
     }
     if given.kind == kinds.DISK_USED and given.limit is not None:
-        mount = disk_curve.worst_mount(there, told.end)
+        mount = replay.longest(there, told.end, attrgetter("subject")) or ""
         made |= {
             "mount": visible(mount),
             "fired": [_span(one, axis) for one in there if one.subject == mount],
