@@ -115,9 +115,7 @@ def _to_active(was: Seen, now: Seen) -> str:
         return RESTARTED
     if now.reloaded_at not in (None, was.reloaded_at):
         return RELOADED
-    if now.main_pid is None and was.main_pid is None and None not in (was.since, now.since) and was.since != now.since:
-        return RESTARTED  # nothing runs of it, so nothing but its times can tell
-    return ""
+    return RESTARTED if _its_times_tell(was, now) else ""
 
 
 def _to_failure(was: Seen, now: Seen) -> str:
@@ -149,6 +147,15 @@ def _is_another(was: Seen, now: Seen) -> bool:
         return False
     ticks = (was.start_ticks, now.start_ticks)
     return was.main_pid != now.main_pid or (None not in ticks and ticks[0] != ticks[1])
+
+
+def _its_times_tell(was: Seen, now: Seen) -> bool:
+    """Whether an active service was restarted, where no main process tells: nothing runs of it, or one of the lists
+    was made in the very moment in which its main process was gone and its manager did not know that yet."""
+    if None in (was.since, now.since) or was.since == now.since:
+        return False
+    pids = (was.main_pid, now.main_pid)
+    return pids == (None, None) or (None in pids and was.sub_state == now.sub_state == "running")
 
 
 def _is_bad(last_exit: str) -> bool:

@@ -8,6 +8,7 @@ import shutil
 from agent.managers import systemd_exits
 from agent.managers.base import CLEAN_ENV, LISTING_BYTES, Acted, ManagerError, Service, State, main_process, run
 from agent.managers.loglines import Log, LogLine, Wanted, from_journal
+from agent.proctable import start_ticks
 
 _ASK_SEC = 15.0
 _UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
@@ -48,7 +49,7 @@ class Systemd:
 
     def services(self) -> list[Service]:
         """Loaded services, and installed ones that are not loaded: those are stopped, not gone."""
-        blocks = self._show(["*.service", *(f"*{kind}" for kind in _TRIGGERS), *self._installed(), *self._acted])
+        blocks = self._settled(["*.service", *(f"*{kind}" for kind in _TRIGGERS), *self._installed(), *self._acted])
         listening = _listening(blocks)
         found = {b["Id"]: b for b in blocks if _is_service(b)}
         self._triggers = {name: b.get("TriggeredBy", "").split() for name, b in found.items()}
@@ -58,7 +59,7 @@ class Systemd:
 
     def show(self, unit: str) -> State:
         """One unit's state; an unknown unit is inactive with loadState not-found."""
-        blocks = self._show([unit, *self._triggers.get(unit, ())])
+        blocks = self._settled([unit, *self._triggers.get(unit, ())])
         if not blocks:
             raise ManagerError(f"systemctl show {unit} told nothing")
         return {**_state(blocks[0], _listening(blocks)), "loadState": blocks[0].get("LoadState", "")}
@@ -90,6 +91,14 @@ class Systemd:
             self._unit_files = unit_files(_listing(argv))
             self._folders = folders
         return self._unit_files
+
+    def _settled(self, units: list[str]) -> list[dict[str, str]]:
+        """What systemd tells of these units; asked once more of those whose main process ended while it told. Else a
+        service in the midst of a restart would run without a main process, and the restart would be seen nowhere."""
+        blocks = self._show(units)
+        gone = [b["Id"] for b in blocks if (pid := int(b.get("MainPID") or 0)) and start_ticks(pid) is None]
+        anew = {b["Id"]: b for b in self._show(gone)} if gone else {}
+        return [anew.get(b.get("Id", ""), b) for b in blocks]
 
     def _show(self, units: list[str]) -> list[dict[str, str]]:
         argv = ["systemctl", "show", "--all", "--no-pager", f"--property={_PROPERTIES}", "--", *units]

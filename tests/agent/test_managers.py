@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from agent.allow import Allow
 from agent.managers import base, systemd
-from agent.managers.base import ManagerError
+from agent.managers.base import Acted, ManagerError
 from agent.managers.supervisord import Supervisord
 from agent.managers.sysv import SysV
 from agent.proctable import start_ticks
@@ -102,6 +103,24 @@ def test_templates_and_missing_units_are_no_services() -> None:
     assert not systemd._is_service({"Id": "gone.service", "LoadState": "not-found"})
     assert not systemd._is_service({"Id": "a@.service", "LoadState": "loaded"})
     assert systemd._is_service({"Id": "getty@tty1.service", "LoadState": "loaded"})
+
+
+def test_a_main_process_that_ends_while_systemd_tells_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    asked: list[list[str]] = []
+
+    def systemctl(argv: list[str], seconds: float, listing: int = 0) -> Acted:
+        asked.append(argv[argv.index("--") + 1 :])
+        pid = ended.pid if len(asked) == 1 else os.getpid()
+        told = [("a", pid), ("b", os.getpid()), ("c", 0)] if len(asked) == 1 else [("a", pid)]
+        return Acted("", 0, "\n\n".join(f"Id={name}.service\nActiveState=active\nMainPID={pid}" for name, pid in told))
+
+    monkeypatch.setattr("agent.managers.systemd.run", systemctl)
+    blocks = systemd.Systemd()._settled(["*.service"])
+    assert asked == [["*.service"], ["a.service"]]
+    told = [(block["Id"], block["MainPID"]) for block in blocks]
+    assert told == [("a.service", str(os.getpid())), ("b.service", str(os.getpid())), ("c.service", "0")]
 
 
 def test_a_masked_service_that_runs_on_can_only_be_stopped() -> None:

@@ -31,6 +31,7 @@ WAITS = seen("activating", "auto-restart", None, result="signal", last_exit="SIG
 STARTING = seen("activating", "start", 2)
 STOPPING = seen("deactivating", "stop-sigterm")
 EXITED = seen(sub="exited", pid=None)
+JUST_GONE = seen(pid=None)  # its manager did not know that yet
 
 CASES = [
     # before, now -> kind
@@ -50,6 +51,12 @@ CASES = [
     (STOPPING._replace(main_pid=None, start_ticks=None), RUNS_ANEW, "restarted"),
     (RUNS, RUNS._replace(start_ticks=99), "restarted"),
     (EXITED, EXITED._replace(since=T0 + SECOND), "restarted"),
+    (RUNS, JUST_GONE, ""),
+    (JUST_GONE, RUNS, ""),
+    (JUST_GONE, RUNS_ANEW, "restarted"),
+    (RUNS, JUST_GONE._replace(since=T0 + SECOND), "restarted"),
+    (JUST_GONE, RUNS._replace(since=T0 + SECOND, reloaded_at=T0 + SECOND), "reloaded"),
+    (RUNS, EXITED._replace(since=T0 + SECOND), ""),
     (RUNS, RUNS._replace(since=T0 + SECOND, reloaded_at=T0 + SECOND), "reloaded"),
     (RUNS._replace(reloaded_at=T0), RUNS._replace(reloaded_at=T0 + SECOND), "reloaded"),
     (RUNS._replace(reloaded_at=T0), RUNS_ANEW, "restarted"),
