@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import resource
 import struct
 import sys
@@ -168,6 +169,7 @@ class Agents:
         ports = [task.ports[number % len(task.ports)] for number in range(len(task.agents))]
         self.reporters = [Caller(port) for port in ports]
         self.turns = [asyncio.Lock() for _ in task.agents]
+        self.order = random.Random(1).sample(range(len(task.agents)), len(task.agents))  # those on one page, too
         self.pollers = [Caller(port) for port in ports] if task.polls else []
         self.latencies: deque[float] = deque()
         self.bases: dict[int, float] = {}  # of each agent, the report that was taken last
@@ -200,7 +202,7 @@ class Agents:
             due = start + turn * EVERY_SEC / count
             if due > loop.time():
                 await asyncio.sleep(due - loop.time())
-            one = loop.create_task(self._report(turn % count, first + turn // count, due))
+            one = loop.create_task(self._report(self.order[turn % count], first + turn // count, due))
             reports.add(one)
             one.add_done_callback(reports.discard)
         if reports:

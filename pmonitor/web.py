@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import signal
 import socket
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -50,8 +51,16 @@ class BoundedHead(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self.head = None
         super().on_headers_complete()
-        cycle, scope = self.cycle, cast(Scope, self.scope)
-        scope[LEFT] = lambda: bool(cycle.disconnected)
+        scope = cast(Scope, self.scope)
+        if self.cycle is not None and self.cycle.scope is scope:  # it is no WebSocket
+            scope[LEFT] = _has_left(self.cycle)
+
+
+def _has_left(request: Any) -> Callable[[], bool]:
+    """Whether its caller did; without the request itself, which has its scope: two that have each other stay until the
+    garbage collector comes, and there would be one such pair for each report."""
+    known = weakref.ref(request)
+    return lambda: (there := known()) is None or bool(there.disconnected)
 
 
 class BoundedBody:
