@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import secrets
 import time
-import uuid
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -43,7 +43,7 @@ class ClientMiddleware:
 
 def request_id(offered: str) -> str:
     """The caller's id when it is a sane one (8 to 64 letters, digits, . _ -), else a new one."""
-    return offered if SANE_ID.fullmatch(offered) else uuid.uuid4().hex
+    return offered if SANE_ID.fullmatch(offered) else secrets.token_hex(16)
 
 
 def address(request: HttpRequest) -> str:

@@ -52,7 +52,7 @@ class BoundedHead(HttpToolsProtocol):
         self.head = None
         super().on_headers_complete()
         scope = cast(Scope, self.scope)
-        if self.cycle is not None and self.cycle.scope is scope:  # it is no WebSocket
+        if self.cycle is not None and self.cycle.scope is self.scope:  # it is no WebSocket
             scope[LEFT] = _has_left(self.cycle)
 
 

@@ -51,6 +51,43 @@ def edited(values: Column, gone: Sequence[int], places: Sequence[int], new: Sequ
     return inserted(left, places, new)
 
 
+def kept_text(text: bytes, sizes: array[int], gone: Sequence[int]) -> bytes:
+    """A text of lines, each with its end and of these sizes without it, but for those at these rising places."""
+    parts, begin, passed = [], 0, 0
+    for place in gone:
+        end = begin + _span(sizes, passed, place)
+        parts.append(text[begin:end])
+        begin, passed = end + _span(sizes, place, place + 1), place + 1
+    return b"".join([*parts, text[begin:]])
+
+
+def grown_text(text: bytes, sizes: array[int], places: Sequence[int], new: Sequence[bytes]) -> bytes:
+    """A text of lines, each with its end and of these sizes without it, with new ones put in where they then are."""
+    parts, begin, passed = [], 0, 0
+    for already, (place, line) in enumerate(zip(places, new, strict=True)):
+        before = place - already
+        end = begin + _span(sizes, passed, before)
+        parts += [text[begin:end], line, b"\n"]
+        begin, passed = end, before
+    return b"".join([*parts, text[begin:]])
+
+
+def last_lines(text: bytes, sizes: array[int], count: int) -> bytes:
+    """So many lines at the end of such a text, without the end of the last; all, where there are no more."""
+    return text[_span(sizes, 0, max(0, len(sizes) - count)) : -1]
+
+
+def line_at(text: bytes, sizes: array[int], place: int) -> bytes:
+    """The line at a place of such a text."""
+    begin = _span(sizes, 0, place)
+    return text[begin : begin + sizes[place]]
+
+
+def _span(sizes: array[int], first: int, stop: int) -> int:
+    """The bytes of these lines, with their ends."""
+    return sum(sizes[first:stop]) + stop - first
+
+
 def without(values: Sequence[T], places: Sequence[int]) -> list[T]:
     """The values but those at these rising places."""
     left = list(values)

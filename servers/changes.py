@@ -73,20 +73,24 @@ def difference(before: Outline, after: Outline) -> Difference:
 
 def pack(base: Base, other: Difference, table: Table, after: Outline) -> bytes:
     """What is other in the table, with its outline, than in the base's."""
+    return pack_lines(base, other, [table.stays[place] for place in other.new], _last(table.stays, other.new), after)
+
+
+def pack_lines(base: Base, other: Difference, added: Sequence[bytes], like: bytes, after: Outline) -> bytes:
+    """The same, told of its lines only the new ones and the last ALIKE of those that stayed, as one text."""
     head, writer, new = Writer(), Writer(), other.new
     head.number(micros(base.sampled_at))
     head.bytes += _ts.pack(base.ts)
     _write_places(head, other.gone)
     _write_places(head, new)
-    writer.strings([table.stays[place].decode() for place in new])
+    writer.texts(added)
     _write_numbers(writer, other.cpu, [after.cpu[place] for place in new], CPU_SCALE)
     _write_numbers(writer, other.mem_mb, [after.mem_mb[place] for place in new], MEM_SCALE)
     _write_places(writer, other.status.places)
     writer.words([*other.status.after, *(after.status[place] for place in new)])
     _write_places(writer, other.threads.places)
     writer.whole([*other.threads.after, *(after.threads[place] for place in new)])
-    like = _texts(_last(table.stays, new))
-    packed: bytes = ZstdCompressor(level=1, dict_data=like).compress(bytes(writer.bytes))
+    packed: bytes = ZstdCompressor(level=1, dict_data=_like(like)).compress(bytes(writer.bytes))
     return VERSION + bytes(head.bytes) + packed
 
 
@@ -123,18 +127,18 @@ def _stays(before: list[bytes], data: bytes) -> tuple[list[int], list[int], list
 
 
 def _unpacked(head: Reader, like: list[bytes]) -> Reader:
-    return Reader(ZstdDecompressor(dict_data=_texts(like)).decompress(head.rest()))
+    return Reader(ZstdDecompressor(dict_data=_like(b"\n".join(like))).decompress(head.rest()))
 
 
-def _texts(lines: list[bytes]) -> ZstdCompressionDict:
+def _like(lines: bytes) -> ZstdCompressionDict:
     """New lines are mostly like those there are."""
-    return ZstdCompressionDict(b"\n".join(lines), dict_type=DICT_TYPE_RAWCONTENT)
+    return ZstdCompressionDict(lines, dict_type=DICT_TYPE_RAWCONTENT)
 
 
-def _last(stays: list[bytes], new: list[int]) -> list[bytes]:
+def _last(stays: list[bytes], new: list[int]) -> bytes:
     """The last lines of those that stayed."""
     first = max(0, len(stays) - ALIKE - len(new))
-    return without(stays[first:], [place - first for place in new if place >= first])[-ALIKE:]
+    return b"\n".join(without(stays[first:], [place - first for place in new if place >= first])[-ALIKE:])
 
 
 def _others(before: Sequence[T], after: Sequence[T], gone: list[int], new: list[int]) -> Others[T]:

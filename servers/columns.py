@@ -55,11 +55,15 @@ class Writer:
         self.bytes.append(width)
         if width:
             zigzagged = zigzag(little(numbers), width)
-            self.bytes += b"".join(zigzagged[plane::width] for plane in range(width))
+            planes = (zigzagged[plane::width] for plane in range(width))
+            self.bytes += zigzagged if width == 1 else b"".join(planes)
 
     def strings(self, texts: Sequence[str]) -> None:
         """Any texts: their number, their lengths in bytes of UTF-8, and these bytes."""
-        encoded = [text.encode() for text in texts]
+        self.texts([text.encode() for text in texts])
+
+    def texts(self, encoded: Sequence[bytes]) -> None:
+        """The same, of texts that are bytes already."""
         self.number(len(encoded))
         self.ints(list(map(len, encoded)))
         self.bytes += b"".join(encoded)

@@ -218,7 +218,8 @@ def _after(taken: _Taken, recent: list[float], skews: list[float]) -> Row:
     if not taken.stored.between:
         row = row._replace(raw_at=sampled_at, raw_ts=taken.values["raw_ts"], known=None)
         if row.base:
-            row = row._replace(known=Known(row.base, *taken.incoming.processes[1:3]))
+            processes = taken.incoming.processes
+            row = row._replace(known=Known(row.base, processes.whole, processes.outline))
     return row._replace(
         sampled_at=sampled_at,
         services_at=sampled_at if taken.lists else row.services_at,

@@ -30,6 +30,7 @@ class Outline(NamedTuple):
     """A table in short, in its order."""
 
     lines: array[int]  # of each process's line the hash, of 64 bits and keyed anew in each process of Python
+    sizes: array[int]  # and how many bytes it has without its end
     cpu: array[float]
     mem_mb: array[float]
     status: list[str]
@@ -48,7 +49,14 @@ def outline_of(table: Table) -> Outline:
     """The table in short."""
     status = list(map(intern, table.status))  # else each is a text of its own
     numbers = numbers_of(table.cpu), numbers_of(table.mem_mb)
-    return Outline(array("q", map(hash, table.stays)), *numbers, status, table.threads)
+    hashes, sizes = array("q", map(hash, table.stays)), array("I", map(len, table.stays))
+    return Outline(hashes, sizes, *numbers, status, table.threads)
+
+
+def busiest(outline: Outline) -> int:
+    """The place of the process with the most CPU, the first of several; 0 where none has any."""
+    most = max(outline.cpu, default=0.0)
+    return outline.cpu.index(most) if most > 0 else 0
 
 
 def number(told: float) -> float | None:

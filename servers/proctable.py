@@ -63,9 +63,20 @@ def line_of(stays: Sequence[Any]) -> bytes:
     return _encoder.encode(stays)
 
 
+def name_of(line: bytes) -> str:
+    """The name in a process's line."""
+    name: str = _decoder.decode(line)[0]
+    return name
+
+
 def pack_table(table: Table) -> bytes:
     """The table as bytes; no processes are no bytes."""
     return VERSION + compressed(_text(table)) if table.stays else b""
+
+
+def pack_text(stays: bytes, moves: Sequence[Any]) -> bytes:
+    """A table as bytes, as pack_table makes them: its lines as one text, each with its end, and the columns MOVES."""
+    return VERSION + compressed(stays + _encoder.encode_lines(moves)) if stays else b""
 
 
 def unpack_table(data: bytes | memoryview) -> Table:
@@ -75,6 +86,17 @@ def unpack_table(data: bytes | memoryview) -> Table:
         return table_of(unpack(data))
     *stays, cpu, mem_mb, status, threads, _end = _lines(data).split(b"\n")
     return Table(stays, *map(msgspec.json.decode, (cpu, mem_mb, status, threads)))
+
+
+def stays_of(data: bytes) -> bytes:
+    """A packed table's lines of what stays the same, as one text, each with its end."""
+    if not data or data[:1] == COLUMNS:
+        return b"".join([line + b"\n" for line in unpack_table(data).stays])
+    text = _lines(data)
+    end = len(text) - 1
+    for _column in MOVES:
+        end = text.rfind(b"\n", 0, end)
+    return text[: end + 1]
 
 
 def lines_of(data: bytes) -> list[bytes]:

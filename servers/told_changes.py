@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 from msgspec import UNSET
 
 from pmonitor.problems import Problem, bad
-from servers import proctable, report_rows
-from servers.alignment import edited
+from servers import changes, proctable, report_rows
+from servers.alignment import edited, grown_text, kept_text, last_lines, line_at
 from servers.changes import Difference, Others
-from servers.outlines import UNKNOWN, Known, Outline, numbers_of, outline_of
+from servers.outlines import UNKNOWN, Known, Outline, busiest, numbers_of, outline_of
 from servers.report_rows import Processes
 from servers.wire import Changes, Report, on_the_wire
 
@@ -67,12 +67,13 @@ def changed(known: Known, told: Changes) -> Processes:
     more = outline_of(added)
     outline = Outline(
         edited(before.lines, gone, new, more.lines),
+        edited(before.sizes, gone, new, more.sizes),
         edited(before.cpu, gone, new, more.cpu),
         edited(before.mem_mb, gone, new, more.mem_mb),
         edited(before.status, gone, new, more.status),
         edited(before.threads, gone, new, more.threads),
     )
-    stayed = [place - bisect_left(new, place) for place in told.moved] if new else told.moved
+    stayed = _among_those_that_stayed(told.moved, new)
     other = Difference(
         gone,
         new,
@@ -81,10 +82,22 @@ def changed(known: Known, told: Changes) -> Processes:
         _others(outline.status, told.moved, stayed, list(map(intern, told.status))),
         _others(outline.threads, told.moved, stayed, told.threads),
     )
-    stays = edited(proctable.lines_of(known.whole), gone, new, added.stays)
-    table = proctable.Table(stays, _cpu(outline), outline.mem_mb.tolist(), outline.status, outline.threads)
-    whole, top = proctable.pack_table(table), report_rows.top_of(table)
-    return Processes(table, whole, outline, *top, known.base, other)
+    # No list of lines is made of the text: its objects would take as long as all the rest.
+    left, sizes = kept_text(proctable.stays_of(known.whole), before.sizes, gone), edited(before.sizes, gone, (), ())
+    stays = grown_text(left, sizes, new, added.stays)
+    return Processes(
+        proctable.pack_text(stays, [_cpu(outline), outline.mem_mb.tolist(), outline.status, outline.threads]),
+        outline,
+        proctable.name_of(line_at(stays, outline.sizes, busiest(outline))) if stays else "",
+        base=known.base,
+        change=changes.pack_lines(known.base, other, added.stays, last_lines(left, sizes, changes.ALIKE), outline),
+    )
+
+
+def _among_those_that_stayed(moved: list[int], new: list[int]) -> list[int]:
+    """The places of the moved ones without the new ones; those are mostly at the end."""
+    as_they_are = bisect_left(moved, new[0]) if new else len(moved)
+    return moved[:as_they_are] + [place - bisect_left(new, place) for place in moved[as_they_are:]]
 
 
 def _others(column: Any, places: Sequence[int], stayed: Sequence[int], values: Sequence[T]) -> Others[T]:
@@ -101,5 +114,5 @@ def _others(column: Any, places: Sequence[int], stayed: Sequence[int], values: S
 
 
 def _cpu(outline: Outline) -> list[float | None]:
-    cpu: list[float | None] = [*outline.cpu]
-    return [None if value == UNKNOWN else value for value in cpu] if UNKNOWN in outline.cpu else cpu
+    cpu: list[Any] = outline.cpu.tolist()
+    return [None if value == UNKNOWN else value for value in cpu] if UNKNOWN in cpu else cpu

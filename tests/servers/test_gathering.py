@@ -74,7 +74,7 @@ def test_process_tables_of_one_batch_build_on_each_other(gatherer: Gatherer, web
     assert [changes.is_change(row.procs) for row in rows] == [False, True, True]
     assert [changes.base_of(row.procs) for row in rows[1:]] == [row.key for row in rows[:2]]
     found = past.tables(web1.pk, hour, hour + 3 * SECOND)
-    assert [table.procs for table in found] == [proctable.procs_of(one.processes.table) for one in told[1:]]
+    assert [table.procs for table in found] == [proctable.unpack(one.processes.whole) for one in told[1:]]
     assert [row.raw_ts for row in Newest.objects.order_by("server__agent_id")] == [9, 2]
 
 
