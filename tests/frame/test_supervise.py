@@ -117,19 +117,21 @@ def test_a_killed_parent_takes_its_children_along() -> None:
 
 
 def test_ctrl_c_during_a_start_is_not_lost_and_ends_what_started(tmp_path: Path) -> None:
+    there = tmp_path / "followed"
+    there.touch()
     # Inside the fork, where logging's hook runs: what a handler raises there, Python drops.
     code = f"""
 import os, signal
 from pmonitor.supervise import spawn
 os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGINT))
 try:
-    spawn(["sh", "-c", "sleep 60", {str(tmp_path)!r}], os.environ) and print("lost")
+    spawn(["tail", "--follow", {str(there)!r}], os.environ) and print("lost")
 except KeyboardInterrupt:
     print("heard")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert (done.stdout, done.stderr) == ("heard\n", "")
-    assert not [p for p in psutil.process_iter(["cmdline"]) if str(tmp_path) in (p.info["cmdline"] or [])]
+    assert not [p for p in psutil.process_iter(["cmdline"]) if str(there) in (p.info["cmdline"] or [])]
 
 
 def test_a_child_hears_the_signals_that_were_held_back_meanwhile() -> None:
