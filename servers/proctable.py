@@ -39,7 +39,7 @@ def table_of(procs: Sequence[Proc]) -> Table:
     if not procs:
         return Table([], [], [], [], [])
     columns = dict(zip(FIELDS, zip(*map(astuple, procs), strict=True), strict=True))
-    lines = _encoder.encode_lines(zip(*(columns[field] for field in STAYS), strict=True))
+    lines = _joined(list(zip(*(columns[field] for field in STAYS), strict=True)))
     return Table(lines.split(b"\n")[:-1], *(list(columns[field]) for field in MOVES))
 
 
@@ -74,9 +74,9 @@ def pack_table(table: Table) -> bytes:
     return VERSION + compressed(_text(table)) if table.stays else b""
 
 
-def pack_text(stays: bytes, moves: Sequence[Any]) -> bytes:
+def pack_text(stays: bytes, moves: list[Any]) -> bytes:
     """A table as bytes, as pack_table makes them: its lines as one text, each with its end, and the columns MOVES."""
-    return VERSION + compressed(stays + _encoder.encode_lines(moves)) if stays else b""
+    return VERSION + compressed(stays + _joined(moves)) if stays else b""
 
 
 def unpack_table(data: bytes | memoryview) -> Table:
@@ -113,7 +113,12 @@ def text_of(data: bytes | memoryview) -> bytes:
 
 
 def _text(table: Table) -> bytes:
-    return b"\n".join([*table.stays, _encoder.encode_lines(table[1:])])
+    return b"\n".join([*table.stays, _joined(list(table[1:]))])
+
+
+def _joined(values: list[Any]) -> bytes:
+    """A line of JSON for each. Of what is no list, msgspec 0.22 keeps a reference for ever."""
+    return _encoder.encode_lines(values)
 
 
 def _lines(data: bytes) -> bytes:

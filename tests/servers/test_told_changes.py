@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -51,6 +53,22 @@ def test_and_take_the_same_bytes_when_processes_come_go_and_move(seed: int) -> N
         assert whole.table is not None
         other = changes.difference(base.outline, whole.outline)
         assert found.change == changes.pack(BASE, other, whole.table, whole.outline)
+
+
+def test_reading_reports_leaves_nothing_in_memory() -> None:
+    tables = list(quarter(1, T0).values())[:2]
+    whole, told = msgspec.json.encode(tables[0]), msgspec.json.encode(changes_of(*tables))
+
+    def read() -> int:
+        for _ in range(200):
+            base = known(msgspec.json.decode(whole, type=list[Proc]))
+            told_changes.changed(base, msgspec.json.decode(told, type=Changes))
+        gc.collect()
+        return sys.getallocatedblocks()
+
+    read()  # what is kept for good, such as codes of numbers
+    before = read()
+    assert read() < before + 100
 
 
 def test_a_base_stays_as_it_was() -> None:
