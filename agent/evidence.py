@@ -8,10 +8,12 @@ from typing import Any
 
 from agent import scrub
 from agent.hubclock import iso
+from agent.logs import log
 from agent.managers.base import Manager, ManagerError, State
 
 _POLL_SEC = 0.5
 _MAX_CHANGES = 20
+_TRIES = 3  # of a look: a manager that is busy may fail to answer once
 _PATIENCE = 3  # a service that changes at each look is not watched for ever
 _LOG_LINES = 20
 _LOG_CHARS = 4096
@@ -52,20 +54,31 @@ class Settling:
     def watch(self, stop: threading.Event) -> State:
         """The last state seen, with settledSec: for how long it was seen without change. Ends early when stopped."""
         while True:
-            self._look()
+            self._look(stop)
             end = min(self._since + self._seconds, self._started + _PATIENCE * self._seconds)
             left = end - time.monotonic()
             if left <= 0 or stop.wait(min(_POLL_SEC, left)):
                 return {**self._last, "settledSec": round(time.monotonic() - self._since, 2)}
 
-    def _look(self) -> None:
-        state = self._manager.show(self._unit)
+    def _look(self, stop: threading.Event) -> None:
+        state = self._shown(stop)
         if not self._last or any(state.get(k) != self._last.get(k) for k in _TELLING):
             self._since = time.monotonic()
             if len(self.changes) < _MAX_CHANGES:
                 moment = iso(self._hub_started + self._since - self._started)
                 self.changes.append({"t": moment, **{k: state.get(k) for k in _TELLING[:3]}})
         self._last = state
+
+    def _shown(self, stop: threading.Event) -> State:
+        """The unit's state; ManagerError when its manager does not answer, however often it is asked."""
+        for _try in range(1, _TRIES):
+            try:
+                return self._manager.show(self._unit)
+            except ManagerError as error:
+                log.info("the service could not be seen; asking again", extra={"unit": self._unit, "error": str(error)})
+            if stop.wait(_POLL_SEC):
+                break
+        return self._manager.show(self._unit)
 
 
 def last_lines(manager: Manager, unit: str) -> list[str]:

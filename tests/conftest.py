@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import django
 import psutil
@@ -16,6 +17,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 from django.utils import translation
 from psycopg import sql
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from tests import embedded_db
 
@@ -80,6 +82,23 @@ def _empty_append_only_tables_between_tests() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", without_triggers)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _static_files_are_listed_once() -> Iterator[None]:
+    """Each test client makes the middlewares anew, and listing the files took longer than most requests."""
+    files: dict[str, Any] = {}
+    listing = WhiteNoiseMiddleware.add_files_from_finders
+
+    def once(self: WhiteNoiseMiddleware) -> None:
+        if not files:
+            listing(self)
+            files.update(self.files)
+        self.files.update(files)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", once)
         yield
 
 
