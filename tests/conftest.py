@@ -17,7 +17,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 from django.utils import translation
 from psycopg import sql
-from whitenoise.middleware import WhiteNoiseMiddleware
+from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
 from tests import embedded_db
 
