@@ -48,20 +48,21 @@ class Settling:
         self._started = time.monotonic()
         self._hub_started = hub_now
         self._last: State = {}
-        self._since = self._started
+        self._since = self._seen_first = self._started
         self.changes: list[dict[str, Any]] = []
 
     def watch(self, stop: threading.Event) -> State:
         """The last state seen, with settledSec: for how long it was seen without change. Ends early when stopped."""
         while True:
             self._look(stop)
-            end = min(self._since + self._seconds, self._started + _PATIENCE * self._seconds)
+            end = min(self._since + self._seconds, self._seen_first + _PATIENCE * self._seconds)
             left = end - time.monotonic()
             if left <= 0 or stop.wait(min(_POLL_SEC, left)):
                 return {**self._last, "settledSec": round(time.monotonic() - self._since, 2)}
 
     def _look(self, stop: threading.Event) -> None:
         state = self._shown(stop)
+        self._seen_first = self._seen_first if self._last else time.monotonic()
         if not self._last or any(state.get(k) != self._last.get(k) for k in _TELLING):
             self._since = time.monotonic()
             if len(self.changes) < _MAX_CHANGES:
