@@ -61,7 +61,7 @@ class Settling:
                 return {**self._last, "settledSec": round(time.monotonic() - self._since, 2)}
 
     def _look(self, stop: threading.Event) -> None:
-        state = self._shown(stop)
+        state = self._asked(stop)
         self._seen_first = self._seen_first if self._last else time.monotonic()
         if not self._last or any(state.get(k) != self._last.get(k) for k in _TELLING):
             self._since = time.monotonic()
@@ -70,7 +70,7 @@ class Settling:
                 self.changes.append({"t": moment, **{k: state.get(k) for k in _TELLING[:3]}})
         self._last = state
 
-    def _shown(self, stop: threading.Event) -> State:
+    def _asked(self, stop: threading.Event) -> State:
         """The unit's state; ManagerError when its manager does not answer, however often it is asked."""
         for _try in range(1, _TRIES):
             try:

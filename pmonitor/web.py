@@ -51,9 +51,8 @@ class BoundedHead(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self.head = None
         super().on_headers_complete()
-        scope = cast(Scope, self.scope)
         if self.cycle is not None and self.cycle.scope is self.scope:  # it is no WebSocket
-            scope[LEFT] = _has_left(self.cycle)
+            cast(Scope, self.scope)[LEFT] = _has_left(self.cycle)
 
 
 def _has_left(request: Any) -> Callable[[], bool]:

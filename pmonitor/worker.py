@@ -53,7 +53,7 @@ STEPS: list[tuple[float, Callable[[], object]]] = [  # every background job ther
     (600, partitions.keep),
     (600, starter.make_once),
 ]
-# Some fifteen a second on an idle hub, where update_or_create took four statements and a quarter of the CPU.
+# Some fifteen a second on an idle hub; update_or_create would take four statements for each.
 RECORD = """INSERT INTO pmonitor_steprun (name, ran_at, seconds, error) VALUES (%s, %s, %s, %s)
     ON CONFLICT (name) DO UPDATE SET (ran_at, seconds, error) = (excluded.ran_at, excluded.seconds, excluded.error)"""
 

@@ -101,9 +101,7 @@ def stays_of(data: bytes) -> bytes:
 
 def lines_of(data: bytes) -> list[bytes]:
     """A packed table's lines: what stays the same of each process."""
-    if not data or data[:1] == COLUMNS:
-        return unpack_table(data).stays
-    return _lines(data).split(b"\n")[: -len(MOVES) - 1]
+    return stays_of(data).split(b"\n")[:-1]
 
 
 def text_of(data: bytes | memoryview) -> bytes:

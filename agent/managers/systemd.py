@@ -49,7 +49,7 @@ class Systemd:
 
     def services(self) -> list[Service]:
         """Loaded services, and installed ones that are not loaded: those are stopped, not gone."""
-        blocks = self._settled(["*.service", *(f"*{kind}" for kind in _TRIGGERS), *self._installed(), *self._acted])
+        blocks = self._blocks(["*.service", *(f"*{kind}" for kind in _TRIGGERS), *self._installed(), *self._acted])
         listening = _listening(blocks)
         found = {b["Id"]: b for b in blocks if _is_service(b)}
         self._triggers = {name: b.get("TriggeredBy", "").split() for name, b in found.items()}
@@ -59,7 +59,7 @@ class Systemd:
 
     def show(self, unit: str) -> State:
         """One unit's state; an unknown unit is inactive with loadState not-found."""
-        blocks = self._settled([unit, *self._triggers.get(unit, ())])
+        blocks = self._blocks([unit, *self._triggers.get(unit, ())])
         if not blocks:
             raise ManagerError(f"systemctl show {unit} told nothing")
         return {**_state(blocks[0], _listening(blocks)), "loadState": blocks[0].get("LoadState", "")}
@@ -92,7 +92,7 @@ class Systemd:
             self._folders = folders
         return self._unit_files
 
-    def _settled(self, units: list[str]) -> list[dict[str, str]]:
+    def _blocks(self, units: list[str]) -> list[dict[str, str]]:
         """What systemd tells of these units; asked once more of those whose main process ended while it told. Else a
         service in the midst of a restart would run without a main process, and the restart would be seen nowhere."""
         blocks = self._show(units)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-COLLECTIONS = 12_000
+COLLECTIONS = 20_000
 MARGIN_KB = 1100  # what Python takes from the system at once is 1 MB: one such piece more or less is no leak
 
 

@@ -109,7 +109,7 @@ def test_a_main_process_that_ends_while_systemd_tells_is_asked_for_again(monkeyp
         return Acted("", 0, "\n\n".join(f"Id={name}.service\nMainPID={pid}" for name, pid in told.items()))
 
     monkeypatch.setattr("agent.managers.systemd.run", systemctl)
-    blocks = systemd.Systemd()._settled(["*.service"])
+    blocks = systemd.Systemd()._blocks(["*.service"])
     assert asked == [["*.service"], ["a.service"]]
     assert [block["MainPID"] for block in blocks] == [str(os.getpid()), str(os.getpid()), "0"]
 

@@ -9,10 +9,11 @@ from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 from django.test import RequestFactory
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
+from django.utils.crypto import salted_hmac
+from pytest_django import DjangoAssertNumQueries, Settings
 from rest_framework.request import Request
 
-from pmonitor import access, tokens
+from pmonitor import access, secrets, tokens
 from pmonitor.models import ApiToken
 
 
@@ -87,3 +88,10 @@ def test_the_user_comes_with_their_role_as_it_is_now(
     assert access.role_of(found.user) == access.ADMIN
     User.objects.filter(pk=viewer.pk).update(is_active=False)
     assert tokens.find(token) is None
+
+
+def test_a_hash_is_djangos_own_so_that_what_is_stored_stays_valid(settings: Settings) -> None:
+    for settings.SECRET_KEY in ("one" * 20, "ünother" * 10):
+        by_django = salted_hmac("pmonitor.secrets", "pma_é", algorithm="sha256").hexdigest()
+        assert secrets.hash_of("pma_é") == by_django
+        assert secrets.matches("pma_é", by_django)
