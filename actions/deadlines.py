@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from actions import afterwards, lifecycle, process_settling, settling, states, steady
@@ -20,20 +20,46 @@ BATCH = 500
 SETTLES_WITHIN = timedelta(days=1)  # what a process table has not settled by then, it never will
 
 
+def undelivered() -> QuerySet[Command]:
+    """What may expire."""
+    return Command.objects.filter(state__in=(states.QUEUED, states.DELIVERED))
+
+
+def unacknowledged() -> QuerySet[Command]:
+    """What may be queued again."""
+    return Command.objects.filter(state=states.DELIVERED)
+
+
+def unanswered() -> QuerySet[Command]:
+    """What may time out."""
+    return Command.objects.filter(state=states.RUNNING)
+
+
+def unknown() -> QuerySet[Command]:
+    """Commands on services that may be settled."""
+    return Command.objects.filter(state=states.UNKNOWN, ended_at=None).exclude(cmd__in=states.PROCESS_VERBS)
+
+
+def unknown_processes() -> QuerySet[Command]:
+    """Commands on processes that may be settled."""
+    found = Command.objects.filter(state=states.UNKNOWN, cmd__in=states.PROCESS_VERBS)
+    return found.exclude(verdict__in=FOR_GOOD)
+
+
 def expire_undelivered() -> int:
     """Queued past the delivery deadline, or delivered and its lease ended after it: can never run."""
     now = timezone.now()
-    late = Command.objects.filter(Q(deliver_by__lte=now) | steady.of_the_future(now))
+    late = undelivered().filter(Q(deliver_by__lte=now) | steady.of_the_future(now))
     late = late.select_related("server").order_by("id")
     queued = late.filter(state=states.QUEUED)[:BATCH]
-    unacknowledged = late.filter(_lapsed(now))[:BATCH]
-    return _each(lifecycle.expire, queued) + _each(lifecycle.expire, unacknowledged)
+    delivered = late.filter(_lapsed(now))[:BATCH]
+    return _each(lifecycle.expire, queued) + _each(lifecycle.expire, delivered)
 
 
 def requeue_unacknowledged() -> int:
     """Delivered, the lease ended without `running`, the delivery deadline not yet passed: to be delivered again."""
     now = timezone.now()
-    lapsed = Command.objects.filter(_lapsed(now), deliver_by__gt=now).exclude(steady.of_the_future(now))
+    lapsed = unacknowledged().filter(_lapsed(now), deliver_by__gt=now).exclude(steady.of_the_future(now))
     return _each(lifecycle.requeue, lapsed.order_by("id")[:BATCH])
 
 
@@ -45,32 +71,28 @@ def _lapsed(now: datetime) -> Q:
 
 def time_out_unanswered() -> int:
     """Running past the execution deadline and some grace for the answer's way: the outcome is unknown."""
-    late = Command.objects.filter(state=states.RUNNING, execute_by__lte=steady.minded() - lifecycle.GRACE)
+    late = unanswered().filter(execute_by__lte=steady.minded() - lifecycle.GRACE)
     return _each(lifecycle.time_out, late.order_by("id")[:BATCH])
 
 
 def resolve_unknown() -> int:
     """Unknown outcomes of servers that have listed their services since: settled, or at last given up."""
     steady.minded()
-    rows = Command.objects.filter(state=states.UNKNOWN, ended_at=None, server__newest__services_at__gt=F("started_at"))
-    unknown = list(rows.exclude(cmd__in=states.PROCESS_VERBS).select_related("server__newest"))
-    names = {command.target for command in unknown}
-    listed = Service.objects.filter(server__in={command.server_id for command in unknown}, name__in=names)
+    rows = unknown().filter(server__newest__services_at__gt=F("started_at"))
+    commands = list(rows.select_related("server__newest"))
+    names = {command.target for command in commands}
+    listed = Service.objects.filter(server__in={command.server_id for command in commands}, name__in=names)
     services = {(service.server_id, service.name): service for service in listed}
-    return sum(_resolve(command, services.get((command.server_id, command.target))) for command in unknown)
+    return sum(_resolve(command, services.get((command.server_id, command.target))) for command in commands)
 
 
 def resolve_unknown_processes() -> int:
     """Unknown outcomes of commands on processes whose servers have reported since; each table is read once."""
     steady.minded()
-    rows = Command.objects.filter(
-        state=states.UNKNOWN,
-        cmd__in=states.PROCESS_VERBS,
-        execute_by__gt=timezone.now() - SETTLES_WITHIN,
-        server__newest__sampled_at__gt=F("started_at"),
+    rows = unknown_processes().filter(
+        execute_by__gt=timezone.now() - SETTLES_WITHIN, server__newest__sampled_at__gt=F("started_at")
     )
     by_server: dict[int, list[Command]] = defaultdict(list)
-    rows = rows.exclude(verdict__in=FOR_GOOD)
     for command in rows.select_related("server__newest").order_by("id")[:BATCH]:
         by_server[command.server_id].append(command)
     moved = 0

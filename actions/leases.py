@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -182,10 +182,16 @@ def topics(lease: Lease) -> tuple[str, ...]:
 # As time passes
 
 
+def on_time() -> QuerySet[Lease]:
+    """Leases that may come to be overdue."""
+    found: QuerySet[Lease] = Lease.objects.open().filter(overdue_at=None)
+    return found
+
+
 def note_overdue() -> int:
     """Worker step: the end has passed and no report told of the start; said once. Returns how many."""
     now = timezone.now()
-    late = Lease.objects.open().filter(until__lt=now - OVERDUE_AFTER, overdue_at=None)
+    late = on_time().filter(until__lt=now - OVERDUE_AFTER)
     return sum(_overdue(lease, now) for lease in late.select_related("command", "server__newest")[:500])
 
 

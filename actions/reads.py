@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 from django.db import transaction
+from django.db.models import QuerySet
 from django.template.loader import get_template
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -139,9 +140,14 @@ def answer(server: Server, uuid: UUID, said: wire.Answer) -> None:
             told(read)
 
 
+def unanswered() -> QuerySet[Read]:
+    """Reads that have not ended."""
+    return Read.objects.filter(verdict="")
+
+
 def end_unanswered() -> int:
     """Worker step: what was not answered in time will not be."""
-    late = list(Read.objects.filter(verdict="", answer_by__lte=timezone.now()).order_by("id")[:500])
+    late = list(unanswered().filter(answer_by__lte=timezone.now()).order_by("id")[:500])
     ended = [read for read in late if _mine(read).update(verdict=LATE)]
     if ended:
         live.announce(*(f"read:{read.pk}" for read in ended))

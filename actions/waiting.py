@@ -70,11 +70,16 @@ def may_watch(user: Any, topic: str) -> bool:
     return kind in watchers and bool(watchers[kind](user, {key}))
 
 
+def queued() -> QuerySet[Command]:
+    """What waits or may begin to."""
+    return Command.objects.filter(state=states.QUEUED)
+
+
 def announce_late() -> None:
     """Worker step: commands that were not taken in time begin to wait, which no move tells."""
     now = timezone.now()
     since = Q(created_at__gt=now - PATIENCE - 2 * ROUND, created_at__lte=now - PATIENCE)
-    servers = set(Command.objects.filter(since, state=states.QUEUED).values_list("server", flat=True).order_by())
+    servers = set(queued().filter(since).values_list("server", flat=True).order_by())
     if servers:
         live.announce(f"{FLEET}:all", "fleet:all", *(f"{SERVER}:{server}" for server in servers))
 

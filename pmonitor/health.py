@@ -76,11 +76,11 @@ def late_steps() -> str:
 def _late() -> Iterator[str]:
     ran = dict(StepRun.objects.values_list("name", "ran_at"))
     now = timezone.now()
-    for seconds, step in worker.STEPS:
-        name = StepRun.name_of(step)
+    for step in worker.STEPS:
+        name = StepRun.name_of(step.run)
         if name not in ran:
             yield f"{name} never ran"
-        elif (ago := (now - ran[name]).total_seconds()) > 3 * seconds + LATE_BY_SEC:
+        elif (ago := (now - ran[name]).total_seconds()) > 3 * step.seconds + LATE_BY_SEC:
             yield f"{name} ran {ago:.0f} s ago"
 
 

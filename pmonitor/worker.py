@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Set
+from datetime import datetime
+from functools import cache
+from itertools import chain
+from typing import Any, NamedTuple
 
 from django.db import close_old_connections, connection
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from actions import deadlines, leases, reads, waiting
@@ -25,65 +30,118 @@ from servers import compaction, partitions, presence, rollup
 
 log = logs.get(__name__)
 
-STEPS: list[tuple[float, Callable[[], object]]] = [  # every background job there is: (seconds, function)
-    (2, presence.mark_silent),
-    (1, deadlines.expire_undelivered),
-    (1, deadlines.requeue_unacknowledged),
-    (1, deadlines.time_out_unanswered),
-    (2, deadlines.resolve_unknown),
-    (2, deadlines.resolve_unknown_processes),
-    (1, advance.advance),
-    (1, due.run),
-    (2, waiting.announce_late),
-    (1, reads.end_unanswered),
-    (600, reads.forget_old),
-    (5, leases.note_overdue),
-    (5, rounds.evaluate),
-    (5, covering.keep),
-    (2, endings.wake_snoozed),
-    (10, endings.end_calm),
-    (60, endings.end_empty),
-    (1, capsule.fill),
-    (1, acting.act),
-    (1, following.follow),
-    (5, escalation.escalate),
-    (1, notices.send),
-    (1, compaction.compact),
-    (10, rollup.roll_up),
-    (600, partitions.keep),
-    (600, starter.make_once),
+
+class Step(NamedTuple):
+    """One background job. of: without such rows it has nothing to do, and is not called; None: it is called each time.
+
+    All steps that are due are asked about in one statement. What the rows lack of being due is the step's to find.
+    """
+
+    seconds: float  # its period
+    run: Callable[[], object]
+    of: Callable[[], QuerySet[Any]] | None = None
+
+
+STEPS: list[Step] = [  # every background job there is
+    Step(2, presence.mark_silent),
+    Step(1, deadlines.expire_undelivered, deadlines.undelivered),
+    Step(1, deadlines.requeue_unacknowledged, deadlines.unacknowledged),
+    Step(1, deadlines.time_out_unanswered, deadlines.unanswered),
+    Step(2, deadlines.resolve_unknown, deadlines.unknown),
+    Step(2, deadlines.resolve_unknown_processes, deadlines.unknown_processes),
+    Step(1, advance.advance, advance.not_at_rest),
+    Step(1, due.run),
+    Step(2, waiting.announce_late, waiting.queued),
+    Step(1, reads.end_unanswered, reads.unanswered),
+    Step(600, reads.forget_old),
+    Step(5, leases.note_overdue, leases.on_time),
+    Step(5, rounds.evaluate),
+    Step(5, covering.keep),
+    Step(2, endings.wake_snoozed, endings.snoozed),
+    Step(10, endings.end_calm),
+    Step(60, endings.end_empty),
+    Step(1, capsule.fill, capsule.unfilled),
+    Step(1, acting.act, acting.undecided),
+    Step(1, following.follow, following.begun),
+    Step(5, escalation.escalate, escalation.in_time),
+    Step(1, notices.send, notices.unsent),
+    Step(1, compaction.compact),
+    Step(10, rollup.roll_up),
+    Step(600, partitions.keep),
+    Step(600, starter.make_once),
 ]
-# Some fifteen a second on an idle hub; update_or_create would take four statements for each.
-RECORD = """INSERT INTO pmonitor_steprun (name, ran_at, seconds, error) VALUES (%s, %s, %s, %s)
+RECORD = """INSERT INTO pmonitor_steprun (name, ran_at, seconds, error)
+    SELECT * FROM unnest(%s::text[], %s::timestamptz[], %s::float8[], %s::text[])
     ON CONFLICT (name) DO UPDATE SET (ran_at, seconds, error) = (excluded.ran_at, excluded.seconds, excluded.error)"""
+
+
+class Ran(NamedTuple):
+    """How a step ended, as StepRun keeps it."""
+
+    name: str
+    ran_at: datetime
+    seconds: float
+    error: str
 
 
 def run(stop: threading.Event) -> None:
     """Run every step at its pace until stop is set."""
-    due = dict.fromkeys(range(len(STEPS)), 0.0)
+    due = [0.0] * len(STEPS)
     while not stop.is_set():
-        for number, (seconds, step) in enumerate(STEPS):
-            if due[number] <= time.monotonic() and not stop.is_set():
-                run_step(step)
-                due[number] = time.monotonic() + seconds
-        stop.wait(max(0.05, min(due.values()) - time.monotonic()))
+        ready = [number for number, at in enumerate(due) if at <= time.monotonic()]
+        run_round([STEPS[number] for number in ready], stop)
+        for number in ready:
+            due[number] = time.monotonic() + STEPS[number].seconds
+        stop.wait(max(0.05, min(due) - time.monotonic()))
 
 
-def run_step(step: Callable[[], object]) -> None:
-    """Run one step and record how it ended; a failing step is logged and the others go on."""
+def run_round(steps: Sequence[Step], stop: threading.Event) -> None:
+    """Run these steps, those with nothing to do by name only, and record how each ended."""
+    idle = _idle(steps)
+    if ran := [_ran(step, step in idle) for step in steps if not stop.is_set()]:
+        _record(ran)
+
+
+def _idle(steps: Sequence[Step]) -> Set[Step]:
+    """Those that have nothing to do; none while the database cannot tell."""
+    asked = [step for step in steps if step.of]
+    if not asked:
+        return set()
+    texts, values = zip(*(_question(step) for step in asked), strict=True)
+    try:
+        close_old_connections()
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {', '.join(texts)}", list(chain.from_iterable(values)))
+            return {step for step, some in zip(asked, cursor.fetchone(), strict=True) if not some}
+    except Exception:
+        log.exception("worker.not_asked")
+        return set()
+
+
+@cache
+def _question(step: Step) -> tuple[str, Sequence[Any]]:
+    """Whether there is a row, as SQL and its values; made once, as the ORM takes longer for it than the database."""
+    rows: Any = step.of() if step.of else None
+    text, values = rows.order_by().values("pk").query.sql_with_params()
+    return f"EXISTS ({text})", values
+
+
+def _ran(step: Step, idle: bool) -> Ran:
+    """Run one step; a failing step is logged and the others go on."""
     started, error = time.monotonic(), ""
     try:
         close_old_connections()
-        step()
+        if not idle:
+            step.run()
     except Exception as caught:
         error = f"{type(caught).__name__}: {caught}"
-        log.exception("worker.step_failed", step=StepRun.name_of(step))
-    _record(StepRun.name_of(step), time.monotonic() - started, error)
+        log.exception("worker.step_failed", step=StepRun.name_of(step.run))
+    return Ran(StepRun.name_of(step.run), timezone.now(), time.monotonic() - started, error)
 
 
-def _record(name: str, seconds: float, error: str) -> None:
+def _record(ran: Sequence[Ran]) -> None:
     try:
         with connection.cursor() as cursor:
-            cursor.execute(RECORD, [name, timezone.now(), seconds, error])
+            cursor.execute(RECORD, [list(column) for column in zip(*ran, strict=True)])
     except Exception:
-        log.exception("worker.not_recorded", step=name)  # the database is away; the next round tries again
+        log.exception("worker.not_recorded")  # the database is away; the next round tries again

@@ -8,18 +8,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import django
-import psutil
-import psycopg
 import pytest
 from django.conf import settings
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, connections
 from django.test import TransactionTestCase
 from django.utils import translation
-from psycopg import sql
 from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
-from tests import embedded_db
+from tests import databases, embedded_db
 
 
 def surroundings() -> None:
@@ -52,19 +49,23 @@ pytest_plugins = [
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> None:
-    """A database named after this run and this xdist worker, so that runs side by side do not meet."""
-    _drop_left_over()
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    connection.settings_dict["TEST"]["NAME"] = f"test_{os.environ['PMONITOR_TEST_RUN']}_{worker}"
+    """Where the tests' own database is."""
+    connection.settings_dict["TEST"]["NAME"] = databases.name()
 
 
-def _drop_left_over() -> None:
-    """Drop the databases of runs that were killed."""
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
-        names = server.execute("select datname from pg_database where datname ~ '^test_[0-9]+_'").fetchall()
-        for (name,) in names:
-            if not psutil.pid_exists(int(name.split("_")[1])):
-                server.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> Iterator[bool]:
+    """The tests' own database is there already, migrated."""
+    databases.drop_left_over()
+    databases.make(databases.name())
+    yield True
+    connections.close_all()
+    databases.drop(databases.name())
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        databases.drop_migrated()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import partial
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from actions import ask
@@ -27,14 +27,18 @@ MOST_TURNS = 200
 STEPS = ("server", "server__newest", "command", "probe_read")
 
 
+def not_at_rest() -> QuerySet[Rollout]:
+    """Rollouts in which there may be something to do."""
+    running = Rollout.objects.filter(state=states.RUNNING).values("pk")
+    at_work = RolloutStep.objects.filter(state__in=states.AT_WORK).values("rollout")
+    unknown = RolloutStep.objects.filter(state=states.FAILED, why=command_states.UNKNOWN)
+    settled = unknown.filter(rollout__state=states.HALTED, command__state__in=command_states.ENDED).values("rollout")
+    return Rollout.objects.filter(pk__in=running.union(at_work, settled))  # OR would read all rollouts there ever were
+
+
 def advance() -> int:
     """Worker step: take every rollout that is not at rest as far as it goes now; how many turns that took."""
-    at_work = RolloutStep.objects.filter(rollout=OuterRef("pk"), state__in=states.AT_WORK)
-    unknown = RolloutStep.objects.filter(rollout=OuterRef("pk"), state=states.FAILED, why=command_states.UNKNOWN)
-    settling = unknown.filter(command__state__in=command_states.ENDED)
-    halted = Q(state=states.HALTED) & (Exists(at_work) | Exists(settling))
-    due = Rollout.objects.filter(Q(state=states.RUNNING) | halted | (Q(state=states.ENDED) & Exists(at_work)))
-    return sum(advance_one(pk) for pk in due.order_by("pk").values_list("pk", flat=True))
+    return sum(advance_one(pk) for pk in not_at_rest().order_by("pk").values_list("pk", flat=True))
 
 
 def advance_one(pk: int) -> int:

@@ -30,6 +30,11 @@ AGAIN, GIVEN_UP = timedelta(seconds=60), timedelta(minutes=15)  # after a failur
 FAILED = "failed"
 
 
+def unfilled() -> QuerySet[Incident]:
+    """Incidents whose capsule is to be made, or waits for an answer."""
+    return Incident.objects.filter(capsule_due__isnull=False)
+
+
 def fill() -> int:
     """Make what is due and keep the answers that came; how many capsules changed."""
     now, ends = timezone.now(), time.monotonic() + ROUND_SEC
@@ -44,7 +49,7 @@ def fill() -> int:
 
 def _leave_out(now: datetime) -> None:
     """One of many servers has none of its own, and of its members only the first ones have."""
-    due = Incident.objects.filter(capsule__isnull=True, capsule_due__lte=now)
+    due = unfilled().filter(capsule__isnull=True, capsule_due__lte=now)
     of_many = dict(due.filter(Q(server=None) | Q(whole__isnull=False)).values_list("pk", "whole"))
     if not of_many:
         return
@@ -61,7 +66,7 @@ def _due(now: datetime) -> list[int]:
     Sorted out here, as above: in a storm the database, which knows no numbers of it yet, plans a join for one row.
     """
     busy = set(_asking().values_list("server", flat=True))
-    due = Incident.objects.filter(capsule__isnull=True, capsule_due__lte=now).order_by("capsule_due", "pk")
+    due = unfilled().filter(capsule__isnull=True, capsule_due__lte=now).order_by("capsule_due", "pk")
     first: dict[int | None, int] = {}
     for pk, server in due.values_list("pk", "server")[:MOST_LOOKED_AT]:
         if server not in busy:
@@ -70,10 +75,7 @@ def _due(now: datetime) -> list[int]:
 
 
 def _asking() -> QuerySet[Incident]:
-    found: QuerySet[Incident] = Incident.objects.filter(
-        capsule_due__isnull=False, capsule__log__state=capsule_log.ASKING
-    )
-    return found
+    return unfilled().filter(capsule__log__state=capsule_log.ASKING)
 
 
 def _tried(pk: int, now: datetime) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from alerts import moves, states
@@ -33,10 +34,16 @@ def end_empty() -> int:
         return len(moves.close_emptied(wholes))
 
 
+def snoozed() -> QuerySet[Incident]:
+    """Live incidents whose snooze ends, or has ended untold."""
+    found: QuerySet[Incident] = Incident.objects.live().filter(snoozed_until__isnull=False)
+    return found
+
+
 def wake_snoozed() -> int:
     """End the snoozes whose time is over: listeners are told of what is live still; returns how many."""
     with transaction.atomic():
-        due = Incident.objects.live().filter(snoozed_until__lte=timezone.now()).order_by("pk")
+        due = snoozed().filter(snoozed_until__lte=timezone.now()).order_by("pk")
         woken = list(due.select_for_update(skip_locked=True, of=("self",)).select_related("rule", "server")[:BATCH])
         moves.wake(woken)
     return len(woken)

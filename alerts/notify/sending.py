@@ -26,6 +26,11 @@ MOST_AT_ONCE = 4  # threads; a receiver may take 10 s
 free = threading.BoundedSemaphore(MOST_AT_ONCE)
 
 
+def unsent() -> QuerySet[Notification]:
+    """What is to be sent, or being sent, now or later."""
+    return Notification.objects.filter(state__in=(models.QUEUED, models.SENDING))
+
+
 def send() -> int:
     """Begin to send what is due; returns how many threads were started. Comes back at once."""
     throttle.fold()

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from actions import ask, targets
@@ -29,10 +30,15 @@ CALM = timedelta(seconds=30)
 DELIVER_WITHIN, EXECUTE_WITHIN = 60, 120  # seconds; a restart that comes later helps nobody
 
 
+def undecided() -> QuerySet[Remedy]:
+    """What is to be decided now or later."""
+    return Remedy.objects.filter(outcome="", due_at__isnull=False)
+
+
 def act() -> int:
     """Decide and do what is due; how many were decided."""
     now = timezone.now()
-    due = Remedy.objects.filter(outcome="", due_at__lte=now).order_by("due_at")
+    due = undecided().filter(due_at__lte=now).order_by("due_at")
     return sum(_tried(pk, now) for pk in due.values_list("pk", flat=True)[:BATCH])
 
 

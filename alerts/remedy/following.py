@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from actions import states as command_states
@@ -33,9 +34,14 @@ class End(NamedTuple):
     facts: dict[str, Any]
 
 
+def begun() -> QuerySet[Remedy]:
+    """What was asked for, and how it ends is not known yet."""
+    return Remedy.objects.filter(outcome="", due_at=None)
+
+
 def follow() -> int:
     """Write down the outcomes that are known; how many there were."""
-    rows = Remedy.objects.filter(outcome="", due_at=None).select_related("command", "rollout", "rule", "incident")
+    rows = begun().select_related("command", "rollout", "rule", "incident")
     return sum(_followed(one) for one in rows.order_by("pk")[:BATCH])
 
 

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.browser.fill import PASSWORD
 from tests.browser.hub import Agent, Hub
-from tests.chromium import launched
+from tests.chromium import launched, wait_for_scripts
 from tests.patience import PATIENCE
 
 PageAs = Callable[..., Page]
@@ -72,6 +72,8 @@ def page_as(browser: Browser, request: pytest.FixtureRequest, _signed_in: dict[A
         contexts.append(context)
         made = context.new_page()
         made.set_default_timeout(10_000 * PATIENCE)
+        if more.get("java_script_enabled", True):
+            wait_for_scripts(made)
         made.on("pageerror", lambda error: broken.append(str(error)))
         return made
 

@@ -8,12 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import requests
-from psycopg import sql as compose
 
+from tests import databases
 from tests.hosts.waiting import eventually
 from tests.ports import free_port
 
@@ -24,22 +23,17 @@ class Hub:
     """A web process with its worker thread; servers: how many it begins with."""
 
     def __init__(self, folder: Path, name: str, servers: int) -> None:
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-        self.database = f"test_{os.environ['PMONITOR_TEST_RUN']}_{worker}_{name}"
+        self.database = databases.name(name)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"{name}.log"
-        address = urlsplit(os.environ["DATABASE_URL"])
         self.environment = {
             **os.environ,
-            "DATABASE_URL": urlunsplit(address._replace(path=f"/{self.database}")),
+            "DATABASE_URL": databases.make(self.database),
             "DATABASE_POOL": "8",
             "LIMIT_REGISTER": "1000",
             "LIMIT_ACTIONS": "1000",
         }
-        self._server(compose.SQL("drop database if exists {} with (force)"))
-        self._server(compose.SQL("create database {}"))
-        self.python("manage.py", "migrate", "--verbosity", "0")
         self.python("-m", "tests.browser.fill", str(servers))
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
@@ -62,7 +56,7 @@ class Hub:
     def close(self) -> None:
         """End it and drop its database."""
         self.kill()
-        self._server(compose.SQL("drop database if exists {} with (force)"))
+        databases.drop(self.database)
 
     def python(self, *arguments: str) -> str:
         """Run Python on this hub's database; returns what it prints."""
@@ -93,10 +87,6 @@ class Hub:
             return requests.get(f"{self.url}/login/", timeout=2).ok
         except requests.ConnectionError:
             return False
-
-    def _server(self, statement: compose.SQL) -> None:
-        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
-            server.execute(statement.format(compose.Identifier(self.database)))
 
 
 class Agent:

@@ -23,6 +23,7 @@ CUT = """() => {
 
 def accessible(page: Page) -> None:
     """Axe finds nothing; from the top, where the page's own bar covers nothing. No markup is shown as text."""
+    page.wait_for_load_state()  # a press may have led here, and without its style sheet a page has other colours
     assert '<span class="' not in page.locator("main").inner_text()
     page.evaluate("scrollTo(0, 0)")
     found: Any = Axe().run(page, options=ASKED).response

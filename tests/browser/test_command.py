@@ -74,6 +74,7 @@ def test_a_commands_page_is_accessible_and_fits_in_each_state(page_as: PageAs, a
     page = opened(page_as, f"/servers/{agent.id}/", scheme=scheme)
     ask(page)
     page.click("#asked a")
+    expect(page).to_have_url(re.compile("/commands/"))
     accessible(page)
     given = take(agent)
     begin(agent, given)

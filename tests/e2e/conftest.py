@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.chromium import launched
+from tests.chromium import launched, wait_for_scripts
 from tests.e2e.hub import PASSWORD
 from tests.hosts.conftest import hub, lab  # noqa: F401  # the fixtures
 from tests.patience import PATIENCE
@@ -27,6 +27,7 @@ def chromium_page() -> Iterator[Page]:
         browser = launched(playwright)
         page = browser.new_page(viewport={"width": 1440, "height": 900}, locale="en-GB")
         page.set_default_timeout(15_000 * PATIENCE)
+        wait_for_scripts(page)
         broken: list[str] = []
         page.on("pageerror", lambda error: broken.append(str(error)))
         yield page

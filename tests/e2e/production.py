@@ -6,12 +6,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
 import requests
-from psycopg import sql
 
+from tests import databases
 from tests.e2e.hub import CHECKOUT, PASSWORD
 from tests.hosts.waiting import eventually
 from tests.ports import free_port
@@ -21,13 +19,12 @@ class Production:
     """Every part is a process of its own; `start` and `kill` take a part by its name: redis, web1, web2, worker."""
 
     def __init__(self, folder: Path) -> None:
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
         self.folder, self.redis_port = folder, free_port()
-        self.database = f"test_{os.environ['PMONITOR_TEST_RUN']}_{worker}_production"
+        self.database = databases.name("production")
         self.ports = {"web1": free_port(), "web2": free_port()}
         self.environment = {
             **os.environ,
-            "DATABASE_URL": urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{self.database}")),
+            "DATABASE_URL": databases.address(self.database),
             "REDIS_URL": f"redis://127.0.0.1:{self.redis_port}/0",
             "DATABASE_POOL": "8",
             "LOG_FORMAT": "json",
@@ -36,9 +33,7 @@ class Production:
         self.parts: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Production:
-        self._server("drop database if exists {} with (force)")
-        self._server("create database {}")
-        self.manage("migrate", "--verbosity", "0")
+        databases.make(self.database)
         self.manage("first_admin")
         for part in ("redis", "web1", "web2", "worker"):
             self.start(part)
@@ -51,7 +46,7 @@ class Production:
             process.terminate()
         for process in self.parts.values():
             process.wait(120)
-        self._server("drop database if exists {} with (force)")
+        databases.drop(self.database)
 
     def url(self, part: str) -> str:
         return f"http://127.0.0.1:{self.ports[part]}"
@@ -94,7 +89,3 @@ class Production:
             return requests.get(f"{self.url(part)}/readyz", timeout=3).status_code == 200
         except requests.RequestException:
             return False
-
-    def _server(self, statement: str) -> None:
-        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
-            server.execute(sql.SQL(statement).format(sql.Identifier(self.database)))

@@ -22,8 +22,8 @@ from tests.cast import program_of, signed_in
 
 @pytest.fixture
 def steps_ran(db: None) -> None:
-    for _, step in worker.STEPS:
-        StepRun.objects.create(name=StepRun.name_of(step), ran_at=timezone.now(), seconds=0.1)
+    for step in worker.STEPS:
+        StepRun.objects.create(name=StepRun.name_of(step.run), ran_at=timezone.now(), seconds=0.1)
 
 
 def test_healthz_asks_nothing_but_this_process() -> None:
@@ -47,7 +47,7 @@ def test_asking_often_leaves_nothing_in_the_layer(steps_ran: None) -> None:
 
 
 def test_a_step_that_never_ran_or_ran_long_ago_is_named(steps_ran: None) -> None:
-    (fast, first), (slow, last) = worker.STEPS[0], worker.STEPS[-1]
+    (fast, first, _of), (slow, last, _of) = worker.STEPS[0], worker.STEPS[-1]
     ago = timezone.now() - timedelta(seconds=3 * fast + health.LATE_BY_SEC + 1)
     StepRun.objects.filter(name__in=[StepRun.name_of(first), StepRun.name_of(last)]).update(ran_at=ago)
     assert slow > fast
@@ -117,14 +117,14 @@ def test_metrics_tell_reports_commands_and_steps(steps_ran: None) -> None:
         "pmonitor_ingest_seconds_count",
         "pmonitor_waiting_agents",
         "pmonitor_sockets",
-        f'pmonitor_step_age_seconds{{step="{StepRun.name_of(worker.STEPS[0][1])}"}}',
+        f'pmonitor_step_age_seconds{{step="{StepRun.name_of(worker.STEPS[0].run)}"}}',
         'pmonitor_commands{state="queued"}',
     ):
         assert f"\n{name} " in text, name
 
 
 def test_metrics_tell_which_steps_last_run_failed(steps_ran: None) -> None:
-    bad, good = (StepRun.name_of(step) for _, step in worker.STEPS[:2])
+    bad, good = (StepRun.name_of(step.run) for step in worker.STEPS[:2])
     StepRun.objects.filter(name=bad).update(error="RuntimeError: no such luck")
     text = Client().get("/metrics").content.decode()
     assert f'pmonitor_step_failing{{step="{bad}"}} 1.0' in text

@@ -9,9 +9,12 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connection
 
 from pmonitor import worker
 from pmonitor.models import StepRun
@@ -30,6 +33,10 @@ def fails() -> None:
     raise RuntimeError("no such luck")
 
 
+def rare() -> None:
+    RAN.append("rare")
+
+
 RAN: list[str] = []
 
 
@@ -38,10 +45,14 @@ def _nothing_ran() -> None:
     RAN.clear()
 
 
+def run(*steps: worker.Step) -> None:
+    worker.run_round(steps, threading.Event())
+
+
 def test_a_step_is_recorded_each_time() -> None:
-    worker.run_step(works)
+    run(worker.Step(1, works))
     first = StepRun.objects.get()
-    worker.run_step(works)
+    run(worker.Step(1, works))
     second = StepRun.objects.get()
     assert (first.name, first.error) == (f"{__name__}.works", "")
     assert second.ran_at > first.ran_at
@@ -49,15 +60,52 @@ def test_a_step_is_recorded_each_time() -> None:
 
 
 def test_a_failing_step_is_recorded_and_recovers(monkeypatch: pytest.MonkeyPatch) -> None:
-    worker.run_step(fails)
+    run(worker.Step(1, fails))
     assert StepRun.objects.get().error == "RuntimeError: no such luck"
     monkeypatch.setattr(f"{__name__}.fails.__code__", works.__code__)
-    worker.run_step(fails)
+    run(worker.Step(1, fails))
     assert StepRun.objects.get().error == ""
 
 
+def test_one_that_has_nothing_to_do_is_recorded_and_not_called_until_it_has() -> None:
+    admins, viewers = (User.objects.filter(username=name).order_by("pk") for name in ("o'hara", "viewer"))
+    steps = worker.Step(1, works, lambda: admins), worker.Step(1, fails, lambda: viewers)
+    run(*steps)
+    assert RAN == []
+    assert StepRun.objects.filter(error="").count() == 2
+    User.objects.create(username="o'hara")
+    run(*steps)
+    assert RAN == ["works"]
+
+
+def test_while_the_database_cannot_tell_who_has_something_to_do_every_step_is_called() -> None:
+    run(worker.Step(1, works, lambda: User.objects.extra(where=["1 / 0 = 1"])))
+    assert RAN == ["works"]
+    assert StepRun.objects.get().error == ""
+
+
+@pytest.mark.parametrize("step", [step for step in worker.STEPS if step.of], ids=lambda step: StepRun.name_of(step.run))
+def test_asking_whether_a_step_has_something_to_do_reads_no_table_through(step: worker.Step) -> None:
+    assert step.of
+    rows: Any = step.of().order_by().values("pk")[:1]
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+        try:
+            plan = rows.explain()
+        finally:
+            cursor.execute("RESET enable_seqscan")
+    assert "Seq Scan" not in plan.splitlines()[1], plan
+
+
+def test_an_idle_round_takes_few_statements(django_assert_max_num_queries: Any) -> None:
+    of_rows = [step for step in worker.STEPS if step.of]
+    run(*of_rows)
+    with django_assert_max_num_queries(2):
+        run(*of_rows)
+
+
 def test_steps_run_at_their_pace_beside_one_that_fails_until_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "STEPS", [(0.1, fails), (0.2, works), (600, lambda: RAN.append("rare"))])
+    monkeypatch.setattr(worker, "STEPS", [worker.Step(0.1, fails), worker.Step(0.2, works), worker.Step(600, rare)])
     stop = threading.Event()
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()
@@ -88,7 +136,7 @@ def test_the_command_runs_every_step_and_stops_when_told(number: signal.Signals)
             assert process.poll() is None
             time.sleep(0.05)
         assert {run.name: run.error for run in StepRun.objects.all()} == {
-            StepRun.name_of(step): "" for _, step in worker.STEPS
+            StepRun.name_of(step.run): "" for step in worker.STEPS
         }
         process.send_signal(number)
         assert process.wait(60) == 0
