@@ -2,6 +2,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test check messages bench clean
 VENV := .venv
+# Containers often set it. Every one of some 200 processes of the tests would compile all it imports, which takes longer
+# than all else in its start.
+export PYTHONDONTWRITEBYTECODE :=
 MANAGE := $(VENV)/bin/python manage.py
 # Only `make run HOST=…`: some shells export a HOST of their own. PORT and PMONITOR_DATA_DIR count from anywhere.
 HOST_OPTION := $(if $(filter command line,$(origin HOST)),--host $(HOST))

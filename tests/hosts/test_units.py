@@ -67,7 +67,10 @@ def test_masked_cannot_be_started(host: Host) -> None:
 
 
 def test_slow_stop_is_deactivating_for_a_while(host: Host) -> None:
+    host.write(units.SLOW_STOP_HELD, "")
     host.systemctl("start", units.SLOW_STOP)
+    host.run("sh", "-c", f"until [ -e {units.SLOW_STOP_READY} ]; do sleep 0.1; done")
     host.systemctl("stop", "--no-block", units.SLOW_STOP)
     host.wait_unit(units.SLOW_STOP, ActiveState="deactivating")
+    host.run("rm", units.SLOW_STOP_HELD)
     host.wait_unit(units.SLOW_STOP, ActiveState="inactive", Result="success")

@@ -11,6 +11,7 @@ RESTART_LOOP = "pm-restart-loop.service"
 MASKED = "pm-masked.service"
 SLOW_STOP = "pm-slow-stop.service"
 SLOW_STOP_SECONDS = 3
+SLOW_STOP_READY, SLOW_STOP_HELD = "/run/pm-slow-stop/ready", "/run/pm-held"  # while the latter is there, it stops on
 ENDS_SOON = "pm-ends-soon.service"
 START_LIMIT = "pm-start-limit.service"
 NOT_READY = "pm-not-ready.service"
@@ -71,8 +72,9 @@ UNITS = {
     NICKNAMED: _unit("Has another name", "ExecStart=/bin/sleep infinity") + f"Alias={NICKNAME}\n",
     SLOW_STOP: _unit(
         "Takes its time to stop",
-        f'TimeoutStopSec=60\nExecStart=/bin/sh -c \'trap "sleep {SLOW_STOP_SECONDS}; exit 0" TERM; '
-        "while :; do sleep 0.1; done'",
+        "TimeoutStopSec=300\nRuntimeDirectory=pm-slow-stop\n"
+        f'ExecStart=/bin/sh -c \'trap "sleep {SLOW_STOP_SECONDS}; while [ -e {SLOW_STOP_HELD} ]; do sleep 0.1; done; '
+        f"exit 0\" TERM; : >{SLOW_STOP_READY}; while :; do sleep 0.1; done'",
     ),
 }
 # What belongs to some of them, and is no service of its own.
