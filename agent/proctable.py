@@ -16,6 +16,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from agent import scrub
+from agent.runs import Memory, Runs
 
 STATUS = {
     b"R": "running",
@@ -58,14 +59,16 @@ class Process:
     """One process as last seen; `stays` and `moves` are its entry in the report, JSON but for its end."""
 
     __slots__ = (
-        *("comm", "cpu", "fd", "idle", "looks", "moves", "parent", "pid", "rss_pages", "seen", "start_ticks"),
-        *("stays", "ticks", "whole_ticks"),
+        *("comm", "cpu", "fd", "idle", "looks", "moves", "parent", "pid", "ran", "rss_pages", "runs", "seen"),
+        *("start_ticks", "stays", "ticks", "whole_ticks"),
     )
 
     def __init__(self, pid: int, fd: int) -> None:
         self.pid = pid
         self.fd = fd
         self.idle = b""  # what stat said when it was idle and known: then its entry stays while that is said again
+        self.runs: Runs | None = None
+        self.ran = b""  # what its schedstat said just before stat was read; empty when that does not tell all
         self.comm = b""
         self.start_ticks = -1
         self.ticks = 0
@@ -111,6 +114,8 @@ class ProcTable:
         # Past this, stat is opened, read and closed each time: twice the cost, but never out of descriptors.
         self._keep_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - len(os.listdir("/proc/self/fd")) - SPARE
         self._users: dict[int, str] = {}
+        self._memory = Memory(f"{root}/vmstat")
+        self._ended: set[bytes] = set()  # pids in this sample that ended or are someone else's now
 
     def sample(self, whole: bool = True, forks: int | None = None) -> list[Process]:
         """Every process now, by pid, kernel threads too; CPU is over the time since the last call, None at first.
@@ -122,21 +127,31 @@ class ProcTable:
         scale = 100.0 / (TICKS_PER_SEC * max(now - (self._whole_at if whole else self._at), 0.001))
         uneven = whole and self._at != self._whole_at  # who is idle now may have worked since
         names = self._names(forks)
+        still = not self._memory.was_taken() and not uneven
         known, self._known = self._known, {}
         self.new = 0
         for name in names:
             process = known.pop(name, None)
-            raw = self._read(process) if process is not None else b""
+            raw = ran = b""
+            if process is not None:
+                ran = self._ran(process) if process.idle and process.moves[3] == "1" else b""
+                if ran and ran == process.ran and still:
+                    self._known[name] = process
+                    continue
+                raw = self._read(process)
             if process is None or not raw:
                 process, raw = self._replaced(int(name), process)
+                ran = b""
             if not raw:
                 continue
             # An idle process says the same again, byte for byte: its entry stays as it is. Most are idle.
             if raw != process.idle or uneven:
                 self._update(process, raw, scale, whole)
+            process.ran = ran
             self._known[name] = process
         for gone in known.values():
             self._close(gone)
+        self._adopt()
         self._look_again()
         self._at = now
         if whole:
@@ -147,9 +162,28 @@ class ProcTable:
         """Some in each sample: a process that is another program now, or another user's, may keep its name."""
         self._turn = (self._turn + 1) % LOOKED_AGAIN
         for process in islice(self._known.values(), self._turn, None, LOOKED_AGAIN):
+            process.ran = b""  # what nobody tells, such as memory that others took from it, is seen then
             looks = self._looks(process)
             if looks.cmdline and looks != process.looks:  # one that has ended, or is about to, keeps what it had
                 self._identify(process, looks)
+
+    def _adopt(self) -> None:
+        """Those whose parent ended have another one, whether they ran or not."""
+        ended, self._ended = self._ended, set()
+        if not ended:
+            return
+        for process in self._known.values():
+            if process.parent in ended and (raw := self._read(process)):
+                process.parent, process.idle = raw[raw.rfind(b")") + 2 :].split(None, 2)[1], b""
+                self._identify(process, process.looks)
+
+    def _ran(self, process: Process) -> bytes:
+        if process.runs is None:
+            if self._kept >= self._keep_limit:
+                return b""
+            process.runs = Runs(f"{self._root}/{process.pid}")
+            self._kept += 1
+        return process.runs.so_far()
 
     def _names(self, forks: int | None) -> list[str]:
         """The pids there may be, in the order of /proc, which is theirs."""
@@ -191,6 +225,11 @@ class ProcTable:
         return descriptor
 
     def _close(self, process: Process) -> None:
+        self._ended.add(str(process.pid).encode())
+        if process.runs is not None:
+            process.runs.close()
+            process.runs = None
+            self._kept -= 1
         if process.fd >= 0:
             os.close(process.fd)
             process.fd = -1
@@ -215,6 +254,8 @@ class ProcTable:
         if anew or fields[1] != process.parent:
             process.comm, process.parent = comm, fields[1]
             self._identify(process, self._looks(process) if anew else process.looks)
+        if fields[0] == b"Z":
+            self._ended.add(str(process.pid).encode())
         process.seen = min(process.seen + 1, 2)
         process.idle = raw if process.cpu == 0.0 and process.seen == 2 else b""
         process.moves = (
