@@ -73,7 +73,7 @@ UNITS = {
     SLOW_STOP: _unit(
         "Takes its time to stop",
         "TimeoutStopSec=300\nRuntimeDirectory=pm-slow-stop\n"
-        f'ExecStart=/bin/sh -c \'trap "sleep {SLOW_STOP_SECONDS}; while [ -e {SLOW_STOP_HELD} ]; do sleep 0.1; done; '
+        f"ExecStart=/bin/sh -c 'trap \"sleep {SLOW_STOP_SECONDS}; while [ -e {SLOW_STOP_HELD} ]; do sleep 0.1; done; "
         f"exit 0\" TERM; : >{SLOW_STOP_READY}; while :; do sleep 0.1; done'",
     ),
 }
