@@ -85,14 +85,15 @@ class Ran(NamedTuple):
 
 
 def run(stop: threading.Event) -> None:
-    """Run every step at its pace until stop is set."""
-    due = [0.0] * len(STEPS)
+    """Run every step at its pace until stop is set: on a grid of its period since the start, so that rounds are few."""
+    began, due = time.monotonic(), [0.0] * len(STEPS)
     while not stop.is_set():
-        ready = [number for number, at in enumerate(due) if at <= time.monotonic()]
+        ready = [number for number, at in enumerate(due) if at <= time.monotonic() - began]
         run_round([STEPS[number] for number in ready], stop)
+        passed = time.monotonic() - began
         for number in ready:
-            due[number] = time.monotonic() + STEPS[number].seconds
-        stop.wait(max(0.05, min(due) - time.monotonic()))
+            due[number] = (passed // STEPS[number].seconds + 1) * STEPS[number].seconds
+        stop.wait(max(0.05, min(due) - passed))
 
 
 def run_round(steps: Sequence[Step], stop: threading.Event) -> None:
