@@ -20,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.budgets import Budget, close
+from tests.agent.as_installed import memory_settings
 from tests.agent.toyhub import ToyHub
 from tests.ports import free_port
 
@@ -67,7 +68,7 @@ def side_by_side(reports: int) -> tuple[float, float, float, int]:
         agent = subprocess.Popen(
             [sys.executable, "-m", "agent", "--config", os.devnull],
             cwd=ROOT,
-            env={"PATH": os.environ["PATH"], "MALLOC_ARENA_MAX": "1", **environ},
+            env={"PATH": os.environ["PATH"], **memory_settings(), **environ},
             stderr=subprocess.DEVNULL,
         )
         top = subprocess.Popen(["top", "-b", "-w", "512", "-d", "1"], stdout=subprocess.DEVNULL)
