@@ -12,7 +12,6 @@ import pwd
 import resource
 import time
 from functools import lru_cache
-from itertools import islice
 from typing import NamedTuple
 
 from agent import scrub
@@ -161,7 +160,8 @@ class ProcTable:
     def _look_again(self) -> None:
         """Some in each sample: a process that is another program now, or another user's, may keep its name."""
         self._turn = (self._turn + 1) % LOOKED_AGAIN
-        for process in islice(self._known.values(), self._turn, None, LOOKED_AGAIN):
+        # By the pid: places in the table shift as others come and go, and some would have no turn for ever.
+        for process in [one for one in self._known.values() if one.pid % LOOKED_AGAIN == self._turn]:
             process.ran = b""  # what nobody tells, such as memory that others took from it, is seen then
             looks = self._looks(process)
             if looks.cmdline and looks != process.looks:  # one that has ended, or is about to, keeps what it had

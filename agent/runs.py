@@ -2,7 +2,8 @@
 
 /proc/<pid>/schedstat says how long the main thread has been on a CPU, and how often; the kernel tells it in a third of
 the time that stat takes. What stat tells of a process with one thread changes while it runs, but for two things: its
-parent, when that ends, and its memory, when the kernel takes some from it or gives it back.
+parent, when that ends, and its memory, when the kernel takes some from it or gives it back. That others change its
+memory (they write to it, or cut a file short that both have mapped) is told nowhere, and seen when it is read anyway.
 """
 
 from __future__ import annotations

@@ -17,12 +17,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pmonitor import addresses, embedded, hub_processes, standalone
+from pmonitor import addresses, embedded, embedded_programs, hub_processes, standalone
 from pmonitor.supervise import ENDING, Child
 
 SUMMARY = "Start everything on this machine: database, tables, first admin, web and worker, and this machine's agent."
 PORT_LEFTOVER_SEC = 3.0  # a killed hub's web process may still be answering its last requests
 LOOK_SEC = 1.0
+DATABASE_AGAIN_SEC = 10.0  # after a start that failed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,6 +77,7 @@ class Hub:
     def __init__(self, host: str, port: int, data_dir: Path) -> None:
         self.host, self.port, self.data_dir = host, port, data_dir
         self.database: embedded.Embedded | None = None
+        self.database_due = 0.0  # not to be started before
         self.children: list[Child] = []  # in the order they start
 
     def start(self, *, agent: bool) -> None:
@@ -125,10 +127,15 @@ class Hub:
         say(step("Database", f"PostgreSQL on 127.0.0.1:{database.port()}, {verb}"))
 
     def _keep_database(self) -> None:
-        if self.database is None or self.database.pid() is not None:
+        if self.database is None or self.database.pid() is not None or time.monotonic() < self.database_due:
             return
         say(f"{time.strftime('%H:%M:%S')} Database ended; it starts again")
-        before, now = os.environ["DATABASE_URL"], self.database.start()
+        try:
+            before, now = os.environ["DATABASE_URL"], self.database.start()
+        except embedded_programs.CannotStart as error:
+            self.database_due = time.monotonic() + DATABASE_AGAIN_SEC
+            say(f"{time.strftime('%H:%M:%S')} {error} It is tried again in {DATABASE_AGAIN_SEC:.0f} s.")
+            return
         os.environ["DATABASE_URL"] = now
         if now != before:  # its port was taken meanwhile
             self.children[0].restart()

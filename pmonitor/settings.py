@@ -118,7 +118,13 @@ DATABASES: dict[str, dict[str, Any]] = {
         **env.database("DATABASE_URL"),
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
-            "pool": {"min_size": 1, "max_size": env.integer("DATABASE_POOL", 20, 2, 500), "timeout": 10},
+            "pool": {
+                "min_size": 1,
+                "max_size": env.integer("DATABASE_POOL", 20, 2, 500),
+                "timeout": 10,
+                # Its tries come ever later: after an hour without the database it would take minutes to see it back.
+                "reconnect_timeout": 4,
+            },
             "prepare_threshold": 2,  # of cursors that bind at the server, which report_rows.py uses
         },
     }

@@ -10,7 +10,7 @@ from functools import cache
 from itertools import chain
 from typing import Any, NamedTuple
 
-from django.db import close_old_connections, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -29,6 +29,7 @@ from pmonitor.models import StepRun
 from servers import compaction, partitions, presence, rollup
 
 log = logs.get(__name__)
+AWAY = (OperationalError, InterfaceError)  # what a statement raises while there is no database
 
 
 class Step(NamedTuple):
@@ -84,12 +85,40 @@ class Ran(NamedTuple):
     error: str
 
 
+class Outage:
+    """Says once that the database is away, and once that it is back."""
+
+    def __init__(self) -> None:
+        self.since: float | None = None
+
+    def goes_on(self, error: Exception) -> None:
+        """No round was possible."""
+        if self.since is None:
+            self.since = time.monotonic()
+            log.error("worker.database_away", error=str(error))
+
+    def is_over(self) -> None:
+        """A round was."""
+        if self.since is not None:
+            log.warning("worker.database_back", seconds=round(time.monotonic() - self.since))
+            self.since = None
+
+
 def run(stop: threading.Event) -> None:
-    """Run every step at its pace until stop is set: on a grid of its period since the start, so that rounds are few."""
-    began, due = time.monotonic(), [0.0] * len(STEPS)
+    """Run every step at its pace until stop is set: on a grid of its period since the start, so that rounds are few.
+
+    While the database is away no step is called, and the round is tried again each second.
+    """
+    began, due, outage = time.monotonic(), [0.0] * len(STEPS), Outage()
     while not stop.is_set():
         ready = [number for number, at in enumerate(due) if at <= time.monotonic() - began]
-        run_round([STEPS[number] for number in ready], stop)
+        try:
+            run_round([STEPS[number] for number in ready], stop)
+        except AWAY as error:
+            outage.goes_on(error)
+            stop.wait(1)
+            continue
+        outage.is_over()
         passed = time.monotonic() - began
         for number in ready:
             due[number] = (passed // STEPS[number].seconds + 1) * STEPS[number].seconds
@@ -97,26 +126,40 @@ def run(stop: threading.Event) -> None:
 
 
 def run_round(steps: Sequence[Step], stop: threading.Event) -> None:
-    """Run these steps, those with nothing to do by name only, and record how each ended."""
-    idle = _idle(steps)
-    if ran := [_ran(step, step in idle) for step in steps if not stop.is_set()]:
+    """Run these steps, those with nothing to do by name only, and record how each ended. Raises one of AWAY."""
+    idle, ran = _idle(steps), []
+    for step in steps:
+        if stop.is_set():
+            break
+        ran.append(_ran(step, step in idle))
+        if ran[-1].error:
+            _ask("SELECT 1", [])  # when it failed because the database is away, so would all others
+    if ran:
         _record(ran)
 
 
 def _idle(steps: Sequence[Step]) -> Set[Step]:
-    """Those that have nothing to do; none while the database cannot tell."""
+    """Those that have nothing to do; none where that cannot be told. Raises one of AWAY."""
     asked = [step for step in steps if step.of]
     if not asked:
         return set()
     texts, values = zip(*(_question(step) for step in asked), strict=True)
     try:
-        close_old_connections()
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT {', '.join(texts)}", list(chain.from_iterable(values)))
-            return {step for step, some in zip(asked, cursor.fetchone(), strict=True) if not some}
+        found = _ask(f"SELECT {', '.join(texts)}", list(chain.from_iterable(values)))
+    except AWAY:
+        raise
     except Exception:
         log.exception("worker.not_asked")
         return set()
+    return {step for step, some in zip(asked, found, strict=True) if not some}
+
+
+def _ask(statement: str, values: Sequence[Any]) -> tuple[Any, ...]:
+    close_old_connections()
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        row: tuple[Any, ...] = cursor.fetchone()
+        return row
 
 
 @cache
@@ -145,4 +188,4 @@ def _record(ran: Sequence[Ran]) -> None:
         with connection.cursor() as cursor:
             cursor.execute(RECORD, [list(column) for column in zip(*ran, strict=True)])
     except Exception:
-        log.exception("worker.not_recorded")  # the database is away; the next round tries again
+        log.exception("worker.not_recorded")  # the next round tries again

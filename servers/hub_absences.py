@@ -97,14 +97,14 @@ class Heart:
         """Say that reports are taken; record the absence that this ends. Raises Error while the database is away."""
         try:
             with transaction.atomic():
-                now = self._beat()
+                now = self._beat(self.clocks())
         except Error:
             self.refused = True
             _renew_connections()
             raise
         self.own, self.refused = now, False
 
-    def _beat(self) -> Clocks:
+    def _beat(self, asked: Clocks) -> Clocks:
         row = HubBeat.objects.select_for_update().filter(pk=1).first()
         now = self.clocks()  # behind the lock: of two processes the second comes after the first
         if row is None:
@@ -113,7 +113,8 @@ class Heart:
         last = Clocks(row.at, row.boot_sec, row.awake_sec, row.boot_id)
         if max(last.wall, self.own.wall if self.own else last.wall) - now.wall > DRIFT:
             _set_back(now.wall)
-        found = gap(last, now, self.own, self.refused)
+        hung = now.awake_sec - asked.awake_sec > PAUSE.total_seconds()  # it took the beat, and was long silent
+        found = gap(last, now, self.own, self.refused or hung)
         paused = _passed(_newer(last, now, self.own), now) > PAUSE.total_seconds()
         since = {"since": now.wall} if found or paused or now.wall < row.since else {}
         HubBeat.objects.filter(pk=1).update(**_columns(now), **since)

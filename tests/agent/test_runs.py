@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -122,6 +123,20 @@ def test_the_usual_sample_after_others_reads_all(root: Path) -> None:
 def test_each_is_read_once_in_a_while_whatever_is_said(root: Path) -> None:
     table = settled(root)
     assert set().union(*(table.read_in() for _ in range(LOOKED_AGAIN + 1))) == {1, 2}
+
+
+def test_each_is_read_once_in_a_while_however_others_come_and_go(root: Path) -> None:
+    for pid in range(11, 17):
+        write_stat(root, pid, start=5, ticks=9)
+        write_runs(root, pid, 3)
+    table, read = settled(root), set()
+    for step in range(LOOKED_AGAIN + 1):
+        if step % 2:
+            write_stat(root, 3, start=100 + step, ticks=0)
+        elif step:
+            shutil.rmtree(root / "3")
+        read |= table.read_in()
+    assert read >= {1, 2, *range(11, 17)}
 
 
 def test_who_lost_its_parent_tells_the_next_one() -> None:

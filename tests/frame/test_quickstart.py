@@ -114,6 +114,17 @@ def test_a_killed_database_comes_back_with_all_data(hub: Quickstart) -> None:
     assert hub.sign_in(PASSWORD)
 
 
+def test_a_database_that_cannot_start_is_tried_again(hub: Quickstart) -> None:
+    (postgres,) = [p for p in processes_of(hub.data_dir) if p.name() == "postgres" and "-D" in p.cmdline()]
+    needed = hub.data_dir / "postgres" / "global" / "pg_control"
+    needed.rename(needed.with_suffix(".away"))
+    postgres.kill()
+    hub.wait_until(lambda: "It is tried again in 10 s." in hub.said())
+    needed.with_suffix(".away").rename(needed)
+    hub.wait_until(hub.is_ready)
+    assert hub.sign_in(PASSWORD)
+
+
 def test_a_taken_port(fresh: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

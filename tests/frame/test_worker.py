@@ -15,9 +15,12 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
+from structlog.testing import capture_logs
 
 from pmonitor import worker
 from pmonitor.models import StepRun
+from tests.hosts.waiting import eventually
+from tests.servers.test_gathering_away import Database, database  # noqa: F401
 
 # A step gives its connection back, which a test's own transaction would not survive.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -78,7 +81,7 @@ def test_one_that_has_nothing_to_do_is_recorded_and_not_called_until_it_has() ->
     assert RAN == ["works"]
 
 
-def test_while_the_database_cannot_tell_who_has_something_to_do_every_step_is_called() -> None:
+def test_where_it_cannot_be_told_who_has_something_to_do_every_step_is_called() -> None:
     run(worker.Step(1, works, lambda: User.objects.extra(where=["1 / 0 = 1"])))
     assert RAN == ["works"]
     assert StepRun.objects.get().error == ""
@@ -123,10 +126,36 @@ def test_steps_run_at_their_pace_beside_one_that_fails_until_the_stop(monkeypatc
     assert len(RAN) == ended
 
 
+def test_while_the_database_is_away_no_step_is_called_and_that_is_said_once(
+    monkeypatch: pytest.MonkeyPatch,
+    database: Database,  # noqa: F811
+) -> None:
+    User.objects.create(username="o'hara")
+    monkeypatch.setattr(worker, "STEPS", [worker.Step(0.1, works, User.objects.all), worker.Step(0.1, rare)])
+    stop = threading.Event()
+    with capture_logs() as said:
+        thread = threading.Thread(target=worker.run, args=(stop,))
+        thread.start()
+        try:
+            eventually(lambda: len(RAN), bool, 60)
+            database.open(False)
+            database.cut()
+            eventually(lambda: [entry["event"] for entry in said], lambda events: "worker.database_away" in events, 60)
+            ran = len(RAN)
+            time.sleep(3)  # several rounds long
+            assert len(RAN) == ran
+            database.open(True)
+            eventually(lambda: len(RAN), lambda number: number > ran, 60)
+        finally:
+            stop.set()
+            thread.join(60)
+    ours = [entry["event"] for entry in said if str(entry["event"]).startswith("worker.database")]
+    assert ours == ["worker.database_away", "worker.database_back"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_runs_every_step_and_stops_when_told(number: signal.Signals) -> None:
-    database = settings.DATABASES["default"]
-    address = "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**database)
+    address = "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**settings.DATABASES["default"])
     process = subprocess.Popen(
         [sys.executable, "manage.py", "run_worker"], cwd=CHECKOUT, env={**os.environ, "DATABASE_URL": address}
     )

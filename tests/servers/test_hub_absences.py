@@ -170,6 +170,14 @@ class TestTogether:
         eventually(lambda: at_once([beating.beat]), lambda ends: ends == [None], 60)
         assert (HubAbsence.objects.get().why, HubAbsence.objects.get().end) == ("database away", NOW + 90 * SECOND)
 
+    def test_the_database_hung(self) -> None:
+        beating = heart(START)
+        beating.beat()
+        moments = iter([later(3), later(70)])  # as the beat begins, and when the row is locked at last
+        beating.clocks = lambda: next(moments)
+        beating.beat()
+        assert (HubAbsence.objects.get().why, HubAbsence.objects.get().start) == ("database away", NOW)
+
     def test_a_hub_that_was_killed_tells_it_once_though_two_web_processes_come_back(self) -> None:
         with web_process() as web:
             eventually(HubBeat.objects.count, bool, 60)
