@@ -58,8 +58,8 @@ class Process:
     """One process as last seen; `stays` and `moves` are its entry in the report, JSON but for its end."""
 
     __slots__ = (
-        *("comm", "cpu", "fd", "idle", "looks", "moves", "parent", "pid", "ran", "rss_pages", "runs", "seen"),
-        *("start_ticks", "stays", "ticks", "whole_ticks"),
+        *("comm", "cpu", "fd", "idle", "looked", "looks", "moves", "parent", "pid", "ran", "rss_pages", "runs"),
+        *("seen", "start_ticks", "stays", "ticks", "whole_ticks"),
     )
 
     def __init__(self, pid: int, fd: int) -> None:
@@ -68,6 +68,7 @@ class Process:
         self.idle = b""  # what stat said when it was idle and known: then its entry stays while that is said again
         self.runs: Runs | None = None
         self.ran = b""  # what its schedstat said just before stat was read; empty when that does not tell all
+        self.looked = b""  # what that said when its looks were last looked at
         self.comm = b""
         self.start_ticks = -1
         self.ticks = 0
@@ -162,8 +163,10 @@ class ProcTable:
         self._turn = (self._turn + 1) % LOOKED_AGAIN
         # By the pid: places in the table shift as others come and go, and some would have no turn for ever.
         for process in [one for one in self._known.values() if one.pid % LOOKED_AGAIN == self._turn]:
-            process.ran = b""  # what nobody tells, such as memory that others took from it, is seen then
-            looks = self._looks(process)
+            ran, process.ran = process.ran, b""  # memory that others took from it, which nobody tells, is seen then
+            if ran and ran == process.looked:
+                continue  # who has not run is no other program, and nobody else's
+            process.looked, looks = ran, self._looks(process)
             if looks.cmdline and looks != process.looks:  # one that has ended, or is about to, keeps what it had
                 self._identify(process, looks)
 

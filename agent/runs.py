@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 
 _BYTES = 80
+_MOST_BYTES = 32_768  # of vmstat, which has 4 KB
 _UNCOUNTED = b"0 0 0\n"
 # Of /proc/vmstat: pages taken from processes and caches, and moved to swap and back.
 _TAKEN = (b"pgsteal_", b"pswpin ", b"pswpout ")
@@ -58,7 +59,7 @@ class Memory:
     def _counts(self) -> list[bytes] | None:
         try:
             with open(self._path, "rb", buffering=0) as file:
-                lines = file.read().split(b"\n")
+                lines = file.read(_MOST_BYTES).split(b"\n")
         except OSError:
             return None
         return [line for line in lines if line.startswith(_TAKEN)]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from agent.proctable import LOOKED_AGAIN, Process, ProcTable
+from agent.proctable import LOOKED_AGAIN, Looks, Process, ProcTable
 from agent.runs import Memory, Runs
 from agent.tablechanges import Table
 from tests.agent.conftest import eventually
@@ -137,6 +137,27 @@ def test_each_is_read_once_in_a_while_however_others_come_and_go(root: Path) -> 
             shutil.rmtree(root / "3")
         read |= table.read_in()
     assert read >= {1, 2, *range(11, 17)}
+
+
+def test_who_has_not_run_is_not_looked_at_again_and_who_has_is(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, looks, looked = settled(root), ProcTable._looks, []
+
+    def counted(process: Process) -> Looks:
+        looked.append(process.pid)
+        return looks(table, process)
+
+    monkeypatch.setattr(table, "_looks", counted)
+    for _ in range(2 * LOOKED_AGAIN):
+        table.sample()
+    looked.clear()
+    for _ in range(LOOKED_AGAIN):
+        table.sample()
+    assert looked == []
+    (root / "2" / "cmdline").write_bytes(b"another\0")
+    write_runs(root, 2, 4)
+    for _ in range(LOOKED_AGAIN + 1):
+        found = table.sample()
+    assert {process.pid: process.looks.cmdline for process in found} == {1: b"app\0--one\0", 2: b"another\0"}
 
 
 def test_who_lost_its_parent_tells_the_next_one() -> None:
