@@ -174,8 +174,8 @@ def _ran(step: Step, idle: bool) -> Ran:
     """Run one step; a failing step is logged and the others go on."""
     started, error = time.monotonic(), ""
     try:
-        close_old_connections()
         if not idle:
+            close_old_connections()
             step.run()
     except Exception as caught:
         error = f"{type(caught).__name__}: {caught}"
