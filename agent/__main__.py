@@ -41,7 +41,6 @@ from agent.service_action import ServiceActions
 from agent.servicetable import ServiceTable
 
 WRONG_SETTINGS = 2
-SIGNAL_SEC = 1.0  # at most, until a signal is heard
 USAGE = f"""Reports this machine to its Process Monitor hub and runs the hub's commands.
 
   --config FILE   settings from FILE instead of {config.DEFAULT_FILE}; the environment comes first
@@ -153,6 +152,9 @@ def _managers(settings: config.Config) -> list[Manager]:
 
 def _run(settings: config.Config) -> int:
     stop = threading.Event()
+    woken, waker = os.pipe()
+    os.set_blocking(waker, False)
+    signal.set_wakeup_fd(waker)  # whichever thread a signal comes in by
     for number in (signal.SIGTERM, signal.SIGINT):
         # In a thread: this one may hold the event's lock just now, being about to wait for it.
         signal.signal(number, lambda _number, _frame: threading.Thread(target=stop.set).start())
@@ -163,13 +165,13 @@ def _run(settings: config.Config) -> int:
         return 0
     logs.hide(token)
     hub.use_token(token)
-    failed = _loops(settings, hub, stop)
+    failed = _loops(settings, hub, stop, woken)
     os.close(lock)
     return 1 if failed else 0
 
 
-def _loops(settings: config.Config, hub: Hub, stop: threading.Event) -> bool:
-    """Run the loops until stopped; whether one of them failed."""
+def _loops(settings: config.Config, hub: Hub, stop: threading.Event, woken: int) -> bool:
+    """Run the loops until stopped; whether one of them failed. woken: can be read once a signal has come."""
     journal = Journal(settings.state_dir / "journal.jsonl")
     table = ServiceTable(_managers(settings), settings.allow)
     book = LeaseBook(settings.state_dir / "leases.json", machine_clock())
@@ -192,21 +194,21 @@ def _loops(settings: config.Config, hub: Hub, stop: threading.Event) -> bool:
     loops = (("report", reports.run), ("poll", commands.poll), ("work", commands.work), ("leases", leases.run))
     for name, loop in loops:
         # Daemons: a long-poll or an action under way must not hold back the end. The journal is on disk at every step.
-        threading.Thread(target=_guarded, args=(name, loop, failures, stop), name=name, daemon=True).start()
+        threading.Thread(target=_guarded, args=(name, loop, failures), name=name, daemon=True).start()
     gc.freeze()  # what is here now stays: the collector need not look at it again
-    while not stop.wait(SIGNAL_SEC):
-        pass  # a signal may come in by another thread, which does not wake this one, whose task its handler is
+    os.read(woken, 1)  # not stop.wait: that would not end here for a signal that came in by another thread
+    stop.wait()
     log.info("stopped")
     return bool(failures)
 
 
-def _guarded(name: str, loop: Callable[[], None], failures: list[str], stop: threading.Event) -> None:
+def _guarded(name: str, loop: Callable[[], None], failures: list[str]) -> None:
     try:
         loop()
     except Exception:  # noqa: BLE001 - a thread has no caller: log it and end the agent
         log.exception("a loop failed: the agent ends, to be started again", extra={"loop": name})
         failures.append(name)
-        stop.set()
+        signal.raise_signal(signal.SIGTERM)
 
 
 def _only_one(folder: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.kept import Kept
 from agent.logs import log
 
 CPU_TIMES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")  # guests' is in user's
@@ -11,15 +12,14 @@ class KernelStat:
     """What the kernel counts, as of the last `read`."""
 
     def __init__(self, path: str = "/proc/stat") -> None:
-        self._path = path
+        self._file = Kept(path)
         self._text = b""
         self._failing = False
 
     def read(self) -> None:
         """Take the numbers of now; where that fails, they are not known until it works again."""
         try:
-            with open(self._path, "rb", buffering=0) as file:
-                self._text = file.read()
+            self._text = self._file.read()
             self._failing = False
         except OSError as error:
             if not self._failing:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from agent import scrub
-from agent.runs import Memory, Runs
+from agent.runs import Memory, clock_of, clocks
 
 STATUS = {
     b"R": "running",
@@ -36,7 +36,7 @@ PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1048576
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 SPARE = 128  # for sockets, children and files
 _CMDLINE_BYTES = 4096
-LOOKED_AGAIN = 30  # samples in which each process's user and command line are read again: it may have become another
+AGAIN_SEC = 300  # within which each process is looked at again, whatever is said of it: it may have become another
 LIST_SEC = 55.0  # whatever the kernel says of starts, /proc is listed each minute
 _STAT_BYTES = 400  # past the last field read here; Python allocates up to 512 bytes much faster than more
 
@@ -58,7 +58,7 @@ class Process:
     """One process as last seen; `stays` and `moves` are its entry in the report, JSON but for its end."""
 
     __slots__ = (
-        *("comm", "cpu", "fd", "idle", "looked", "looks", "moves", "parent", "pid", "ran", "rss_pages", "runs"),
+        *("clock", "comm", "cpu", "fd", "idle", "looked", "looks", "moves", "parent", "pid", "ran", "rss_pages"),
         *("seen", "start_ticks", "stays", "ticks", "whole_ticks"),
     )
 
@@ -66,9 +66,9 @@ class Process:
         self.pid = pid
         self.fd = fd
         self.idle = b""  # what stat said when it was idle and known: then its entry stays while that is said again
-        self.runs: Runs | None = None
-        self.ran = b""  # what its schedstat said just before stat was read; empty when that does not tell all
-        self.looked = b""  # what that said when its looks were last looked at
+        self.clock = clock_of(pid)
+        self.ran: int | None = None  # what its clock said just before stat was read, when it was idle and known
+        self.looked: int | None = None  # what that said when its looks were last looked at
         self.comm = b""
         self.start_ticks = -1
         self.ticks = 0
@@ -108,13 +108,14 @@ class ProcTable:
         self._at = self._whole_at = 0.0
         self._forks: int | None = None  # as of the last list
         self._listed_at = 0.0
-        self._turn = 0
+        self._turn = int(time.monotonic())
         self.new = 0  # processes in the last sample that were not in the one before
         self._kept = 0
         # Past this, stat is opened, read and closed each time: twice the cost, but never out of descriptors.
         self._keep_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - len(os.listdir("/proc/self/fd")) - SPARE
         self._users: dict[int, str] = {}
         self._memory = Memory(f"{root}/vmstat")
+        self._ran = clocks(root)
         self._ended: set[bytes] = set()  # pids in this sample that ended or are someone else's now
 
     def sample(self, whole: bool = True, forks: int | None = None) -> list[Process]:
@@ -129,42 +130,48 @@ class ProcTable:
         names = self._names(forks)
         still = not self._memory.was_taken() and not uneven
         known, self._known = self._known, {}
-        self.new = 0
+        told, self.new = self._ran, 0
         for name in names:
             process = known.pop(name, None)
-            raw = ran = b""
+            raw, ran = b"", None
             if process is not None:
-                ran = self._ran(process) if process.idle and process.moves[3] == "1" else b""
-                if ran and ran == process.ran and still:
+                try:
+                    ran = told(process.clock)
+                except OSError:  # gone, or not told: its stat says which
+                    process.ran = None
+                if still and ran is not None and ran == process.ran:
                     self._known[name] = process
                     continue
                 raw = self._read(process)
             if process is None or not raw:
                 process, raw = self._replaced(int(name), process)
-                ran = b""
+                ran = None
             if not raw:
                 continue
+            if process.seen < 2:
+                process.looked = ran  # its looks are read now
             # An idle process says the same again, byte for byte: its entry stays as it is. Most are idle.
             if raw != process.idle or uneven:
                 self._update(process, raw, scale, whole)
-            process.ran = ran
+            process.ran = ran if process.idle else None
             self._known[name] = process
         for gone in known.values():
             self._close(gone)
         self._adopt()
-        self._look_again()
+        self._look_again(int(now))
         self._at = now
         if whole:
             self._whole_at = now
         return list(self._known.values())
 
-    def _look_again(self) -> None:
+    def _look_again(self, second: int) -> None:
         """Some in each sample: a process that is another program now, or another user's, may keep its name."""
-        self._turn = (self._turn + 1) % LOOKED_AGAIN
+        last, self._turn = max(self._turn, second - AGAIN_SEC), second
         # By the pid: places in the table shift as others come and go, and some would have no turn for ever.
-        for process in [one for one in self._known.values() if one.pid % LOOKED_AGAIN == self._turn]:
-            ran, process.ran = process.ran, b""  # memory that others took from it, which nobody tells, is seen then
-            if ran and ran == process.looked:
+        turns = {turn % AGAIN_SEC for turn in range(last, second)}
+        for process in [one for one in self._known.values() if one.pid % AGAIN_SEC in turns]:
+            ran, process.ran = process.ran, None  # memory that others took from it, which nobody tells, is seen then
+            if ran is not None and ran == process.looked:
                 continue  # who has not run is no other program, and nobody else's
             process.looked, looks = ran, self._looks(process)
             if looks.cmdline and looks != process.looks:  # one that has ended, or is about to, keeps what it had
@@ -179,14 +186,6 @@ class ProcTable:
             if process.parent in ended and (raw := self._read(process)):
                 process.parent, process.idle = raw[raw.rfind(b")") + 2 :].split(None, 2)[1], b""
                 self._identify(process, process.looks)
-
-    def _ran(self, process: Process) -> bytes:
-        if process.runs is None:
-            if self._kept >= self._keep_limit:
-                return b""
-            process.runs = Runs(f"{self._root}/{process.pid}")
-            self._kept += 1
-        return process.runs.so_far()
 
     def _names(self, forks: int | None) -> list[str]:
         """The pids there may be, in the order of /proc, which is theirs."""
@@ -229,10 +228,6 @@ class ProcTable:
 
     def _close(self, process: Process) -> None:
         self._ended.add(str(process.pid).encode())
-        if process.runs is not None:
-            process.runs.close()
-            process.runs = None
-            self._kept -= 1
         if process.fd >= 0:
             os.close(process.fd)
             process.fd = -1
