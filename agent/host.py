@@ -18,6 +18,7 @@ from agent.logs import log
 from agent.proctable import start_ticks
 
 MB = 1048576
+LOCAL_TIME = "/etc/localtime"
 SECTOR = 512  # bytes, in /proc/diskstats, whatever the disk has
 Reading = dict[str, Any]
 CPU_PARTS = {
@@ -142,7 +143,7 @@ def uptime(stat: KernelStat) -> Reading:
 def time_zone() -> Reading:
     """The name of the zone that this machine's clock is set to, "Europe/Bucharest"; nothing where it is not told."""
     try:
-        where = os.readlink("/etc/localtime").partition("/zoneinfo/")[2]
+        where = os.readlink(LOCAL_TIME).partition("/zoneinfo/")[2]
     except OSError:  # no link: a copy, as some systems have
         where = ""
     where = where or _text("/etc/timezone")

@@ -34,6 +34,7 @@ STATUS = {
 TICKS_PER_SEC = os.sysconf("SC_CLK_TCK")
 PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1048576
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+PF_KTHREAD = 0x00200000  # of the flags in stat (include/linux/sched.h)
 SPARE = 128  # for sockets, children and files
 _CMDLINE_BYTES = 4096
 AGAIN_SEC = 300  # within which each process is looked at again, whatever is said of it: it may have become another
@@ -104,7 +105,7 @@ class ProcTable:
 
     def __init__(self, root: str = "/proc") -> None:
         self._root = root
-        self._known: dict[str, Process] = {}  # by the pid as /proc spells it
+        self._known: dict[int, Process] = {}  # by pid
         self._at = self._whole_at = 0.0
         self._forks: int | None = None  # as of the last list
         self._listed_at = 0.0
@@ -115,8 +116,13 @@ class ProcTable:
         self._keep_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - len(os.listdir("/proc/self/fd")) - SPARE
         self._users: dict[int, str] = {}
         self._memory = Memory(f"{root}/vmstat")
-        self._ran = clocks(root)
+        self._told = clocks(root)
         self._ended: set[bytes] = set()  # pids in this sample that ended or are someone else's now
+
+    def started(self, pid: int) -> int | None:
+        """The start ticks of a process in the last sample; None when it was not there."""
+        process = self._known.get(pid)
+        return None if process is None else process.start_ticks
 
     def sample(self, whole: bool = True, forks: int | None = None) -> list[Process]:
         """Every process now, by pid, kernel threads too; CPU is over the time since the last call, None at first.
@@ -127,36 +133,16 @@ class ProcTable:
         now = time.monotonic()
         scale = 100.0 / (TICKS_PER_SEC * max(now - (self._whole_at if whole else self._at), 0.001))
         uneven = whole and self._at != self._whole_at  # who is idle now may have worked since
-        names = self._names(forks)
-        still = not self._memory.was_taken() and not uneven
-        known, self._known = self._known, {}
-        told, self.new = self._ran, 0
-        for name in names:
-            process = known.pop(name, None)
-            raw, ran = b"", None
-            if process is not None:
-                try:
-                    ran = told(process.clock)
-                except OSError:  # gone, or not told: its stat says which
-                    process.ran = None
-                if still and ran is not None and ran == process.ran:
-                    self._known[name] = process
-                    continue
-                raw = self._read(process)
-            if process is None or not raw:
-                process, raw = self._replaced(int(name), process)
-                ran = None
-            if not raw:
-                continue
-            if process.seen < 2:
-                process.looked = ran  # its looks are read now
-            # An idle process says the same again, byte for byte: its entry stays as it is. Most are idle.
-            if raw != process.idle or uneven:
-                self._update(process, raw, scale, whole)
-            process.ran = ran if process.idle else None
-            self._known[name] = process
-        for gone in known.values():
-            self._close(gone)
+        self.new = 0
+        self._list(forks)
+        still, told = not self._memory.was_taken() and not uneven, self._told
+        for process in list(self._known.values()):
+            try:
+                ran = told(process.clock)
+            except OSError:  # gone, or not told: its stat says which
+                ran = process.ran = None
+            if ran is None or ran != process.ran or not still:
+                self._reread(process, ran, scale, whole, uneven)
         self._adopt()
         self._look_again(int(now))
         self._at = now
@@ -187,15 +173,38 @@ class ProcTable:
                 process.parent, process.idle = raw[raw.rfind(b")") + 2 :].split(None, 2)[1], b""
                 self._identify(process, process.looks)
 
-    def _names(self, forks: int | None) -> list[str]:
-        """The pids there may be, in the order of /proc, which is theirs."""
+    def _list(self, forks: int | None) -> None:
+        """Know who is there, in the order of /proc, which is that of their pids."""
         # Reading the list is a quarter of the cost. Where none has started since, it holds nobody who is not known; but
         # some sandboxes always tell the same number, and a mount may hide a process until it changes its user.
         same, self._forks = forks is not None and forks == self._forks, forks
         if same and time.monotonic() - self._listed_at < LIST_SEC:
-            return list(self._known)
+            return
         self._listed_at = time.monotonic()
-        return list(filter(str.isdigit, os.listdir(self._root)))
+        known, pids = self._known, [int(name) for name in os.listdir(self._root) if name.isdigit()]
+        if pids != list(known):
+            self._known = {pid: known.pop(pid, None) or self._opened(pid) for pid in pids}
+            for gone in known.values():
+                self._close(gone)
+
+    def _reread(self, process: Process, ran: int | None, scale: float, whole: bool, uneven: bool) -> None:
+        """One that may be other than before. ran: what its clock told just now."""
+        raw = self._read(process)
+        if not raw:
+            self._close(process)
+            process, ran = self._opened(process.pid), None  # somebody else may have its pid
+            raw = self._read(process)
+        if not raw:
+            self._close(process)
+            del self._known[process.pid]
+            return
+        self._known[process.pid] = process
+        if process.seen < 2:
+            process.looked = ran  # its looks are read now
+        # An idle process says the same again, byte for byte: its entry stays as it is. Most are idle.
+        if raw != process.idle or uneven:
+            self._update(process, raw, scale, whole)
+        process.ran = ran if process.idle else None
 
     def _read(self, process: Process) -> bytes:
         """What stat says now; empty when the process is gone."""
@@ -207,15 +216,8 @@ class ProcTable:
         except (FileNotFoundError, ProcessLookupError):
             return b""
 
-    def _replaced(self, pid: int, gone: Process | None) -> tuple[Process, bytes]:
-        """A process not known yet, and what its stat says; empty when it is gone already."""
-        if gone is not None:
-            self._close(gone)
-        process = Process(pid, self._open(pid) if self._kept < self._keep_limit else -1)
-        raw = self._read(process)
-        if not raw:
-            self._close(process)
-        return process, raw
+    def _opened(self, pid: int) -> Process:
+        return Process(pid, self._open(pid) if self._kept < self._keep_limit else -1)
 
     def _open(self, pid: int) -> int:
         """A descriptor to keep; -1 when the process is gone."""
@@ -251,7 +253,9 @@ class ProcTable:
         anew = process.seen < 2 or comm != process.comm
         if anew or fields[1] != process.parent:
             process.comm, process.parent = comm, fields[1]
-            self._identify(process, self._looks(process) if anew else process.looks)
+            # The kernel's own threads change their names all the time, and nothing else.
+            same = not anew or (process.seen == 2 and int(fields[6]) & PF_KTHREAD)
+            self._identify(process, process.looks if same else self._looks(process))
         if fields[0] == b"Z":
             self._ended.add(str(process.pid).encode())
         process.seen = min(process.seen + 1, 2)

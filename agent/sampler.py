@@ -64,6 +64,7 @@ class Sampler:
         self._seq = 0
         self._services_told: list[dict[str, Any]] | None = None
         self._services_told_at = 0.0
+        self._lists_told = 0
         self._leases_told = False
         self._fixed = {
             "agentId": config.agent_id,
@@ -85,7 +86,7 @@ class Sampler:
         self._stat.read()  # before the processes: who starts in between makes their list be read next time
         forks = self._stat.number("processes")
         processes = self._processes.sample(not between, forks)
-        self._table.refresh({p.pid: p.start_ticks for p in processes})
+        self._table.refresh(self._processes.started)
         chosen = choose.busiest(processes, self._table.main_pids())
         ts, load = round(stamp.wall, 3), self._rates.over(self._host.load(), stamp.since_boot, between)
         report = {
@@ -119,10 +120,12 @@ class Sampler:
         self._leases_told = False
 
     def _services_due(self) -> list[dict[str, Any]] | None:
-        services = self._table.wire()
-        now = time.monotonic()
-        same = self._services_told is not None and told(services) == self._services_told
-        if same and now - self._services_told_at < SERVICES_EVERY:
+        now, lists = time.monotonic(), self._table.lists_read
+        recent = self._services_told is not None and now - self._services_told_at < SERVICES_EVERY
+        if recent and lists == self._lists_told:
+            return None
+        services, self._lists_told = self._table.wire(), lists
+        if recent and told(services) == self._services_told:
             return None
         self._services_told, self._services_told_at = told(services), now
         return services

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Optional
 
 from agent import itself
 from agent.allow import Allow
@@ -14,6 +15,7 @@ from agent.managers.base import Manager, ManagerError, Service
 _DETECT_EVERY = 300.0  # seconds; a supervisord may come later than the agent
 _UNTOLD = ("memMB", "tasks")  # change all the time, and say nothing about the service's state
 Identity = tuple[int, int]
+Started = Callable[[int], Optional[int]]
 
 
 class ServiceTable:
@@ -32,6 +34,7 @@ class ServiceTable:
         self._read_at: dict[str, float] = {}
         self._hints: dict[str, object] = {}
         self._failing: set[str] = set()
+        self.lists_read = 0
         self.detect()
 
     def detect(self) -> None:
@@ -40,18 +43,19 @@ class ServiceTable:
         if [m.name for m in found] != [m.name for m in self._found] or not self._detected_at > 0:
             log.info("service managers found", extra={"managers": [m.name for m in found]})
         self._found, self._detected_at = found, time.monotonic()
+        self.lists_read += 1
 
     def managers(self) -> list[str]:
         """Names of the managers at work here."""
         return [m.name for m in self._found]
 
-    def refresh(self, alive: dict[int, int]) -> None:
-        """Read again what may have changed; `alive` has each process's start ticks by pid."""
+    def refresh(self, started: Started) -> None:
+        """Read again what may have changed; `started` tells a process's start ticks by its pid, None: it is gone."""
         with self._reading:
             if time.monotonic() - self._detected_at >= _DETECT_EVERY:
                 self.detect()
             for manager in self._found:
-                if self._due(manager, alive):
+                if self._due(manager, started):
                     self._read(manager)
 
     def stale(self) -> None:
@@ -88,13 +92,13 @@ class ServiceTable:
     def _owner(self, unit: str) -> Manager | None:
         return next((m for m in self._found if any(s.name == unit for s in self._services.get(m.name, []))), None)
 
-    def _due(self, manager: Manager, alive: dict[int, int]) -> bool:
+    def _due(self, manager: Manager, started: Started) -> bool:
         read_at = self._read_at.get(manager.name)
         if read_at is None or time.monotonic() - read_at >= manager.list_every:
             return True
         if manager.hint() != self._hints.get(manager.name):
             return True
-        return any(alive.get(pid) != ticks for pid, ticks in self._mains(manager.name))
+        return any(started(pid) != ticks for pid, ticks in self._mains(manager.name))
 
     def _mains(self, name: str) -> list[Identity]:
         facts = (s.facts for s in self._services.get(name, []))
@@ -103,6 +107,7 @@ class ServiceTable:
     def _read(self, manager: Manager) -> None:
         self._hints[manager.name] = manager.hint()  # before reading: a change meanwhile is read next time
         self._read_at[manager.name] = time.monotonic()
+        self.lists_read += 1
         try:
             self._services[manager.name] = manager.services()
         except ManagerError as error:

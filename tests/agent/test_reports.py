@@ -89,10 +89,12 @@ def test_the_first_report_has_everything_and_the_next_only_news(
 
 
 def test_it_tells_the_zone_of_its_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    zoned = {"/etc/localtime": "/usr/share/zoneinfo/Europe/Bucharest"}
-    monkeypatch.setattr(os.path, "realpath", lambda path: zoned.get(path, path))
+    link = tmp_path / "localtime"
+    link.symlink_to("../usr/share/zoneinfo/Europe/Bucharest")
+    monkeypatch.setattr(host, "LOCAL_TIME", str(link))
     assert host.time_zone() == {"timeZone": "Europe/Bucharest"}
-    zoned.clear()  # a copy, as some systems have: then /etc/timezone counts
+    link.unlink()
+    link.touch()  # a copy, as some systems have: then /etc/timezone counts
     monkeypatch.setattr(host, "_text", lambda path: {"/etc/timezone": "Asia/Tokyo"}[path])
     assert host.time_zone() == {"timeZone": "Asia/Tokyo"}
     monkeypatch.setattr(host, "_text", lambda path: "")

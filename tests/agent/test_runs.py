@@ -9,13 +9,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from agent.proctable import LOOKED_AGAIN, Looks, Process, ProcTable
-from agent.runs import Memory, Runs
+from agent.proctable import AGAIN_SEC, Looks, Process, ProcTable
+from agent.runs import Memory, clock_of, clocks
 from agent.tablechanges import Table
 from tests.agent.conftest import eventually
 from tests.agent.fake_proc import write_stat
@@ -30,6 +32,8 @@ class Reads(ProcTable):
     def __init__(self, root: Path | str = "/proc") -> None:
         super().__init__(str(root))
         self.read: set[int] = set()
+        if isinstance(root, Path):
+            self._told = told_in(root)
 
     def _read(self, process: Process) -> bytes:
         self.read.add(process.pid)
@@ -41,8 +45,13 @@ class Reads(ProcTable):
         return set(self.read)
 
 
+def told_in(root: Path) -> Callable[[int], int]:
+    """The clocks of processes in a folder, as `write_runs` has set them."""
+    return lambda clock: int((root / str(~(clock >> 3)) / "ran").read_text())
+
+
 def write_runs(root: Path, pid: int, runs: int) -> None:
-    (root / str(pid) / "schedstat").write_text(f"{1000 * runs} 0 {runs}\n")
+    (root / str(pid) / "ran").write_text(f"{1000 * runs}")
 
 
 def write_memory(root: Path, taken: int) -> None:
@@ -57,6 +66,14 @@ def root(tmp_path: Path) -> Path:
         write_runs(tmp_path, pid, 3)
     write_memory(tmp_path, 0)
     return tmp_path
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What the monotonic clock says."""
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    return clock
 
 
 def settled(root: Path) -> Reads:
@@ -93,9 +110,7 @@ def test_real_sleepers_are_not_read_and_workers_are() -> None:
 
 def test_all_are_read_where_the_kernel_does_not_count(root: Path) -> None:
     for pid in (1, 2):
-        (root / str(pid) / "schedstat").write_text("0 0 0\n")
-    assert settled(root).read_in() == {1, 2}
-    (root / "1" / "schedstat").unlink()
+        (root / str(pid) / "ran").unlink()
     assert settled(root).read_in() == {1, 2}
 
 
@@ -105,13 +120,24 @@ def test_all_are_read_when_memory_was_taken(root: Path) -> None:
     assert table.read_in() == {1, 2}
     assert table.read_in() == set()
     (root / "vmstat").unlink()
+    table = settled(root)
     assert table.read_in() == {1, 2} == table.read_in()
 
 
-def test_one_with_threads_is_read(root: Path) -> None:
-    stat = root / "2" / "stat"
-    stat.write_text(stat.read_text().replace(" 20 0 1 0 ", " 20 0 2 0 "))
-    assert settled(root).read_in() == {2}, "what its other threads do is not in its count"
+def test_one_that_works_in_another_thread_is_read() -> None:
+    code = "import threading\nthreading.Thread(target=lambda: [None for _ in iter(int, 1)]).start()\nprint(flush=True)"
+    worker = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    try:
+        assert worker.stdout is not None
+        worker.stdout.readline()
+        table = Reads()
+        eventually(lambda: next(p for p in table.sample() if p.pid == worker.pid).moves[3] == "2", 60)
+        for _ in range(3):
+            time.sleep(0.1)
+            assert worker.pid in table.read_in()
+    finally:
+        worker.kill()
+        worker.communicate()
 
 
 def test_the_usual_sample_after_others_reads_all(root: Path) -> None:
@@ -120,17 +146,27 @@ def test_the_usual_sample_after_others_reads_all(root: Path) -> None:
     assert table.read_in() == {1, 2}, "whose CPU is over a time of its own"
 
 
-def test_each_is_read_once_in_a_while_whatever_is_said(root: Path) -> None:
+def samples(now: list[float], seconds: float) -> Iterator[int]:
+    """The usual ones of so long a time."""
+    for sample in range(int(seconds / 10)):
+        now[0] += 10
+        yield sample
+
+
+def test_each_is_read_once_in_a_while_whatever_is_said(root: Path, now: list[float]) -> None:
     table = settled(root)
-    assert set().union(*(table.read_in() for _ in range(LOOKED_AGAIN + 1))) == {1, 2}
+    read = [pid for _ in samples(now, 3 * AGAIN_SEC) for pid in table.read_in()]
+    assert sorted(read) == [1, 1, 1, 2, 2, 2]
+    now[0] += 10 * AGAIN_SEC  # a machine that slept
+    assert set().union(*(table.read_in() for _ in samples(now, 20))) == {1, 2}
 
 
-def test_each_is_read_once_in_a_while_however_others_come_and_go(root: Path) -> None:
+def test_each_is_read_once_in_a_while_however_others_come_and_go(root: Path, now: list[float]) -> None:
     for pid in range(11, 17):
         write_stat(root, pid, start=5, ticks=9)
         write_runs(root, pid, 3)
     table, read = settled(root), set()
-    for step in range(LOOKED_AGAIN + 1):
+    for step in samples(now, AGAIN_SEC + 10):
         if step % 2:
             write_stat(root, 3, start=100 + step, ticks=0)
         elif step:
@@ -139,7 +175,9 @@ def test_each_is_read_once_in_a_while_however_others_come_and_go(root: Path) -> 
     assert read >= {1, 2, *range(11, 17)}
 
 
-def test_who_has_not_run_is_not_looked_at_again_and_who_has_is(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_has_not_run_is_not_looked_at_again_and_who_has_is(
+    root: Path, now: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     table, looks, looked = settled(root), ProcTable._looks, []
 
     def counted(process: Process) -> Looks:
@@ -147,15 +185,12 @@ def test_who_has_not_run_is_not_looked_at_again_and_who_has_is(root: Path, monke
         return looks(table, process)
 
     monkeypatch.setattr(table, "_looks", counted)
-    for _ in range(2 * LOOKED_AGAIN):
-        table.sample()
-    looked.clear()
-    for _ in range(LOOKED_AGAIN):
+    for _ in samples(now, 2 * AGAIN_SEC):
         table.sample()
     assert looked == []
     (root / "2" / "cmdline").write_bytes(b"another\0")
     write_runs(root, 2, 4)
-    for _ in range(LOOKED_AGAIN + 1):
+    for _ in samples(now, AGAIN_SEC + 10):
         found = table.sample()
     assert {process.pid: process.looks.cmdline for process in found} == {1: b"app\0--one\0", 2: b"another\0"}
 
@@ -179,11 +214,9 @@ def test_who_lost_its_parent_tells_the_next_one() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_table_is_what_reading_all_would_say(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    chance, clock = random.Random(seed), [100.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    quick, thorough = ProcTable(str(tmp_path)), ProcTable(str(tmp_path))
-    monkeypatch.setattr(thorough, "_ran", lambda process: b"")
+def test_the_table_is_what_reading_all_would_say(tmp_path: Path, seed: int, now: list[float]) -> None:
+    chance = random.Random(seed)
+    quick, thorough = Reads(tmp_path), ProcTable(str(tmp_path))
     ticks, runs = dict.fromkeys(range(1, 9), 0), dict.fromkeys(range(1, 9), 1)
     write_memory(tmp_path, 0)
     for _step in range(60):
@@ -193,22 +226,29 @@ def test_the_table_is_what_reading_all_would_say(tmp_path: Path, seed: int, monk
                 runs[pid] += 1
             write_stat(tmp_path, pid, start=pid, ticks=ticks[pid])
             write_runs(tmp_path, pid, runs[pid])
-        clock[0] += 2
+        now[0] += 2
         whole = chance.random() < 0.5
         assert Table(quick.sample(whole)).whole() == Table(thorough.sample(whole)).whole()
 
 
-def test_a_process_that_is_gone_has_not_run() -> None:
-    ended = subprocess.Popen(["sleep", "100"])
-    runs = Runs(f"/proc/{ended.pid}")
-    assert runs.so_far()
-    ended.kill()
-    ended.wait()
-    assert runs.so_far() == b""
-    runs.close()
-    gone = Runs(f"/proc/{ended.pid}")
-    assert gone.so_far() == b""
-    gone.close()
+def test_a_clock_is_the_time_that_all_threads_ran() -> None:
+    told = clocks("/proc")
+    before, own, after = time.process_time_ns(), told(clock_of(os.getpid())), time.process_time_ns()
+    assert before <= own <= after
+    child = subprocess.Popen(["sleep", "100"])
+    eventually(lambda: psutil.Process(child.pid).status() == "sleeping")
+    assert 0 < told(clock_of(child.pid)) == told(clock_of(child.pid))
+    child.kill()
+    child.wait()
+    with pytest.raises(OSError, match="Invalid argument"):
+        told(clock_of(child.pid))
+
+
+def test_clocks_of_another_pid_namespace_are_not_believed(tmp_path: Path) -> None:
+    (tmp_path / "self").symlink_to("1")
+    for root in (str(tmp_path), str(tmp_path / "nothing")):
+        with pytest.raises(OSError, match="is not told here"):
+            clocks(root)(clock_of(os.getpid()))
 
 
 def test_memory_is_looked_at_as_the_kernel_tells_it() -> None:
