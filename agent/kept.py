@@ -1,4 +1,4 @@
-"""A file that the kernel writes anew for each reader, on a descriptor that is kept open: a third of the system calls."""
+"""A file that the kernel writes anew for each reader, on a descriptor that is kept open: a third of the calls."""
 
 from __future__ import annotations
 

@@ -136,6 +136,7 @@ class ProcTable:
         self.new = 0
         self._list(forks)
         still, told = not self._memory.was_taken() and not uneven, self._told
+        ran: int | None
         for process in list(self._known.values()):
             try:
                 ran = told(process.clock)
@@ -183,7 +184,7 @@ class ProcTable:
         self._listed_at = time.monotonic()
         known, pids = self._known, [int(name) for name in os.listdir(self._root) if name.isdigit()]
         if pids != list(known):
-            self._known = {pid: known.pop(pid, None) or self._opened(pid) for pid in pids}
+            self._known = {pid: known.pop(pid) if pid in known else self._opened(pid) for pid in pids}
             for gone in known.values():
                 self._close(gone)
 
@@ -245,7 +246,7 @@ class ProcTable:
             process.seen, process.start_ticks, process.whole_ticks = 0, started, 0  # another one under the same pid
             self.new += 1
         before = process.whole_ticks if whole else process.ticks
-        process.cpu = round(max(0, ticks - before) * scale, 1) if process.seen else None
+        process.cpu = (round(max(0, ticks - before) * scale, 1) or 0.0) if process.seen else None  # one 0.0 for all
         process.ticks, process.rss_pages = ticks, int(fields[21])
         if whole:
             process.whole_ticks = ticks

@@ -30,7 +30,11 @@ def clocks(root: str) -> Callable[[int], int]:
     """
     try:
         here = os.readlink(f"{root}/self") == str(os.getpid())
-        before, told, after = time.process_time_ns(), time.clock_gettime_ns(clock_of(os.getpid())), time.process_time_ns()
+        before, told, after = (
+            time.process_time_ns(),
+            time.clock_gettime_ns(clock_of(os.getpid())),
+            time.process_time_ns(),
+        )
     except OSError:
         return _untold
     return time.clock_gettime_ns if here and before <= told <= after else _untold

@@ -61,9 +61,9 @@ def spawn(count: int) -> list[subprocess.Popen[bytes]]:
 
 
 def side_by_side(reports: int) -> tuple[float, float, float, int]:
-    """CPU ms a report, CPU ms a round of top, RSS in MB, processes: over the same seconds, so that what else the machine
-    does weighs on both, and top a little more often than once a second: who comes just after the other finds the
-    kernel's memory in the caches, so that each is to come after the other at all distances."""
+    """CPU ms a report, CPU ms a round of top, RSS in MB, processes: over the same seconds, so that what else the
+    machine does weighs on both, and top a little more often than once a second: who comes just after the other finds
+    the kernel's memory in the caches, so that each is to come after the other at all distances."""
     with tempfile.TemporaryDirectory() as state, ToyHub(free_port()) as sink:
         sink.knows = lambda report: True  # as our hub does: reports tell what changed
         environ = {"API": sink.address, "AGENT_ID": "bench", "AGENT_TOKEN": "t", "STATE_DIR": state, "INTERVAL": "1"}

@@ -17,7 +17,7 @@ from tests.agent.conftest import eventually
 def test_a_look_that_fails_before_its_time_is_no_attempt(supervisor: str, tmp_path: Path) -> None:
     table = ServiceTable([Supervisord(supervisor)], Allow("*:*"))
     table.detect()
-    table.refresh({}.get)
+    table.refresh(lambda pid: None)
     assert table.state_of("web") == "active"
     Path(supervisor).unlink()  # from here on nobody answers
     stop, book = threading.Event(), LeaseBook(tmp_path / "leases.json", machine_clock())

@@ -162,7 +162,7 @@ def test_a_supervisord_that_is_gone_is_a_manager_error(tmp_path: Path) -> None:
 
 def test_the_table_offers_what_both_sides_permit(supervisor: str) -> None:
     table = ServiceTable([Supervisord(supervisor)], Allow("restart:web reload,stop:jobs:*"))
-    table.refresh({}.get)
+    table.refresh(lambda pid: None)
     verbs = {s["name"]: s["verbs"] for s in table.wire()}
     assert verbs == {"web": ["restart"], "jobs:one": ["stop"], "broken": [], "shortlived": []}
     assert all(s["can"] == ["start", "stop", "restart"] for s in table.wire())
@@ -183,7 +183,7 @@ def test_the_table_knows_who_owns_a_service(supervisor: str, sysv: SysV) -> None
 def test_the_table_reads_again_when_a_main_process_is_gone(sysv: SysV) -> None:
     sysv.act("start", "sleeper", 10)
     table = ServiceTable([sysv], Allow(""))
-    table.refresh({}.get)
+    table.refresh(lambda pid: None)
     (service,) = table.wire()
     pid, ticks = service["mainPid"], service["startTicks"]
     os.kill(pid, signal.SIGKILL)

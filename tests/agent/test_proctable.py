@@ -19,7 +19,7 @@ import pytest
 
 from agent import proctable
 from agent.choose import busiest
-from agent.proctable import SPARE, TICKS_PER_SEC, Process, ProcTable, start_ticks
+from agent.proctable import SPARE, TICKS_PER_SEC, Looks, Process, ProcTable, start_ticks
 from agent.tablechanges import Table
 from tests.agent.conftest import eventually
 from tests.agent.fake_proc import write_stat
@@ -266,10 +266,14 @@ def test_few_descriptors_are_enough(spawn: Spawn) -> None:
 def test_a_kernel_thread_that_changes_its_name_is_not_looked_at_for_that(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table, looked = ProcTable(str(tmp_path)), []
+    table, looked, names = ProcTable(str(tmp_path)), [], {}
     looks = table._looks
-    monkeypatch.setattr(table, "_looks", lambda process: looked.append(process.comm) or looks(process))
-    names = {}
+
+    def counted(process: Process) -> Looks:
+        looked.append(process.comm)
+        return looks(process)
+
+    monkeypatch.setattr(table, "_looks", counted)
     for turn, flags in enumerate([proctable.PF_KTHREAD] * 4 + [0] * 2):
         write_stat(tmp_path, 5, start=100, ticks=0, name=f"kworker/{turn}", flags=flags)
         names = of(table.sample(), 5)

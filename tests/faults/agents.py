@@ -78,7 +78,7 @@ class TestedAgent:
     def report(self) -> None:
         """Tell how the services are."""
         world = self.world
-        self.table.refresh({}.get)
+        self.table.refresh(lambda pid: None)
         load = {"cpu": 1.0, "memUsedMB": 1, "memTotalMB": 2}
         body = {"agentId": self.machine.agent_id, "ts": world.agent_wall(), "sentAt": world.agent_wall(), "procs": []}
         boot = {"bootId": "boot-1", "bootTime": world.agent_wall() - 9000 - world.true, "uptimeSec": 9000 + world.true}
