@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from agent import scrub
+from agent.newcomers import Newcomers
 from agent.runs import Memory, clock_of, clocks
 
 STATUS = {
@@ -38,7 +39,6 @@ PF_KTHREAD = 0x00200000  # of the flags in stat (include/linux/sched.h)
 SPARE = 128  # for sockets, children and files
 _CMDLINE_BYTES = 4096
 AGAIN_SEC = 300  # within which each process is looked at again, whatever is said of it: it may have become another
-LIST_SEC = 55.0  # whatever the kernel says of starts, /proc is listed each minute
 _STAT_BYTES = 400  # past the last field read here; Python allocates up to 512 bytes much faster than more
 
 
@@ -107,8 +107,6 @@ class ProcTable:
         self._root = root
         self._known: dict[int, Process] = {}  # by pid
         self._at = self._whole_at = 0.0
-        self._forks: int | None = None  # as of the last list
-        self._listed_at = 0.0
         self._turn = int(time.monotonic())
         self.new = 0  # processes in the last sample that were not in the one before
         self._kept = 0
@@ -117,6 +115,7 @@ class ProcTable:
         self._users: dict[int, str] = {}
         self._memory = Memory(f"{root}/vmstat")
         self._told = clocks(root)
+        self._newcomers = Newcomers(root, self._told)
         self._ended: set[bytes] = set()  # pids in this sample that ended or are someone else's now
 
     def started(self, pid: int) -> int | None:
@@ -176,17 +175,16 @@ class ProcTable:
 
     def _list(self, forks: int | None) -> None:
         """Know who is there, in the order of /proc, which is that of their pids."""
-        # Reading the list is a quarter of the cost. Where none has started since, it holds nobody who is not known; but
-        # some sandboxes always tell the same number, and a mount may hide a process until it changes its user.
-        same, self._forks = forks is not None and forks == self._forks, forks
-        if same and time.monotonic() - self._listed_at < LIST_SEC:
-            return
-        self._listed_at = time.monotonic()
-        known, pids = self._known, [int(name) for name in os.listdir(self._root) if name.isdigit()]
-        if pids != list(known):
-            self._known = {pid: known.pop(pid) if pid in known else self._opened(pid) for pid in pids}
-            for gone in known.values():
-                self._close(gone)
+        began = self._newcomers.since_last(forks)
+        if began is None:
+            known, pids = self._known, [int(name) for name in os.listdir(self._root) if name.isdigit()]
+            if pids != list(known):
+                self._known = {pid: known.pop(pid) if pid in known else self._opened(pid) for pid in pids}
+                for gone in known.values():
+                    self._close(gone)
+        elif new := [pid for pid in began if pid not in self._known]:
+            self._known.update((pid, self._opened(pid)) for pid in new)
+            self._known = dict(sorted(self._known.items()))
 
     def _reread(self, process: Process, ran: int | None, scale: float, whole: bool, uneven: bool) -> None:
         """One that may be other than before. ran: what its clock told just now."""
