@@ -3,8 +3,8 @@
     python bench/agent_cost.py [processes=520] [reports=40]
 
 A real agent reports each second to a sink on this machine that knows its processes: collect, host readings, services,
-JSON of what changed, gzip, POST. Most of the processes sleep; about one a second begins and ends. CPU is the agent's own and its children's. The bound: at most 0.6 of one round of
-top; memory at most 32 MB.
+JSON of what changed, gzip, POST. Most of the processes sleep; about one a second begins and ends. CPU is the agent's
+own and its children's. The bound: at most 0.6 of one round of top; memory at most 32 MB.
 """
 
 from __future__ import annotations
