@@ -15,7 +15,7 @@ import psutil
 from agent.kept import Kept
 from agent.kernelstat import CPU_TIMES, KernelStat
 from agent.logs import log
-from agent.proctable import start_ticks
+from agent.procstat import start_ticks
 
 MB = 1048576
 LOCAL_TIME = "/etc/localtime"
@@ -147,10 +147,12 @@ def uptime(stat: KernelStat) -> Reading:
 def time_zone() -> Reading:
     """The name of the zone that this machine's clock is set to, "Europe/Bucharest"; nothing where it is not told."""
     try:
-        where = os.readlink(LOCAL_TIME).partition("/zoneinfo/")[2]
-    except OSError:  # no link: a copy, as some systems have
-        where = ""
-    where = where or _text("/etc/timezone")
+        link = os.readlink(LOCAL_TIME)  # by realpath it would be eight calls each time
+    except OSError:  # a copy, as some systems have
+        link = ""
+    if link and "/zoneinfo/" not in link:  # to another link
+        link = os.path.realpath(LOCAL_TIME)
+    where = link.partition("/zoneinfo/")[2] or _text("/etc/timezone")
     return {"timeZone": where[:40]} if where else {}
 
 

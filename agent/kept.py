@@ -15,15 +15,22 @@ class Kept:
         self._fd = -1
 
     def read(self) -> bytes:
-        """All of it; raises OSError when it cannot be read."""
+        """All of it; raises OSError when it cannot be read, and opens it anew the next time."""
         if self._fd < 0:
             self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         whole = b""
-        # Where it is a list, the kernel gives some 4 KB of it at a time.
-        while part := os.pread(self._fd, _CHUNK_BYTES, len(whole)):
-            whole += part
+        try:
+            # Where it is a list, the kernel gives some 4 KB of it at a time.
+            while part := os.pread(self._fd, _CHUNK_BYTES, len(whole)):
+                whole += part
+        except OSError:
+            self._close()
+            raise
         return whole
 
-    def __del__(self) -> None:
+    def _close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
+            self._fd = -1
+
+    __del__ = _close

@@ -6,8 +6,11 @@ one of then. A number is given a moment before its process can be seen: the numb
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from agent.kept import Kept
 from agent.runs import clock_of
@@ -16,15 +19,20 @@ LIST_SEC = 55.0  # whatever is told, /proc is listed each minute: a pid may be a
 MOST = 1000  # numbers that are tried; more of them cost as much as the list
 
 
+class _Count(NamedTuple):
+    forks: int  # processes and threads that the kernel has started
+    last: int | None  # the number it gave last; None: it does not tell
+
+
 class Newcomers:
     """Call `since_last` at each sample. told: what runs.clocks gives for the same root."""
 
     def __init__(self, root: str, told: Callable[[int], int]) -> None:
-        self._file = Kept(f"{root}/loadavg")
+        # Not loadavg, which tells the same: a container's may be its host's (lxcfs).
+        self._file = Kept(f"{root}/sys/kernel/ns_last_pid")
         self._told = told
-        self._forks: int | None = None
-        self._last: int | None = None  # the last pid at the last sample in which anybody had begun
-        self._before: int | None = None  # and at the one before that
+        self._now: _Count | None = None  # as of the last sample in which anybody had begun
+        self._then: _Count | None = None  # and the one before that
         self._listed_at = -LIST_SEC
 
     def since_last(self, forks: int | None) -> list[int] | None:
@@ -35,26 +43,36 @@ class Newcomers:
         """
         now = time.monotonic()
         due = now - self._listed_at >= LIST_SEC
-        same, self._forks = forks is not None and forks == self._forks, forks
-        if same and not due:
+        if not due and forks is not None and self._now is not None and forks == self._now.forks:
             return []
-        first, self._before, self._last = self._before, self._last, self._last_pid()
-        if due or first is None or self._last is None or not 0 <= self._last - first <= MOST:
+        then, self._then, self._now = self._then, self._now, self._count(forks)
+        numbers = None if due or then is None or self._now is None else _between(then, self._now)
+        if numbers is None:
             self._listed_at = now
             return None
-        return [pid for pid in range(first + 1, self._last + 1) if self._is_there(pid)]
+        return [pid for pid in numbers if self._is_there(pid)]
 
-    def _last_pid(self) -> int | None:
-        """The last one that was given, in the pid namespace of this process."""
+    def _count(self, forks: int | None) -> _Count | None:
+        if forks is None:
+            return None
         try:
             self._told(clock_of(1))  # where clocks are not told, nobody would be found
-            return int(self._file.read().split()[4])
-        except (OSError, ValueError, IndexError):
-            return None
+            return _Count(forks, int(self._file.read()))
+        except (OSError, ValueError):
+            return _Count(forks, None)
 
     def _is_there(self, pid: int) -> bool:
+        if pid == threading.get_native_id() != os.getpid():
+            return False  # of this very thread the kernel tells a clock as if it were a process
         try:
             self._told(clock_of(pid))
         except OSError:  # no such process: it has ended, or the number is a thread's
             return False
         return True
+
+
+def _between(then: _Count, now: _Count) -> range | None:
+    """The numbers that were given; None where that is not known, or they are many. They may have gone round once."""
+    if then.last is None or now.last is None or not 0 <= now.forks - then.forks <= MOST:
+        return None
+    return range(then.last + 1, now.last + 1) if 0 <= now.last - then.last <= MOST else None

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from agent import scrub
 from agent.newcomers import Newcomers
+from agent.procstat import started_in
 from agent.runs import Memory, clock_of, clocks
 
 STATUS = {
@@ -39,6 +40,7 @@ PF_KTHREAD = 0x00200000  # of the flags in stat (include/linux/sched.h)
 SPARE = 128  # for sockets, children and files
 _CMDLINE_BYTES = 4096
 AGAIN_SEC = 300  # within which each process is looked at again, whatever is said of it: it may have become another
+_GONE = (FileNotFoundError, ProcessLookupError, PermissionError)  # the last: a mount hides it (hidepid=1)
 _STAT_BYTES = 400  # past the last field read here; Python allocates up to 512 bytes much faster than more
 
 
@@ -60,7 +62,7 @@ class Process:
 
     __slots__ = (
         *("clock", "comm", "cpu", "fd", "idle", "looked", "looks", "moves", "parent", "pid", "ran", "rss_pages"),
-        *("seen", "start_ticks", "stays", "ticks", "whole_ticks"),
+        *("seen", "start_ticks", "stays", "ticks", "told", "whole_ticks"),
     )
 
     def __init__(self, pid: int, fd: int) -> None:
@@ -68,7 +70,8 @@ class Process:
         self.fd = fd
         self.idle = b""  # what stat said when it was idle and known: then its entry stays while that is said again
         self.clock = clock_of(pid)
-        self.ran: int | None = None  # what its clock said just before stat was read, when it was idle and known
+        self.told: int | None = None  # what its clock said when it was asked last before stat was read
+        self.ran: int | None = None  # the same, where nothing of its entry is other while the clock says that again
         self.looked: int | None = None  # what that said when its looks were last looked at
         self.comm = b""
         self.start_ticks = -1
@@ -89,17 +92,6 @@ def _shown(cmdline: bytes) -> str:
     return scrub.command_line(cmdline.rstrip(b"\0").decode("utf-8", "replace").split("\0")) if cmdline else ""
 
 
-def start_ticks(pid: int, root: str = "/proc") -> int | None:
-    """When the process started, in clock ticks since boot; None when there is no such process."""
-    try:
-        with open(f"{root}/{pid}/stat", "rb") as file:
-            raw = file.read(1024)
-    except OSError:
-        return None
-    fields = raw[raw.rfind(b")") + 2 :].split(None, 20)
-    return int(fields[19]) if len(fields) > 19 else None
-
-
 class ProcTable:
     """Reads all processes of this machine; call `sample` at each report."""
 
@@ -116,6 +108,7 @@ class ProcTable:
         self._memory = Memory(f"{root}/vmstat")
         self._told = clocks(root)
         self._newcomers = Newcomers(root, self._told)
+        self._there: set[int] = set()  # pids that were seen to be processes' in this sample
         self._ended: set[bytes] = set()  # pids in this sample that ended or are someone else's now
 
     def started(self, pid: int) -> int | None:
@@ -178,11 +171,14 @@ class ProcTable:
         began = self._newcomers.since_last(forks)
         if began is None:
             known, pids = self._known, [int(name) for name in os.listdir(self._root) if name.isdigit()]
+            self._there = set(pids)
             if pids != list(known):
                 self._known = {pid: known.pop(pid) if pid in known else self._opened(pid) for pid in pids}
                 for gone in known.values():
                     self._close(gone)
-        elif new := [pid for pid in began if pid not in self._known]:
+            return
+        self._there = set(began)
+        if new := [pid for pid in began if pid not in self._known]:
             self._known.update((pid, self._opened(pid)) for pid in new)
             self._known = dict(sorted(self._known.items()))
 
@@ -191,8 +187,9 @@ class ProcTable:
         raw = self._read(process)
         if not raw:
             self._close(process)
-            process, ran = self._opened(process.pid), None  # somebody else may have its pid
-            raw = self._read(process)
+            if process.pid in self._there:  # somebody else has its pid
+                process, ran = self._opened(process.pid), None
+                raw = self._read(process)
         if not raw:
             self._close(process)
             del self._known[process.pid]
@@ -203,7 +200,9 @@ class ProcTable:
         # An idle process says the same again, byte for byte: its entry stays as it is. Most are idle.
         if raw != process.idle or uneven:
             self._update(process, raw, scale, whole)
-        process.ran = ran if process.idle else None
+        # A thread that ends is counted for a moment after its last time is: then all is told a sample later.
+        certain = process.moves[3] == "1" or ran == process.told
+        process.told, process.ran = ran, ran if process.idle and certain else None
 
     def _read(self, process: Process) -> bytes:
         """What stat says now; empty when the process is gone."""
@@ -211,8 +210,9 @@ class ProcTable:
             if process.fd >= 0:
                 return os.pread(process.fd, _STAT_BYTES, 0)
             with open(f"{self._root}/{process.pid}/stat", "rb", buffering=0) as file:
-                return file.read(_STAT_BYTES)
-        except (FileNotFoundError, ProcessLookupError):
+                raw = file.read(_STAT_BYTES)
+            return raw if process.start_ticks in (-1, started_in(raw)) else b""  # else its pid is somebody else's
+        except _GONE:
             return b""
 
     def _opened(self, pid: int) -> Process:
@@ -222,7 +222,7 @@ class ProcTable:
         """A descriptor to keep; -1 when the process is gone."""
         try:
             descriptor = os.open(f"{self._root}/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
-        except (FileNotFoundError, ProcessLookupError):
+        except _GONE:
             return -1
         self._kept += 1
         return descriptor
@@ -273,7 +273,7 @@ class ProcTable:
             user = os.stat(folder).st_uid  # the folder's owner is the effective user, always
             with open(folder + "/cmdline", "rb", buffering=0) as file:
                 return Looks(user, file.read(_CMDLINE_BYTES))
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
+        except _GONE:
             return NOTHING
 
     def _identify(self, process: Process, looks: Looks) -> None:

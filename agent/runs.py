@@ -2,8 +2,9 @@
 
 The kernel keeps a clock of each process's CPU time, all its threads', and tells it in a tenth of the time that stat
 takes, without a file. What stat tells of a process changes while one of its threads runs, but for two things: its
-parent, when that ends, and its memory, when the kernel takes some from it or gives it back. That others change its
-memory (they write to it, or cut a file short that both have mapped) is told nowhere, and seen when it is read anyway.
+parent, when that ends, and its memory, when the kernel takes some from it or gives it some. That others change its
+memory (they write to it, or cut a file short that both have mapped), or hold it asleep by the freezer of cgroup v1, is
+told nowhere, and seen when it is read anyway.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from collections.abc import Callable
 
 from agent.kept import Kept
 
-# Of /proc/vmstat: pages taken from processes and caches, and moved to swap and back.
-_TAKEN = (b"pgsteal_", b"pswpin ", b"pswpout ")
+# Of /proc/vmstat: pages taken from processes and caches, moved to swap and back, and given by khugepaged.
+_TAKEN = (b"pgsteal_", b"pswpin ", b"pswpout ", b"thp_collapse_alloc ")
 
 
 def clock_of(pid: int) -> int:
@@ -29,7 +30,8 @@ def clocks(root: str) -> Callable[[int], int]:
     root: where the processes are listed. The kernel means those of this process's own pid namespace.
     """
     try:
-        here = os.readlink(f"{root}/self") == str(os.getpid())
+        with open(f"{root}/self/status", "rb") as file:
+            here = b"\nNSpid:\t%d\n" % os.getpid() in file.read()  # the one number that it has there
         before, told, after = (
             time.process_time_ns(),
             time.clock_gettime_ns(clock_of(os.getpid())),
@@ -45,7 +47,7 @@ def _untold(clock: int) -> int:
 
 
 class Memory:
-    """Whether the kernel took memory from anyone since the last look."""
+    """Whether the kernel took memory from anyone, or gave some, since the last look."""
 
     def __init__(self, path: str) -> None:
         self._file = Kept(path)

@@ -107,7 +107,6 @@ class ServiceTable:
     def _read(self, manager: Manager) -> None:
         self._hints[manager.name] = manager.hint()  # before reading: a change meanwhile is read next time
         self._read_at[manager.name] = time.monotonic()
-        self.lists_read += 1
         try:
             self._services[manager.name] = manager.services()
         except ManagerError as error:
@@ -115,6 +114,7 @@ class ServiceTable:
                 log.warning("services cannot be listed", extra={"manager": manager.name, "error": str(error)})
             self._failing.add(manager.name)
             return
+        self.lists_read += 1  # behind the list: who sees the number finds that
         self._failing.discard(manager.name)
 
     def _entry(self, service: Service) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 from agent.managers.loglines import Log, Wanted
-from agent.proctable import PAGE_MB, start_ticks
+from agent.procstat import start_ticks
+from agent.proctable import PAGE_MB
 
 State = dict[str, Any]  # evidence: activeState, subState, mainPid, startTicks, result, nRestarts, memMB, tasks
 OUTPUT_BYTES = 4096

@@ -8,7 +8,7 @@ import shutil
 from agent.managers import systemd_exits
 from agent.managers.base import CLEAN_ENV, LISTING_BYTES, Acted, ManagerError, Service, State, main_process, run
 from agent.managers.loglines import Log, LogLine, Wanted, from_journal
-from agent.proctable import start_ticks
+from agent.procstat import start_ticks
 
 _ASK_SEC = 15.0
 _UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")

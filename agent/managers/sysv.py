@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent.managers.base import Acted, ManagerError, Service, State, main_process, memory_of, run
 from agent.managers.loglines import Log, Wanted, from_file
-from agent.proctable import start_ticks
+from agent.procstat import start_ticks
 
 _STATUS_SEC = 10.0
 _LSB = {0: ("active", "running"), 1: ("failed", "dead with pid file"), 2: ("failed", "dead with lock file")}

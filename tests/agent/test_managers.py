@@ -11,10 +11,10 @@ import pytest
 
 from agent.allow import Allow
 from agent.managers import base
-from agent.managers.base import ManagerError
+from agent.managers.base import ManagerError, Service
 from agent.managers.supervisord import Supervisord
 from agent.managers.sysv import SysV
-from agent.proctable import start_ticks
+from agent.procstat import start_ticks
 from agent.servicetable import ServiceTable
 from tests.agent.conftest import eventually
 
@@ -192,3 +192,16 @@ def test_the_table_reads_again_when_a_main_process_is_gone(sysv: SysV) -> None:
     assert table.wire()[0]["activeState"] == "active"  # nothing hinted at a change
     table.refresh({pid: ticks + 1}.get)
     assert table.wire()[0]["activeState"] == "failed"
+
+
+def test_a_list_is_counted_once_it_is_there(sysv: SysV, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, services, counted = ServiceTable([sysv], Allow("")), sysv.services, []
+
+    def reading() -> list[Service]:
+        counted.append(table.lists_read)
+        return services()
+
+    monkeypatch.setattr(sysv, "services", reading)
+    before = table.lists_read
+    table.refresh(lambda pid: None)
+    assert (counted, table.lists_read) == ([before], before + 1)

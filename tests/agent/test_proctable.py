@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 from agent import newcomers, proctable
-from agent.choose import busiest
-from agent.proctable import SPARE, TICKS_PER_SEC, Looks, Process, ProcTable, start_ticks
+from agent.procstat import start_ticks
+from agent.proctable import SPARE, TICKS_PER_SEC, Looks, Process, ProcTable
 from agent.tablechanges import Table
 from tests.agent.conftest import eventually
 from tests.agent.fake_proc import write_stat
@@ -286,27 +286,3 @@ def test_kernel_threads_are_there_with_an_empty_command_line() -> None:
     if not kernel:
         pytest.skip("this machine hides its kernel threads (a container)")
     assert all(p["cmdline"] == "" and p["user"] == "root" for p in kernel)
-
-
-def made(pid: int, cpu: float | None, pages: int) -> Process:
-    process = Process(pid, -1)
-    process.cpu, process.rss_pages = cpu, pages
-    return process
-
-
-def test_the_least_cpu_then_the_least_memory_is_left_out() -> None:
-    processes = [made(1, 0.0, 10), made(2, 5.0, 1), made(3, None, 20), made(4, 0.0, 30), made(5, 0.0, 30)]
-    assert [p.pid for p in busiest(processes, set(), 3)] == [2, 4, 5]
-    assert [p.pid for p in busiest(processes, set(), 2)] == [2, 4]
-
-
-def test_a_watched_process_is_never_left_out() -> None:
-    processes = [made(pid, 50.0, 1000) for pid in range(2, 700)] + [made(1000, 0.0, 0)]
-    kept = [p.pid for p in busiest(processes, {1000})]
-    assert len(kept) == 500
-    assert kept[-1] == 1000
-
-
-def test_all_are_kept_when_they_fit() -> None:
-    processes = [made(pid, 0.0, 0) for pid in range(500)]
-    assert busiest(processes, set()) == processes

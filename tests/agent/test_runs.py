@@ -140,6 +140,22 @@ def test_one_that_works_in_another_thread_is_read() -> None:
         worker.communicate()
 
 
+def test_one_with_threads_is_read_until_its_clock_stands(root: Path) -> None:
+    stat = root / "2" / "stat"
+    stat.write_text(stat.read_text().replace(" 20 0 1 0 ", " 20 0 2 0 "))
+    table = settled(root)
+    assert table.read_in() == set()
+    for pid in (1, 2):
+        write_runs(root, pid, 4)
+    assert table.read_in() == {1, 2}
+    stat.write_text(
+        stat.read_text().replace(" 20 0 2 0 ", " 20 0 1 0 ")
+    )  # its thread is counted off after its last time
+    assert table.read_in() == {2}
+    assert {process.pid: process.moves[3] for process in table.sample()} == {1: "1", 2: "1"}
+    assert table.read_in() == set()
+
+
 def test_the_usual_sample_after_others_reads_all(root: Path) -> None:
     table = settled(root)
     assert table.read_in(whole=False) == set()
@@ -244,11 +260,16 @@ def test_a_clock_is_the_time_that_all_threads_ran() -> None:
         told(clock_of(child.pid))
 
 
-def test_clocks_of_another_pid_namespace_are_not_believed(tmp_path: Path) -> None:
-    (tmp_path / "self").symlink_to("1")
+@pytest.mark.parametrize("numbers", ["1", "{me}\t12", "12\t{me}", ""])
+def test_clocks_of_another_pid_namespace_are_not_believed(tmp_path: Path, numbers: str) -> None:
+    status = tmp_path / "self" / "status"
+    status.parent.mkdir()
+    status.write_text(f"Ngid:\t0\nNSpid:\t{numbers.format(me=os.getpid())}\nNSpgid:\t0\n")
     for root in (str(tmp_path), str(tmp_path / "nothing")):
         with pytest.raises(OSError, match="is not told here"):
             clocks(root)(clock_of(os.getpid()))
+    status.write_text(f"Ngid:\t0\nNSpid:\t{os.getpid()}\nNSpgid:\t0\n")
+    assert clocks(str(tmp_path))(clock_of(os.getpid())) > 0
 
 
 def test_memory_is_looked_at_as_the_kernel_tells_it() -> None:

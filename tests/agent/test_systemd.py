@@ -9,7 +9,7 @@ import pytest
 
 from agent.managers import systemd
 from agent.managers.base import Acted
-from agent.proctable import start_ticks
+from agent.procstat import start_ticks
 
 SHOWN = """\
 Type=oneshot
