@@ -37,9 +37,9 @@ class HostReadings:
         self._last: dict[str, tuple[float, float]] = {}
         self._cpu_times: dict[str, int] | None = None
         self._failing: set[str] = set()
-        self._memory_file, self._disks_file, self._network_file = map(
-            Kept, ("/proc/meminfo", "/proc/diskstats", "/proc/net/dev")
-        )
+        self._memory_file = Kept("/proc/meminfo")
+        self._disks_file = Kept("/proc/diskstats")
+        self._network_file = Kept("/proc/net/dev")
         self._collectors: tuple[tuple[str, Callable[[], Reading]], ...] = (
             ("cpu", self._cpu),
             ("memory", self._memory),
@@ -103,9 +103,8 @@ class HostReadings:
         }
 
     def _network(self) -> Reading:
-        named = [
-            line.rpartition(b":") for line in self._network_file.read().splitlines()[2:]
-        ]  # behind two lines of headings
+        lines = self._network_file.read().splitlines()[2:]  # behind two lines of headings
+        named = [line.rpartition(b":") for line in lines]
         numbers = {os.fsdecode(name.strip()): rest.split(None, 9) for name, _colon, rest in named}
         real = _physical(tuple(numbers), "/sys/class/net", ("lo", "veth", "docker", "br-", "virbr"))
         return {

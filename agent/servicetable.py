@@ -15,7 +15,7 @@ from agent.managers.base import Manager, ManagerError, Service
 _DETECT_EVERY = 300.0  # seconds; a supervisord may come later than the agent
 _UNTOLD = ("memMB", "tasks")  # change all the time, and say nothing about the service's state
 Identity = tuple[int, int]
-Started = Callable[[int], Optional[int]]
+StartTicks = Callable[[int], Optional[int]]
 
 
 class ServiceTable:
@@ -49,7 +49,7 @@ class ServiceTable:
         """Names of the managers at work here."""
         return [m.name for m in self._found]
 
-    def refresh(self, started: Started) -> None:
+    def refresh(self, started: StartTicks) -> None:
         """Read again what may have changed; `started` tells a process's start ticks by its pid, None: it is gone."""
         with self._reading:
             if time.monotonic() - self._detected_at >= _DETECT_EVERY:
@@ -92,7 +92,7 @@ class ServiceTable:
     def _owner(self, unit: str) -> Manager | None:
         return next((m for m in self._found if any(s.name == unit for s in self._services.get(m.name, []))), None)
 
-    def _due(self, manager: Manager, started: Started) -> bool:
+    def _due(self, manager: Manager, started: StartTicks) -> bool:
         read_at = self._read_at.get(manager.name)
         if read_at is None or time.monotonic() - read_at >= manager.list_every:
             return True
