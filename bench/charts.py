@@ -32,6 +32,7 @@ from django.test.utils import CaptureQueriesContext  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from bench import seed  # noqa: E402
+from pmonitor import web  # noqa: E402
 from servers import history, partitions, rollup  # noqa: E402
 from servers.history import HOST_HOURS, HOST_MINUTES, HOST_READINGS, LEVELS, READINGS  # noqa: E402
 from servers.models import Scope, Server  # noqa: E402
@@ -61,8 +62,9 @@ class Took(NamedTuple):
 
 
 def fill(servers: list[Server], days: int) -> None:
-    """All three levels, up to where a worker would have them by now."""
+    """All three levels, up to where a worker would have them by now, and the states of those two years."""
     now = timezone.now().replace(second=0, microsecond=0)
+    seed.live_through(servers, now - TWO_YEARS, now)
     until = {HOST_MINUTES: now - rollup.GRACE, HOST_HOURS: now.replace(minute=0) - timedelta(hours=1)}
     raw = ", ".join("v::integer" if name == "procs_total" else "v" for name in READINGS)
     rolled = ", ".join("v, v * 0.8, v * 1.2, 6" for _ in READINGS)
@@ -149,6 +151,7 @@ def main() -> None:
     partitions.keep()
     servers = seed.seed(given.servers + 1)[1:]
     fill(servers, given.days)
+    web.keep_start()
     browser, worst = viewer(), dict.fromkeys(PARTS, 0.0)
     month = timezone.now().replace(microsecond=0) - timedelta(days=given.days - 2)
     free = f"from={int(month.timestamp())}&to={int(month.timestamp()) + 5400}"  # 90 minutes, long ago

@@ -34,7 +34,8 @@ from django.test import Client  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from pmonitor import secrets  # noqa: E402
+from bench import seed  # noqa: E402
+from pmonitor import secrets, web  # noqa: E402
 from servers import history, ingest, moments, partitions, proctable  # noqa: E402
 from servers.chunks import write  # noqa: E402
 from servers.chunks.read import Chunk  # noqa: E402
@@ -84,6 +85,7 @@ def fill(servers: list[Server], days: int) -> tuple[datetime, datetime, list[lis
     _readings(ids, start, end)
     for number, server in enumerate(servers):
         _report(server, last[number % KINDS], end)
+    seed.live_through(servers, start, end)
     with connection.cursor() as cursor:
         cursor.execute(HAPPENED, [ids, start, end])
         cursor.execute("VACUUM ANALYZE")
@@ -206,6 +208,7 @@ def main() -> None:
     given = arguments.parse_args()
     began, servers = time.monotonic(), servers_of(given.servers)
     asked, browser = drawn(servers, *fill(servers, given.days)), viewer()
+    web.keep_start()
     print(f"{given.days} days of {given.servers} servers, filled in {time.monotonic() - began:.0f} s")
     print(f"{'ms at the hub':28}{'p50':>8}{'p95':>8}{'max':>8}{'queries':>9}")
     p95 = {}

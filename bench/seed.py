@@ -14,7 +14,7 @@ import os
 import random
 import sys
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -29,7 +29,7 @@ from django.utils import timezone  # noqa: E402
 
 from pmonitor import secrets  # noqa: E402
 from servers import ingest, states  # noqa: E402
-from servers.models import Server, ServerGroup  # noqa: E402
+from servers.models import HubAbsence, Server, ServerGroup, StateChange  # noqa: E402
 from servers.wire import Load, Proc, Report, Service  # noqa: E402
 
 KINDS = {  # group: host name, its main process, how many of a hundred servers
@@ -116,6 +116,21 @@ def seed(count: int) -> list[Server]:
                 "DELETE FROM servers_hostreading WHERE server_id = %s AND sampled_at > %s", [server.pk, since]
             )
     return servers
+
+
+def live_through(servers: list[Server], start: datetime, end: datetime) -> None:
+    """Give them the states of that time: up, but for ten minutes a week, and with a hub that is away once a month."""
+    short, weeks = timedelta(minutes=10), (end - start) // timedelta(days=7)
+    changes = [(start, states.UP)]
+    for week in range(1, weeks + 1):
+        at = start + week * timedelta(days=7) - 2 * short
+        changes += [(at, states.SILENT), (at + short, states.UP)]
+    StateChange.objects.filter(server__in=servers).delete()  # those of the reports that made them known
+    StateChange.objects.bulk_create(
+        StateChange(server=server, at=at, state=state) for server in servers for at, state in changes
+    )
+    away = [start + month * timedelta(days=30) - timedelta(hours=1) for month in range(1, (end - start).days // 30 + 1)]
+    HubAbsence.objects.bulk_create(HubAbsence(start=at, end=at + short, why=HubAbsence.STOPPED) for at in away)
 
 
 def go_on(servers: list[Server]) -> None:

@@ -91,6 +91,13 @@ class BoundedBody:
         await self.hub(scope, bounded, unless_refused)
 
 
+def keep_start() -> None:
+    """What the start leaves stays for life: looking through it held up all threads for 60 ms each time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE)
+
+
 class Web(uvicorn.Server):
     """Serves an ASGI application on one address until SIGTERM or SIGINT."""
 
@@ -121,13 +128,8 @@ class Web(uvicorn.Server):
         return socket.create_server(self.address, family=family, backlog=BACKLOG)
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until stopped.
-
-        What the start leaves stays for life: looking through it held up all threads for 60 ms each time.
-        """
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*GARBAGE)
+        """Serve until stopped."""
+        keep_start()
         super().run(sockets)
 
     @contextmanager

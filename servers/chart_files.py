@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.template.loader import get_template
 
 from pmonitor.visible import visible
-from servers import history, past, ranges, readings
+from servers import history, past_readings, ranges, readings
 from servers.curves import Axis
 from servers.lanes import Lane
 from servers.models import Newest, Server
@@ -27,17 +27,12 @@ COLOURS = {"": "#14559c", "s2": "#0f7378", "s3": "#935800", "s4": GREY}  # by a 
 
 def table(server: Server, window: Window) -> HttpResponse:
     """A row for each step that has readings: when it begins (UTC), then average, least and most of each metric."""
-    found = past.readings(server.pk, window.start, window.end, ROWS)
-    empty, times = [""] * (3 * len(found.series)), {point.t for points in found.series.values() for point in points}
-    rows: dict[datetime, list[Any]] = {t: [*empty] for t in sorted(times)}
-    for number, points in enumerate(found.series.values()):
-        for point in points:
-            rows[point.t][3 * number : 3 * number + 3] = round(point.avg, 3), round(point.min, 3), round(point.max, 3)
     out = io.StringIO()
     write = csv.writer(out, lineterminator="\n").writerow
     write(["time", *(f"{metric} {of}" for metric in history.METRICS for of in ("avg", "min", "max"))])
-    for t, row in rows.items():
-        write([f"{t:%Y-%m-%dT%H:%M:%SZ}", *row])
+    for t, *values in past_readings.table(server.pk, window.start, window.end, ROWS)[1]:
+        if any(value is not None for value in values):
+            write([f"{t:%Y-%m-%dT%H:%M:%SZ}", *["" if value is None else round(value, 3) for value in values]])
     return _file(out.getvalue(), "text/csv; charset=utf-8", server, window, "csv")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import pgettext
+from django.utils.translation import get_language, pgettext
 
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
@@ -87,7 +87,7 @@ def _row(kind: str, what: str, query: str, procs: Sequence[Proc]) -> str:
     one = procs[-1]
     key, pid = process_rows.key(one), " → ".join(dict.fromkeys(str(proc.pid) for proc in procs))
     name, user, cmdline = (escape(visible(text)) for text in (one.name, one.user or "", one.cmdline or ""))
-    shown = list(map(process_rows.cells, procs))
+    shown = [process_rows.cells(proc, get_language()) for proc in procs]
     cpu = [cells.cpu for cells, proc in zip(shown, procs, strict=True) if proc.cpu is not None]
     mem = [cells.mem for cells in shown]
     return (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from django.utils.safestring import SafeString, mark_safe
 
@@ -13,16 +12,22 @@ from servers.past_readings import Point
 Value = tuple[datetime, float]
 
 
-class Axis(NamedTuple):
+class Axis:
     """The time range shown, and up to which gap two points are still one line."""
 
-    start: datetime
-    end: datetime
-    gap: timedelta
+    def __init__(self, start: datetime, end: datetime, gap: timedelta) -> None:
+        self.start, self.end, self.gap = start, end, gap
+        self._drawn: dict[datetime, str] = {}
 
     def x(self, t: datetime) -> float:
         """Where a moment is, 0 to 1000."""
         return 1000 * (t - self.start) / (self.end - self.start)
+
+    def drawn(self, t: datetime) -> str:
+        """The same, as a path has it: some twenty curves ask for each step's."""
+        if (x := self._drawn.get(t)) is None:
+            x = self._drawn[t] = f"{self.x(t):.0f}"
+        return x
 
 
 def area(values: Sequence[Value], top: float, axis: Axis, upper: bool = False, lower: bool = False) -> str:
@@ -30,15 +35,14 @@ def area(values: Sequence[Value], top: float, axis: Axis, upper: bool = False, l
     base = "50" if upper or lower else "106"
     drawn = []
     for run in runs(values, axis):
-        points = [f"{axis.x(t):.0f} {y(value, top, upper, lower)}" for t, value in run]
-        first, last = f"{axis.x(run[0][0]):.0f}", f"{axis.x(run[-1][0]):.0f}"
-        drawn.append(f"M{first} {base}L{'L'.join(points)}L{last} {base}")
+        first, last = axis.drawn(run[0][0]), axis.drawn(run[-1][0])
+        drawn.append(f"M{first} {base}L{_points(run, top, axis, upper, lower)}L{last} {base}")
     return "".join(drawn)
 
 
 def line(values: Sequence[Value], top: float, axis: Axis) -> str:
     """A curve, broken at gaps."""
-    return "".join("M" + "L".join(f"{axis.x(t):.0f} {y(value, top)}" for t, value in run) for run in runs(values, axis))
+    return "".join(f"M{_points(run, top, axis)}" for run in runs(values, axis))
 
 
 def band(points: Sequence[Point], top: float, axis: Axis, upper: bool = False, lower: bool = False) -> str:
@@ -49,9 +53,13 @@ def band(points: Sequence[Point], top: float, axis: Axis, upper: bool = False, l
                    for values in ([p.max for p in points], [p.min for p in points]))  # fmt: skip
     drawn = []
     for above, below in zip(runs(most, axis), runs(least, axis), strict=True):
-        there = [f"{axis.x(t):.0f} {y(value, top, upper, lower)}" for t, value in [*above, *reversed(below)]]
-        drawn.append(f"M{'L'.join(there)}Z")
+        drawn.append(f"M{_points([*above, *reversed(below)], top, axis, upper, lower)}Z")
     return "".join(drawn)
+
+
+def _points(values: Sequence[Value], top: float, axis: Axis, upper: bool = False, lower: bool = False) -> str:
+    base, height = _half(upper, lower)
+    return "L".join([f"{axis.drawn(t)} {base + height * min(1.0, max(0.0, value / top)):.1f}" for t, value in values])
 
 
 def runs(values: Sequence[Value], axis: Axis) -> list[list[Value]]:
@@ -65,14 +73,17 @@ def runs(values: Sequence[Value], axis: Axis) -> list[list[Value]]:
     return runs
 
 
-def y(value: float, top: float, upper: bool = False, lower: bool = False) -> str:
+def y(value: float, top: float) -> str:
     """How far down a value is drawn."""
-    share = min(1.0, max(0.0, value / top))
+    base, height = _half(upper=False, lower=False)
+    return f"{base + height * min(1.0, max(0.0, value / top)):.1f}"
+
+
+def _half(upper: bool, lower: bool) -> tuple[int, int]:
+    """Where nothing is drawn, and how far from there the top of the scale: upwards where it is negative."""
     if upper:
-        return f"{50 - 46 * share:.1f}"
-    if lower:
-        return f"{50 + 46 * share:.1f}"
-    return f"{100 - 96 * share:.1f}"
+        return 50, -46
+    return (50, 46) if lower else (100, -96)
 
 
 def round_up(value: float) -> float:

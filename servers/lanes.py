@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
+import msgspec
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -173,14 +174,14 @@ def _values(
         columns = ("avg", "min", "max") if spread else ("avg",)
         told.append([name, css, *(_column(steps, points, column, decimals, of) for column in columns)])
     said = pgettext("after a number", "%") if unit is None else unit
-    return json.dumps({"unit": said, "decimals": decimals, "series": told}, separators=(",", ":"), ensure_ascii=False)
+    return msgspec.json.encode({"unit": said, "decimals": decimals, "series": told}).decode()
 
 
 def _column(steps: Sequence[int], points: Points, name: str, decimals: int, of: float) -> list[float | None]:
     column: list[float | None] = [None] * (steps[-1] + 1)
-    for step, point in zip(steps, points, strict=True):
-        value = round(getattr(point, name) / of, decimals)
-        column[step] = int(value) if value == int(value) else value
+    for step, value in zip(steps, map(attrgetter(name), points), strict=True):
+        rounded = round(value / of, decimals)
+        column[step] = int(rounded) if rounded.is_integer() else rounded
     return column
 
 

@@ -45,16 +45,24 @@ def readings(
     server_id: int, start: datetime, end: datetime, points: int, metrics: Sequence[str] = tuple(METRICS)
 ) -> Readings:
     """Host readings from start up to and without end, at most so many points of each metric; one query."""
-    step = history.step_for((end - start).total_seconds(), points)
-    level = _level(start, step)
-    step = max(step, int(WIDTHS.get(level, timedelta(0)).total_seconds()))
+    step, rows = table(server_id, start, end, points, metrics)
     series: dict[str, list[Point]] = {metric: [] for metric in metrics}
-    for _server, t, *values in _stepped([server_id], level, start, end, step, metrics):
+    for t, *values in rows:
         for number, metric in enumerate(metrics):
             avg, low, high = values[3 * number : 3 * number + 3]
             if avg is not None:
                 series[metric].append(Point(t, avg, low, high))
     return Readings(step, series)
+
+
+def table(
+    server_id: int, start: datetime, end: datetime, points: int, metrics: Sequence[str] = tuple(METRICS)
+) -> tuple[int, list[tuple[Any, ...]]]:
+    """The same as the step in seconds, and rows: when a step begins, then average, least and most of each metric."""
+    step = history.step_for((end - start).total_seconds(), points)
+    level = _level(start, step)
+    step = max(step, int(WIDTHS.get(level, timedelta(0)).total_seconds()))
+    return step, [row[1:] for row in _stepped([server_id], level, start, end, step, metrics)]
 
 
 def recent(

@@ -33,11 +33,12 @@ class Planes:
 
     def total(self, start: int, last: int) -> int:
         """The sum of those from start to last."""
-        planes, after, end, zigzagged = self._planes, start + 1, last + 1, 0
+        planes, after, end, zigzagged, zeros = self._planes, start + 1, last + 1, 0, True
         for shift, first in enumerate(self._firsts):
             zigzagged |= planes[first + start] << 8 * shift
+            zeros = zeros and (not shift or planes.count(0, first + after, first + end) == last - start)
         value = zigzagged >> 1 ^ -(zigzagged & 1)
-        if any(planes.count(0, first + after, first + end) != last - start for first in self._firsts[1:]):
+        if not zeros:
             return value + sum(self.numbers(after, end))
         if self._width and planes.count(0, after, end) != last - start:
             return value + sum(array("b", planes[after:end].translate(UNZIGZAG)))

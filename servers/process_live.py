@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.utils.translation import get_language
+
 from servers import process_rows
 from servers.process_rows import Cells, Frame
 from servers.wire import Proc
@@ -22,7 +24,8 @@ def whole(procs: Iterable[Proc], frame: Frame) -> str:
 
 def shown(procs: Iterable[Proc]) -> Shown:
     """What pages show of these processes, to find the next changes by."""
-    return {process_rows.key(proc): process_rows.cells(proc) for proc in procs}
+    language = get_language()
+    return {process_rows.key(proc): process_rows.cells(proc, language) for proc in procs}
 
 
 def changes(before: Shown, now: Shown, procs: list[Proc], frame: Frame) -> list[str]:
@@ -52,4 +55,4 @@ def _spans(key: str, before: Cells | None, now: Cells) -> Iterable[str]:
     if before.mem != now.mem:
         yield process_rows.mem_span(key, now.mem)
     if before.status != now.status:
-        yield process_rows.status_span(key, now.status)
+        yield process_rows.status_span(key, now.status, get_language())

@@ -76,9 +76,8 @@ def key(proc: Proc) -> str:
     return f"{proc.pid}-{proc.start_ticks or 0}"
 
 
-def cells(proc: Proc) -> Cells:
-    """A process's values in the reader's numbers."""
-    language = get_language()
+def cells(proc: Proc, language: str | None) -> Cells:
+    """A process's values in the reader's numbers; language: the active one, which need not be looked up each time."""
     cpu = "—" if proc.cpu is None else _plain(proc.cpu, 1, language)
     mem = _plain(round(proc.mem_mb), 0, language)
     return Cells(cpu, mem, proc.status, (proc.name, proc.ppid, proc.user or "", proc.cmdline or "", proc.threads))
@@ -99,10 +98,10 @@ def mem_span(key: str, mem: str) -> str:
     return f'<span{_muted(mem)} id="m-{key}">{mem}</span>'
 
 
-def status_span(key: str, status: str) -> str:
+def status_span(key: str, status: str, language: str | None) -> str:
     """A process's status in the reader's word."""
     quiet = "muted" if status in QUIET else "live-value"
-    return f'<span class="{quiet}" id="s-{key}">{_status_word(status, get_language())}</span>'
+    return f'<span class="{quiet}" id="s-{key}">{_status_word(status, language)}</span>'
 
 
 @lru_cache(maxsize=100)
@@ -115,9 +114,9 @@ def _nothing(_language: str | None) -> str:
     return show.nothing()
 
 
-def row(proc: Proc, frame: Frame, now: float) -> str:
+def row(proc: Proc, frame: Frame, now: float, language: str | None) -> str:
     """A process's whole row, `#proc-PID-TICKS`; now: epoch seconds."""
-    shown, name, none = cells(proc), key(proc), _nothing(get_language())
+    shown, name, none = cells(proc, language), key(proc), _nothing(language)
     user, cmdline = _text(proc.user or ""), _text(proc.cmdline or "")
     last = frame.end.cell(proc) if frame.end else ""
     title, mem_bar = _text(proc.name), _bar(proc.mem_mb, frame.mem_total_mb)
@@ -129,30 +128,30 @@ def row(proc: Proc, frame: Frame, now: float) -> str:
         f'<td class="num p2">{proc.pid}</td><td class="p3"><bdi title="{user}">{user or none}</bdi></td>'
         f'<td class="num"><div class="metric">{_bar(proc.cpu, 100)}{cpu_span(name, shown.cpu)}</div></td>'
         f'<td class="num"><div class="metric s2">{mem_bar}{mem_span(name, shown.mem)}'
-        f'</div></td><td class="p4">{status_span(name, proc.status)}</td>'
+        f'</div></td><td class="p4">{status_span(name, proc.status, language)}</td>'
         f'<td class="num p5">{none if proc.threads is None else proc.threads}</td>'
-        f'<td class="num p3">{started(proc, frame, now)}</td>'
+        f'<td class="num p3">{started(proc, frame, now, language)}</td>'
         f'<td class="p2 mono muted" title="{cmdline}"><bdi>{cmdline}</bdi></td>{last}</tr>'
     )
 
 
 def rows(procs: Iterable[Proc], frame: Frame) -> str:
     """All the rows, in the order given."""
-    now = frame.then.at if frame.then else time.time()
-    return "".join(row(proc, frame, now) for proc in procs)
+    now, language = frame.then.at if frame.then else time.time(), get_language()
+    return "".join([row(proc, frame, now, language) for proc in procs])
 
 
-def started(proc: Proc, frame: Frame, now: float) -> str:
+def started(proc: Proc, frame: Frame, now: float, language: str | None) -> str:
     """When it began, as show.age, without the title, which the page's clock writes; as it was then in the past."""
     if proc.start_ticks is None or frame.boot_time is None or not frame.ticks_per_sec:
-        return _nothing(get_language())
+        return _nothing(language)
     at = frame.boot_time + proc.start_ticks / frame.ticks_per_sec
     if at > now + A_DAY:  # wrong, and perhaps past what a calendar can tell
-        return _nothing(get_language())
+        return _nothing(language)
     count, unit = show.span_words(now - at)
     when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
     kind = "data-then" if frame.then else 'data-age=""'
-    return f'<time datetime="{when}" {kind}>{_plain(count, 0, get_language())} {unit}</time>'
+    return f'<time datetime="{when}" {kind}>{_plain(count, 0, language)} {unit}</time>'
 
 
 def _bar(value: float | None, whole: float | None) -> str:

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
 
 from pmonitor.templatetags import show
 from pmonitor.visible import visible
@@ -67,13 +68,14 @@ def _hit(hit: Hit, place: Place, frame: Frame, at: float) -> str:
     share = 100 * proc.mem_mb / frame.mem_total_mb if frame.mem_total_mb else 0
     word, quiet = STATUS_WORDS.get(proc.status) or visible(proc.status), "muted" if proc.status in QUIET else ""
     one = One(proc.name, proc.pid, proc.start_ticks, hit.sampled_at if frame.then else None)
+    began = process_rows.started(proc, frame, at, get_language())
     return (
         f"<tr>{_server(place, one)}{_name(place, one)}"
         f'<td class="num p3">{proc.pid}</td>{_user(proc.user)}'
         f'<td class="num">{show.metric(proc.cpu, decimals=1, unit="")}</td>'
         f'<td class="num">{show.metric(proc.mem_mb, "s2", unit="", share=share)}</td>'
         f'<td class="p4 {quiet}">{escape(word)}</td><td class="num p5">{none if proc.threads is None else proc.threads}'
-        f'</td><td class="num p4">{process_rows.started(proc, frame, at)}</td>{_cmdline(proc.cmdline)}</tr>'
+        f'</td><td class="num p4">{began}</td>{_cmdline(proc.cmdline)}</tr>'
     )
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from pmonitor.templatetags import show
-from servers import moments, spells, state_history, states
+from servers import lanes, moments, spells, state_history, states
 from servers.curves import Axis, Value
 from servers.models import HubAbsence, Server
 from servers.spells import UNKNOWN, Spell
@@ -158,9 +158,10 @@ def _clock(at: datetime, with_day: bool) -> str:
 
 def _label(found: States, axis: Axis) -> str:
     """The lane for who does not see it: when it was not up, and that it was otherwise."""
-    told = [_told(word(spell), spell) for spell in _recorded(found.spells) if spell.state != UP]
-    told = told[-MOST_TOLD:] + [_("Rebooted, %(time)s UTC") % {"time": _clock(at, True)} for at in found.boots[-3:]]
-    words = {"from": f"{axis.start:%H:%M}", "to": f"{axis.end:%H:%M}"}
+    others = [spell for spell in _recorded(found.spells) if spell.state != UP]
+    told = [_told(word(spell), spell) for spell in others[-MOST_TOLD:]]
+    told += [_("Rebooted, %(time)s UTC") % {"time": _clock(at, True)} for at in found.boots[-3:]]
+    words = {"from": lanes.said(axis.start, axis), "to": lanes.said(axis.end, axis)}
     if not told:
         return _("State from %(from)s to %(to)s UTC: up") % words
     return _("State from %(from)s to %(to)s UTC: %(told)s; up otherwise") % {**words, "told": "; ".join(told)}

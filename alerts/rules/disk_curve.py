@@ -17,5 +17,5 @@ def drawn(server: int, mount: str, axis: Axis, limit: float, points: int) -> Dra
     """How full it was, in at most so many points, and the limit, in percent."""
     step = history.step_for((axis.end - axis.start).total_seconds(), points)
     values = replay_disks.curve(server, mount, axis.start, axis.end, points)
-    beside = axis._replace(gap=timedelta(seconds=1.5 * step))
+    beside = Axis(axis.start, axis.end, timedelta(seconds=1.5 * step))
     return limit_line.drawn(limit, FULL, ("a", curves.area(values, FULL, beside)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 
 from django import template
@@ -215,16 +215,26 @@ def moment(when: datetime | None) -> str:
     """A time in words, in UTC: Sun 22 Nov 2026, 12:06:32 UTC. The page's script tells it in the reader's own zone."""
     if when is None:
         return ""
-    # Translators: Sun 22 Nov 2026, in Django's date format characters
-    when, form = when.astimezone(UTC), pgettext("date format", "D j M Y")
-    return f"{dateformat.format(when, form)}, {when:%H:%M:%S} UTC"
+    when = when.astimezone(UTC)
+    return f"{_whole_date(when.date(), translation.get_language())}, {when:%H:%M:%S} UTC"
 
 
 @register.filter
 def day(when: datetime) -> str:
     """A day of this year, in UTC: 22 Nov."""
+    return _short_date(when.astimezone(UTC).date(), translation.get_language())
+
+
+@lru_cache(maxsize=1000)
+def _whole_date(date: date, _language: str | None) -> str:
+    # Translators: Sun 22 Nov 2026, in Django's date format characters
+    return dateformat.format(date, pgettext("date format", "D j M Y"))
+
+
+@lru_cache(maxsize=1000)
+def _short_date(date: date, _language: str | None) -> str:
     # Translators: 22 Nov, in Django's date format characters
-    return dateformat.format(when.astimezone(UTC), pgettext("date format", "j M"))
+    return dateformat.format(date, pgettext("date format", "j M"))
 
 
 @register.filter

@@ -76,7 +76,7 @@ class Chunk:
     def at(self, number: int) -> list[Proc]:
         """The processes of one sample."""
         rows = self._rows
-        found = [(run.row, run.cell + number - run.first) for run in rows.runs if run.first <= number < run.last]
+        found = rows.at(number)
         cells = [(rows.starts[row], cell) for row, cell in found]
         moves = zip(*(column.at(cells) for column in self._moves), strict=True)
         procs = []

@@ -92,6 +92,15 @@ class Rows:
         runs = [run for row in range(self._count) for run in self.runs_of(row)]
         return sorted(runs, key=lambda run: (self.stays[run.row][1], run.row))
 
+    def at(self, number: int) -> list[tuple[int, int]]:
+        """The processes of one sample, by pid: the row of each, and its cell."""
+        of_each, gaps, lengths = self._lasted
+        if len(gaps) == len(of_each):  # none came again: the usual
+            found = [row for row, first in enumerate(gaps) if first <= number < first + lengths[row]]
+            found.sort(key=lambda row: self.stays[row][1])
+            return [(row, self._cells[row] + number - gaps[row]) for row in found]
+        return [(run.row, run.cell + number - run.first) for run in self.runs if run.first <= number < run.last]
+
     @cached_property
     def orders(self) -> dict[int, Sequence[int]]:
         """Of the samples that are not by pid: which place by pid each process in the agent's order has."""

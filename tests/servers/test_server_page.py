@@ -119,7 +119,7 @@ def test_sorts_without_a_script(as_viewer: Client, web1: Server, wanted: str, fi
 
 def test_numbers_are_in_the_readers_language(web1: Server) -> None:
     with translation.override("ro"):
-        assert process_rows.cells(Proc("x", 1, 1234.5, 2048.0, "running"))[:2] == ("1.234,5", "2.048")
+        assert process_rows.cells(Proc("x", 1, 1234.5, 2048.0, "running"), "ro")[:2] == ("1.234,5", "2.048")
 
 
 def test_another_scopes_server_is_not_found(as_outsider: Client, web1: Server) -> None:
