@@ -57,7 +57,7 @@ def fetched(sql: Any, values: Any = None) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
-def fetched_as_bytes(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+def fetched_as_bytes(sql: str, values: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """The same, sent in binary: Django's own cursor would bring bytes as text, which is twice their size."""
     connection.ensure_connection()
     with connection.wrap_database_errors, Cursor(connection.connection) as cursor:

@@ -13,7 +13,7 @@ from operator import attrgetter
 
 from msgspec import Struct
 
-from pmonitor.rows import fetched
+from pmonitor.rows import fetched, fetched_as_bytes
 from servers import history, rawtables
 from servers.chunks.read import Chunk
 from servers.chunks.samples import EPOCH, Sample
@@ -79,7 +79,7 @@ def around(server_id: int, moment: datetime, within: timedelta = WITHIN) -> Arou
     raw = _raw_rows([server_id], moment, oldest).get(server_id, [])
     about = {"server": server_id, "start": rawtables.chain_start(oldest), "at": moment, "hour": _hour(moment)}
     ((raw_before, raw_after),) = fetched(RAW_BESIDE, about)
-    ((data, chunk_before, chunk_after),) = fetched(CHUNK_AROUND, about)
+    ((data, chunk_before, chunk_after),) = fetched_as_bytes(CHUNK_AROUND, about)
     chunk = Chunk(data) if data is not None else None
     found = _newer(_of_raw(raw, oldest), _of_chunk(chunk, moment, oldest))
     pivot = found.sampled_at if found else moment
@@ -99,7 +99,7 @@ def tables_at(server_ids: Iterable[int], moment: datetime, within: timedelta = W
     wanted, oldest = list(server_ids), moment - within
     raw = _raw_rows(wanted, moment, oldest)
     found = {server_id: snapshot for server_id, rows in raw.items() if (snapshot := _of_raw(rows, oldest))}
-    for server_id, data in fetched(CHUNKS_AT, [wanted, oldest - HOUR, moment, moment, oldest]):
+    for server_id, data in fetched_as_bytes(CHUNKS_AT, [wanted, oldest - HOUR, moment, moment, oldest]):
         if newer := _newer(found.get(server_id), _of_chunk(Chunk(data), moment, oldest)):
             found[server_id] = newer
     return found
@@ -122,7 +122,7 @@ def line(server_id: int, pid: int, start_ticks: int | None, start: datetime, end
                     values[sample.sampled_at] = sample.sampled_at, proc.cpu, proc.mem_mb
     first = _hour(start)
     while first < end:  # a day at a time, so that there is never more than that in memory
-        for (data,) in fetched(CHUNKS_OF, [server_id, first, min(end, first + DAY)]):
+        for (data,) in fetched_as_bytes(CHUNKS_OF, [server_id, first, min(end, first + DAY)]):
             values |= {value[0]: value for value in Chunk(data).line(pid, start_ticks)}
         first += DAY
     return [values[at] for at in sorted(values) if start <= at < end]
@@ -131,8 +131,8 @@ def line(server_id: int, pid: int, start_ticks: int | None, start: datetime, end
 def _raw_rows(server_ids: Sequence[int], moment: datetime, oldest: datetime) -> dict[int, list[rawtables.Row]]:
     """Of each server that has any: the raw rows up to a moment, back to the first that the oldest may build on."""
     by_server: dict[int, list[rawtables.Row]] = {}
-    for server_id, at, ts, total, procs in fetched(RAW_AT, [server_ids, rawtables.chain_start(oldest), moment]):
-        by_server.setdefault(server_id, []).append(rawtables.Row(at, ts, total, bytes(procs)))
+    for server_id, at, ts, total, procs in fetched_as_bytes(RAW_AT, [server_ids, rawtables.chain_start(oldest), moment]):
+        by_server.setdefault(server_id, []).append(rawtables.Row(at, ts, total, procs))
     return by_server
 
 
@@ -158,7 +158,7 @@ def _samples(server_id: int, start: datetime, end: datetime) -> list[Sample]:
     found = {
         sample.key: sample for sample in rawtables.samples(_raw(server_id, start, end)) if sample.sampled_at >= start
     }
-    for (data,) in fetched(CHUNK, [server_id, _hour(start)]):
+    for (data,) in fetched_as_bytes(CHUNK, [server_id, _hour(start)]):
         chunk = Chunk(data)
         first, last = (bisect_left(chunk.times, moment) for moment in (start, end))
         found |= {sample.key: sample for sample in chunk.samples(first, last)}

@@ -146,8 +146,9 @@ def _mb(value: float) -> str:
 def _fewer(values: Sequence[tuple[datetime, float]], axis: Axis) -> list[tuple[datetime, float]]:
     """The highest of each step, so that no peak is lost."""
     best: dict[int, tuple[datetime, float]] = {}
+    step = (axis.end - axis.start) / POINTS
     for at, value in values:
-        place = int(axis.x(at) * POINTS / 1000)
+        place = (at - axis.start) // step
         if place not in best or value > best[place][1]:
             best[place] = at, value
     return list(best.values())

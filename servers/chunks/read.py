@@ -196,7 +196,8 @@ class Chunk:
 
     def line(self, pid: int, start_ticks: int | None) -> list[tuple[datetime, float | None, float]]:
         """One process's CPU and memory, sample by sample."""
-        wanted = [row for row, stays in enumerate(self.rows) if (stays[1], stays[5]) == (pid, start_ticks)]
+        known = zip(self._rows.values("pid"), self._rows.values("start_ticks"), strict=True)
+        wanted = [row for row, one in enumerate(known) if one == (pid, start_ticks)]
         found: dict[int, tuple[float | None, float]] = {}
         for _row, first, cpus, mems in self.stretches(wanted) if wanted else ():
             found |= dict(enumerate(zip(cpus, mems, strict=True), first))
