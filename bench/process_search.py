@@ -34,7 +34,7 @@ own_hub.begin()
 from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from pmonitor import secrets  # noqa: E402
+from pmonitor import secrets, web  # noqa: E402
 from pmonitor.rows import fetched_as_bytes  # noqa: E402
 from servers import history, partitions, process_lives, process_search, proctable  # noqa: E402
 from servers.chunks import write  # noqa: E402
@@ -168,6 +168,7 @@ def main() -> None:
     servers = servers_of(count)
     report(servers)
     ids = [server.pk for server in servers]
+    web.keep_start()
     print(
         f"{'now, of ' + format(500 * count, ','):24}{'found':>9}{'wall ms':>10}{'95 %':>10}{'CPU ms':>10}{'/ floor':>9}"
     )

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection, models
 from psycopg import Cursor
+from psycopg.pq import Format
 
 M = TypeVar("M", bound=models.Model)
 
@@ -60,9 +61,12 @@ def fetched(sql: Any, values: Any = None) -> list[tuple[Any, ...]]:
 def fetched_as_bytes(sql: str, values: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """The same, sent in binary: Django's own cursor would bring bytes as text, which is twice their size."""
     connection.ensure_connection()
-    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
-        cursor.execute(sql, values, binary=True)
-        return cursor.fetchall()
+    with Cursor(connection.connection) as binary:
+        binary.format = Format.BINARY
+        cursor: Any = binary
+        cursor = connection.make_debug_cursor(cursor) if connection.queries_logged else connection.make_cursor(cursor)
+        cursor.execute(sql, values)
+        return list(cursor.fetchall())
 
 
 def every(sql: str, values: Mapping[str, Any]) -> list[Iterator[Any]]:

@@ -131,8 +131,9 @@ def line(server_id: int, pid: int, start_ticks: int | None, start: datetime, end
 def _raw_rows(server_ids: Sequence[int], moment: datetime, oldest: datetime) -> dict[int, list[rawtables.Row]]:
     """Of each server that has any: the raw rows up to a moment, back to the first that the oldest may build on."""
     by_server: dict[int, list[rawtables.Row]] = {}
-    for server_id, at, ts, total, procs in fetched_as_bytes(RAW_AT, [server_ids, rawtables.chain_start(oldest), moment]):
-        by_server.setdefault(server_id, []).append(rawtables.Row(at, ts, total, procs))
+    about = [server_ids, rawtables.chain_start(oldest), moment]
+    for server_id, *row in fetched_as_bytes(RAW_AT, about):
+        by_server.setdefault(server_id, []).append(rawtables.Row(*row))
     return by_server
 
 

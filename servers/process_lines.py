@@ -40,14 +40,19 @@ class Lines:
             end = self._text.rfind(b"\n", 0, max(end, 0))
         self._end = max(end, 0)  # of the last process's line
         self._columns: dict[int, list[Any]] = {}
+        self._firsts: dict[bytes, int] = {}
 
     @cached_property
     def _folded(self) -> bytes:
         return self._text.lower() if self._ascii else self._text.decode().casefold().encode()
 
+    @cached_property
+    def _moves(self) -> list[bytes]:
+        return self._text[self._end :].strip().split(b"\n")
+
     def mention(self, anchors: Iterable[bytes]) -> bool:
         """Whether one of these is somewhere, letters being casefolded."""
-        return any(anchor in self._folded for anchor in anchors)
+        return any(self._first(anchor) >= 0 for anchor in anchors)
 
     def with_any(self, anchors: Iterable[bytes]) -> Iterator[tuple[int, list[Any]]]:
         """At least the processes whose line has one of these in it: the place, and the values of STAYS."""
@@ -76,8 +81,7 @@ class Lines:
     def column(self, which: int) -> list[Any]:
         """The values of one of MOVES, of all processes in their order."""
         if which not in self._columns:
-            line = self._text[self._end :].strip().split(b"\n")[which]
-            self._columns[which] = _decoder.decode(line)
+            self._columns[which] = _decoder.decode(self._moves[which])
         return self._columns[which]
 
     def proc(self, place: int, stays: list[Any]) -> Proc:
@@ -86,9 +90,15 @@ class Lines:
         cpu, mem, status, threads = (self.moves(place, which) for which in range(len(MOVES)))
         return Proc(name, pid, cpu, mem, status, user, cmdline, ppid, threads, ticks)
 
+    def _first(self, anchor: bytes) -> int:
+        """Where it is for the first time; below 0 where it is not."""
+        if anchor not in self._firsts:
+            self._firsts[anchor] = self._folded.find(anchor)
+        return self._firsts[anchor]
+
     def _spans(self, anchor: bytes) -> Iterator[tuple[int, int]]:
-        at = self._folded.find(anchor, 0, self._end)
-        while at >= 0:
+        at = self._first(anchor)
+        while 0 <= at < self._end:
             end = self._text.find(b"\n", at)
             yield self._text.rfind(b"\n", 0, at) + 1, end
             at = self._folded.find(anchor, end, self._end)

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from django import template
-from django.utils import dateformat, timezone, translation
+from django.utils import timezone, translation
 from django.utils.formats import get_format
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from pmonitor import sparkline
+from pmonitor import dates, sparkline
 
 register = template.Library()
 
@@ -216,25 +216,13 @@ def moment(when: datetime | None) -> str:
     if when is None:
         return ""
     when = when.astimezone(UTC)
-    return f"{_whole_date(when.date(), translation.get_language())}, {when:%H:%M:%S} UTC"
+    return f"{dates.whole(when.date())}, {when:%H:%M:%S} UTC"
 
 
 @register.filter
 def day(when: datetime) -> str:
     """A day of this year, in UTC: 22 Nov."""
-    return _short_date(when.astimezone(UTC).date(), translation.get_language())
-
-
-@lru_cache(maxsize=1000)
-def _whole_date(date: date, _language: str | None) -> str:
-    # Translators: Sun 22 Nov 2026, in Django's date format characters
-    return dateformat.format(date, pgettext("date format", "D j M Y"))
-
-
-@lru_cache(maxsize=1000)
-def _short_date(date: date, _language: str | None) -> str:
-    # Translators: 22 Nov, in Django's date format characters
-    return dateformat.format(date, pgettext("date format", "j M"))
+    return dates.short(when.astimezone(UTC).date())
 
 
 @register.filter
