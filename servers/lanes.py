@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -84,7 +84,7 @@ def _cpu(found: Readings, axis: Axis, heads: Heads, _cores: int) -> Lane:
     parts = [("", "", whole), (_("user"), "", found.series["cpuUser"]), (_("system"), "s2", system)]
     parts += [(_("I/O wait"), "s4", wait), (_("steal"), "s3", steal)]
     peak = _peak(whole)
-    note = heads.get("say-cpu") or format_html("<small>{}</small>", _peak_said(*peak) if peak else "")
+    note = heads.get("say-cpu") or format_html("<small>{}</small>", _peak_said(*peak, axis) if peak else "")
     label, values = _cpu_label(axis, peak), _values(parts, found, axis, 1)
     return Lane("cpu", _("CPU"), heads["now-cpu"], note, label, curves, percent(100), "0", values)
 
@@ -209,5 +209,6 @@ def _cpu_label(axis: Axis, peak: tuple[datetime, float] | None) -> str:
     return f"{label}, {highest}"
 
 
-def _peak_said(t: datetime, value: float) -> SafeString:
-    return format_html(_("max {}% at {}"), show.plain(value), show.at(t))
+def _peak_said(t: datetime, value: float, axis: Axis) -> SafeString:
+    form = "time" if axis.end - axis.start <= timedelta(days=1) else "short"
+    return format_html(_("max {}% at {}"), show.plain(value), show.at(t, form))

@@ -179,6 +179,18 @@ def test_the_lanes_come_alone_for_the_page_to_refresh(as_viewer: Client, web1: S
     assert "every 10s" in shown
 
 
+@pytest.mark.parametrize(("length", "with_day"), [("24h", False), ("7d", True)])
+def test_moments_of_a_stretch_of_days_are_told_with_their_day(web1: Server, length: str, with_day: bool) -> None:
+    now = timezone.now().replace(microsecond=0)
+    store(web1, now - timedelta(seconds=30))
+    newest = Newest.objects.get(server=web1)
+    heads = {**readings.now_values(newest, False), "say-cpu": ""}
+    shown = readings.context(newest, web1.pk, heads, ranges.asked({"range": length}))
+    peak = str(next(lane for lane in shown["lanes"] if lane.id == "cpu").note)
+    assert ('data-at="short"' in peak, bool(re.search(r">\d+ \w+, \d\d:\d\d<", peak))) == (with_day, with_day)
+    assert re.search(r"to \d{4}-\d\d-\d\d \d\d:\d\d UTC", shown["lane_states"]["label"])
+
+
 @pytest.mark.parametrize("metric", ["cpu", "mem", "load", "disk", "net"])
 def test_an_agent_that_reads_less_leaves_lanes_empty(as_viewer: Client, web1: Server, metric: str) -> None:
     store(web1, load={})
