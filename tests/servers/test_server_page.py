@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from django.test import Client
 from django.utils import timezone, translation
+from django.utils.safestring import SafeString
 from pytest_django import DjangoAssertNumQueries
 
 from pmonitor.live import View
@@ -184,7 +185,7 @@ def test_moments_of_a_stretch_of_days_are_told_with_their_day(web1: Server, leng
     now = timezone.now().replace(microsecond=0)
     store(web1, now - timedelta(seconds=30))
     newest = Newest.objects.get(server=web1)
-    heads = {**readings.now_values(newest, False), "say-cpu": ""}
+    heads = {**readings.now_values(newest, False), "say-cpu": SafeString("")}
     shown = readings.context(newest, web1.pk, heads, ranges.asked({"range": length}))
     peak = str(next(lane for lane in shown["lanes"] if lane.id == "cpu").note)
     assert ('data-at="short"' in peak, bool(re.search(r">\d+ \w+, \d\d:\d\d<", peak))) == (with_day, with_day)
