@@ -41,10 +41,18 @@ from servers.ranges import RANGES  # noqa: E402
 BOUND_MS = 100
 TWO_YEARS = timedelta(days=730)
 PARTS = {"": ("readings/", "lanes"), "csv": ("readings.csv", "CSV"), "svg": ("readings.svg", "SVG")}
-# Every reading as a wave around something, another one for each server.
+# Every reading as a wave around something, another one for each server; in the order in which a hub writes them:
+# all servers of a stretch, what is of one server together. In another order a page reads fewer blocks than it would.
 WAVES = """INSERT INTO {table} ({columns}) SELECT s, at, {extra}, {values}
     FROM unnest(%(servers)s) s, generate_series(%(start)s, %(end)s, %(step)s::interval) at,
-        LATERAL (SELECT (60 + 30 * sin(extract(epoch FROM at) / 5000 + s))::real AS v) wave ON CONFLICT DO NOTHING"""
+        LATERAL (SELECT (60 + 30 * sin(extract(epoch FROM at) / 5000 + s))::real AS v) wave
+    ORDER BY date_bin(%(together)s, at, 'epoch'), s, at ON CONFLICT DO NOTHING"""
+TOGETHER = {HOST_READINGS: timedelta(seconds=10), **rollup.STRETCHES}
+# How far the wave of a reading goes, 1 unless it is here: a machine of 16 GB with traffic, whose curves have heights.
+SCALES = {"mem_used_mb": 100, "mem_total_mb": 250, "swap_used_mb": 5, "swap_total_mb": 25, "load1": 0.1} | {
+    "load5": 0.1, "load15": 0.09, "disk_read_bps": 90_000, "disk_write_bps": 400_000, "net_rx_bps": 1_000_000,
+    "net_tx_bps": 70_000, "procs_total": 7, "cpu_user": 0.6, "cpu_system": 0.2, "cpu_iowait": 0.1, "cpu_steal": 0.01,
+}  # fmt: skip
 
 
 class Took(NamedTuple):
@@ -66,8 +74,9 @@ def fill(servers: list[Server], days: int) -> None:
     now = timezone.now().replace(second=0, microsecond=0)
     seed.live_through(servers, now - TWO_YEARS, now)
     until = {HOST_MINUTES: now - rollup.GRACE, HOST_HOURS: now.replace(minute=0) - timedelta(hours=1)}
-    raw = ", ".join("v::integer" if name == "procs_total" else "v" for name in READINGS)
-    rolled = ", ".join("v, v * 0.8, v * 1.2, 6" for _ in READINGS)
+    scaled = {name: f"v * {SCALES.get(name, 1)}" for name in READINGS}
+    raw = ", ".join(f"({scaled[name]})::{'integer' if name == 'procs_total' else 'real'}" for name in READINGS)
+    rolled = ", ".join(f"{each}, {each} * 0.8, {each} * 1.2, 6" for each in scaled.values())
     columns = ", ".join(f"{name}_{of}" for name in READINGS for of in ("avg", "min", "max", "n"))
     raw_columns = f"server_id, sampled_at, ts, {', '.join(READINGS)}"
     wave(HOST_READINGS, servers, timedelta(hours=48), now, "10 s", raw_columns, "extract(epoch FROM at)", raw)
@@ -92,7 +101,13 @@ def wave(
     partitions.make(LEVELS[table], start, end)
     query = WAVES.format(table=table, columns=columns, extra=extra, values=values)
     with connection.cursor() as cursor:
-        about = {"servers": [server.pk for server in servers], "start": start, "end": end, "step": step}
+        about = {
+            "servers": [server.pk for server in servers],
+            "start": start,
+            "end": end,
+            "step": step,
+            "together": TOGETHER[table],
+        }
         cursor.execute(query, about)
         print(f"{table:22}{cursor.rowcount:12,} rows")
 

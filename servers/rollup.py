@@ -20,7 +20,6 @@ from servers.history import HOST_HOURS, HOST_MINUTES, HOST_READINGS, HOUR, LEVEL
 MINUTE = timedelta(minutes=1)
 LATE = timedelta(minutes=1)  # an older sample may come too late for its minute
 GRACE = timedelta(minutes=3)  # a minute is rolled up so long after its end; far above LATE
-BATCH = HOUR  # no more is done in one transaction
 BATCH_SEC = 2.0  # a step begins no more after that
 REDONE = 50  # late hours in one transaction
 EPOCH = datetime.fromtimestamp(0, UTC)
@@ -48,6 +47,10 @@ QUERIES = {
     ),
 }
 WIDTHS = {HOST_MINUTES: MINUTE, HOST_HOURS: HOUR}
+# A level moves on by so much at the least: a server's rows that are written together lie together, and whoever reads
+# them reads a fifth of the pages. And by so much at the most in one transaction.
+STRETCHES = {HOST_MINUTES: 10 * MINUTE, HOST_HOURS: 4 * HOUR}
+BATCHES = {HOST_MINUTES: HOUR, HOST_HOURS: 4 * HOUR}
 
 
 def roll_up() -> None:
@@ -72,7 +75,7 @@ def note_late(server_id: int, sampled_at: datetime) -> None:
 def _move_on(level: str, now: datetime) -> bool:
     """Roll up the next stretch of a level; returns whether there is more."""
     until = _begin(level)
-    end = min(_ready_until(level, now), until + BATCH)
+    end = min(_ready_until(level, now), until + BATCHES[level])
     if end <= until:
         return False
     partitions.make(LEVELS[level], until, end)
@@ -86,9 +89,8 @@ def _move_on(level: str, now: datetime) -> bool:
 
 
 def _ready_until(level: str, now: datetime) -> datetime:
-    if level == HOST_MINUTES:
-        return _floor(now - GRACE, MINUTE)
-    return _floor(history.rolled_up_until(HOST_MINUTES), HOUR)
+    ready = now - GRACE if level == HOST_MINUTES else history.rolled_up_until(HOST_MINUTES)
+    return _floor(ready, STRETCHES[level])
 
 
 def _begin(level: str) -> datetime:

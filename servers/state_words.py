@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
+from pmonitor import dates
 from pmonitor.templatetags import show
 from servers import lanes, moments, spells, state_history, states
 from servers.curves import Axis, Value
@@ -25,7 +26,7 @@ from servers.states import SILENT, UP
 FIGURE_DAYS = 30
 MOST_TOLD = 12  # spells in a lane's label, and boots on it
 THINNEST = 0.25  # percent of a lane: less would not be seen
-A_DAY = timedelta(days=1)
+A_DAY, A_YEAR = timedelta(days=1), timedelta(days=365)
 AWAY, QUIET, NOTHING = "away", "silent", ""  # why there is no data
 DRAWN = {  # in the lane
     UP: 'data-state="up" fill="var(--c)" opacity=".5" y="35%" height="30%"',
@@ -96,7 +97,7 @@ def gaps(values: Sequence[Value], found: Sequence[Spell], axis: Axis) -> list[di
             inner = before != axis.start and after != axis.end
             pieces += [piece for piece in _reasons(before, after, found, axis.gap) if piece.why or inner]
     return [
-        {**_place(piece.start, piece.end, axis), "why": piece.why, "title": _told(str(GAPS[piece.why]), piece)}
+        {**_place(piece.start, piece.end, axis), "why": piece.why, "title": _told(str(GAPS[piece.why]), piece, axis)}
         for piece in pieces
     ]
 
@@ -135,12 +136,12 @@ def _recorded(found: Sequence[Spell]) -> Sequence[Spell]:
 def _part(spell: Spell, axis: Axis) -> str:
     kind, place = AWAY if spell.why else spell.state, _place(spell.start, spell.end, axis)
     where = f'x="{place["x"]}%" width="{place["width"]}%"'
-    title = escape(_told(word(spell), spell))
+    title = escape(_told(word(spell), spell, axis))
     return f'<rect data-kind="{kind}" {where} {DRAWN.get(kind, HATCHED)}><title>{title}</title></rect>'
 
 
 def _boot(at: datetime, axis: Axis) -> dict[str, str]:
-    label = _("Rebooted, %(time)s UTC") % {"time": _clock(at, with_day=True)}
+    label = _("Rebooted, %(time)s UTC") % {"time": _clock(at, axis, with_day=True)}
     return {"x": f"{axis.x(at) / 10:.2f}", "at": moments.written(at), "label": label}
 
 
@@ -149,26 +150,28 @@ def _place(start: datetime, end: datetime, axis: Axis) -> dict[str, str]:
     return {"x": f"{x:.2f}", "width": f"{max(THINNEST, axis.x(end) / 10 - x):.2f}"}
 
 
-def _told(words: str, part: Spell | Piece) -> str:
+def _told(words: str, part: Spell | Piece, axis: Axis) -> str:
     """ "Silent, 13:05:10 to 13:09:00 UTC (3 min 50 s)"."""
-    with_day = part.end - part.start > A_DAY or part.start.date() != part.end.date()
+    with_day = axis.end - axis.start > A_DAY or part.start.date() != part.end.date()
     return _("%(state)s, %(from)s to %(to)s UTC (%(span)s)") % {
         "state": words,
-        "from": _clock(part.start, with_day),
-        "to": _clock(part.end, with_day),
+        "from": _clock(part.start, axis, with_day),
+        "to": _clock(part.end, axis, with_day),
         "span": span((part.end - part.start).total_seconds()),
     }
 
 
-def _clock(at: datetime, with_day: bool) -> str:
-    return f"{show.day(at)}, {at:%H:%M:%S}" if with_day else f"{at:%H:%M:%S}"
+def _clock(at: datetime, axis: Axis, with_day: bool) -> str:
+    """With its day, and that with its year where the axis would have two of it."""
+    day = dates.whole(at.date()) if axis.end - axis.start >= A_YEAR else dates.short(at.date())
+    return f"{day}, {at:%H:%M:%S}" if with_day else f"{at:%H:%M:%S}"
 
 
 def _label(found: States, axis: Axis) -> str:
     """The lane for who does not see it: when it was not up, and that it was otherwise."""
     others = [spell for spell in _recorded(found.spells) if spell.state != UP]
-    told = [_told(word(spell), spell) for spell in others[-MOST_TOLD:]]
-    told += [_("Rebooted, %(time)s UTC") % {"time": _clock(at, True)} for at in found.boots[-3:]]
+    told = [_told(word(spell), spell, axis) for spell in others[-MOST_TOLD:]]
+    told += [_("Rebooted, %(time)s UTC") % {"time": _clock(at, axis, True)} for at in found.boots[-3:]]
     words = {"from": lanes.said(axis.start, axis), "to": lanes.said(axis.end, axis)}
     if not told:
         return _("State from %(from)s to %(to)s UTC: up") % words

@@ -125,10 +125,10 @@ def some_hours(chance: Random, count: int) -> list[float | None]:
 )
 def test_hours_that_are_well_are_passed_over_without_missing_anything(facts: dict[str, Any]) -> None:
     """The same, whether hours are known or every sample is read."""
-    start = timezone.now().replace(minute=0, second=0, microsecond=0) - 7 * HOUR
-    partitions.make(history.LEVELS[history.HOST_READINGS], start, start + 7 * HOUR)
+    start = rolledup.done() - 4 * HOUR
+    partitions.make(history.LEVELS[history.HOST_READINGS], start, start + 12 * HOUR)
     for level in rollup.WIDTHS:
-        partitions.make(history.LEVELS[level], start, start + 7 * HOUR)
+        partitions.make(history.LEVELS[level], start, start + 12 * HOUR)
     nothing_rolled_up_before(start)
     chance = Random(str(facts))
     servers = servers_named([f"past-{number}" for number in range(6)])
@@ -143,9 +143,9 @@ def test_hours_that_are_well_are_passed_over_without_missing_anything(facts: dic
 
 
 def test_what_is_no_longer_kept_raw_is_told_by_the_minute(web1: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    start = timezone.now().replace(minute=0, second=0, microsecond=0) - 3 * HOUR
+    start = rolledup.done()
     for level in rollup.WIDTHS:
-        partitions.make(history.LEVELS[level], start, start + 3 * HOUR)
+        partitions.make(history.LEVELS[level], start, start + 8 * HOUR)
     nothing_rolled_up_before(start)
     write(web1, start, [20.0] * 60 + [95.0] * 60 + [20.0] * 600)
     rollup.roll_up()

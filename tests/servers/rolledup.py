@@ -7,11 +7,19 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from django.db import connection
+from django.utils import timezone
 
 from servers import history, rollup
 
 TABLES = (history.HOST_READINGS, history.HOST_MINUTES, history.HOST_HOURS, "servers_rolledup", "servers_latehour")
 UNTIL = "INSERT INTO servers_rolledup VALUES (%s, %s) ON CONFLICT (level) DO UPDATE SET until = excluded.until"
+
+
+def done() -> datetime:
+    """When the last stretch began of which all is rolled up, once a worker has looked: four hours, by the hour."""
+    ready = timezone.now() - rollup.GRACE - rollup.STRETCHES[history.HOST_MINUTES]
+    stretch = rollup.STRETCHES[history.HOST_HOURS]
+    return rollup.EPOCH + (ready - rollup.EPOCH) // stretch * stretch - stretch
 
 
 def until(level: str, moment: datetime) -> None:

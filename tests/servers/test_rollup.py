@@ -19,8 +19,7 @@ from tests.servers.test_ingest_races import at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("_empty_history")]
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
-THIS = timezone.now().replace(minute=0, second=0, microsecond=0)
-PAST = THIS - 3 * HOUR
+PAST = rolledup.done()
 
 
 @pytest.fixture
@@ -65,12 +64,14 @@ def test_minutes_and_hours_have_average_least_most_and_count(web1: Server, web2:
 
 def test_it_goes_up_to_what_is_surely_over_and_no_further(web1: Server) -> None:
     now = timezone.now()
-    reading(web1, now - rollup.GRACE - MINUTE, 4)
+    reading(web1, now - rollup.GRACE - 11 * MINUTE, 4)
     reading(web1, now - SECOND, 5)
     work()
     assert len(rolled(history.HOST_MINUTES, web1)) == 1
-    assert history.rolled_up_until(history.HOST_MINUTES) > now - rollup.GRACE - MINUTE
-    assert history.rolled_up_until(history.HOST_HOURS) in (THIS - HOUR, THIS, THIS + HOUR)
+    minutes, hours = map(history.rolled_up_until, (history.HOST_MINUTES, history.HOST_HOURS))
+    assert now - rollup.GRACE - 10 * MINUTE < minutes <= timezone.now() - rollup.GRACE
+    assert PAST + 4 * HOUR <= hours <= minutes
+    assert (minutes.minute % 10, hours.hour % 4) == (0, 0)  # what is written together lies together
 
 
 def test_a_sample_that_comes_late_is_counted_in(web1: Server, web2: Server) -> None:
@@ -135,11 +136,11 @@ def test_after_days_off_it_catches_up_a_batch_at_a_time(web1: Server, monkeypatc
     reading(web1, begin, 10)
     monkeypatch.setattr(rollup, "BATCH_SEC", 0.0)
     rollup.roll_up()
-    assert history.rolled_up_until(history.HOST_MINUTES) == begin + rollup.BATCH
+    assert history.rolled_up_until(history.HOST_MINUTES) == begin + rollup.BATCHES[history.HOST_MINUTES]
     monkeypatch.undo()
     for _ in range(60):
         rollup.roll_up()
-    assert history.rolled_up_until(history.HOST_HOURS) >= THIS - HOUR
+    assert history.rolled_up_until(history.HOST_HOURS) >= PAST + 4 * HOUR
     assert len(rolled(history.HOST_HOURS, web1)) == 1
 
 

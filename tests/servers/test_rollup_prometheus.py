@@ -11,7 +11,6 @@ from random import Random
 
 import pytest
 from django.db import connection
-from django.utils import timezone
 
 from servers import history, rollup
 from servers.history import HOUR
@@ -26,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("promtool"), reason="Prometheus is not installed"),
 ]
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
-END = timezone.now().replace(minute=0, second=0, microsecond=0) - HOUR
+END = rolledup.done() + 4 * HOUR
 START, HOURS = END - 3 * HOUR, 3
 AWAY = (START + 70 * MINUTE, START + 95 * MINUTE)  # the server said nothing
 FUNCTIONS = {"avg_over_time": "avg", "min_over_time": "min", "max_over_time": "max", "count_over_time": "n"}
