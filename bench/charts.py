@@ -34,7 +34,7 @@ from django.utils import timezone  # noqa: E402
 from bench import seed  # noqa: E402
 from pmonitor import web  # noqa: E402
 from servers import history, partitions, rollup  # noqa: E402
-from servers.history import HOST_HOURS, HOST_MINUTES, HOST_READINGS, LEVELS, READINGS  # noqa: E402
+from servers.history import HOST_DAYS, HOST_HOURS, HOST_MINUTES, HOST_READINGS, LEVELS, READINGS  # noqa: E402
 from servers.models import Scope, Server  # noqa: E402
 from servers.ranges import RANGES  # noqa: E402
 
@@ -70,18 +70,22 @@ class Took(NamedTuple):
 
 
 def fill(servers: list[Server], days: int) -> None:
-    """All three levels, up to where a worker would have them by now, and the states of those two years."""
+    """All levels, up to where a worker would have them by now, and the states of those two years."""
     now = timezone.now().replace(second=0, microsecond=0)
     seed.live_through(servers, now - TWO_YEARS, now)
-    until = {HOST_MINUTES: now - rollup.GRACE, HOST_HOURS: now.replace(minute=0) - timedelta(hours=1)}
+    until, ready = {}, now - rollup.GRACE
+    for level, stretch in rollup.STRETCHES.items():
+        ready = until[level] = rollup._floor(ready, stretch)
     scaled = {name: f"v * {SCALES.get(name, 1)}" for name in READINGS}
     raw = ", ".join(f"({scaled[name]})::{'integer' if name == 'procs_total' else 'real'}" for name in READINGS)
     rolled = ", ".join(f"{each}, {each} * 0.8, {each} * 1.2, 6" for each in scaled.values())
     columns = ", ".join(f"{name}_{of}" for name in READINGS for of in ("avg", "min", "max", "n"))
     raw_columns = f"server_id, sampled_at, ts, {', '.join(READINGS)}"
-    wave(HOST_READINGS, servers, timedelta(hours=48), now, "10 s", raw_columns, "extract(epoch FROM at)", raw)
-    for level, kept, step in ((HOST_MINUTES, timedelta(days=days), "1 min"), (HOST_HOURS, TWO_YEARS, "1 h")):
-        wave(level, servers, kept, until[level], step, f"server_id, at, samples, {columns}", "6", rolled)
+    every, when = timedelta(seconds=10), "extract(epoch FROM at)"
+    wave(HOST_READINGS, servers, timedelta(days=2), now, every, raw_columns, when, raw)
+    for level, kept in ((HOST_MINUTES, timedelta(days=days)), (HOST_HOURS, TWO_YEARS), (HOST_DAYS, TWO_YEARS)):
+        width, written = rollup.WIDTHS[level], f"server_id, at, samples, {columns}"
+        wave(level, servers, kept, until[level], width, written, "6", rolled)
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO servers_rolledup VALUES (%s, %s) ON CONFLICT (level) DO UPDATE SET until = excluded.until",
@@ -92,12 +96,10 @@ def fill(servers: list[Server], days: int) -> None:
 
 
 def wave(
-    table: str, servers: list[Server], kept: timedelta, end: Any, step: str, columns: str, extra: str, values: str
+    table: str, servers: list[Server], kept: timedelta, end: Any, step: timedelta, columns: str, extra: str, values: str
 ) -> None:
     """One level, that far back from its end."""
     start = end - kept
-    if table == HOST_HOURS:
-        start = start.replace(minute=0)
     partitions.make(LEVELS[table], start, end)
     query = WAVES.format(table=table, columns=columns, extra=extra, values=values)
     with connection.cursor() as cursor:

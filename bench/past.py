@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -36,7 +37,7 @@ from django.utils import timezone  # noqa: E402
 
 from bench import seed  # noqa: E402
 from pmonitor import secrets, web  # noqa: E402
-from servers import history, ingest, moments, partitions, proctable  # noqa: E402
+from servers import history, ingest, moments, partitions, proctable, rollup  # noqa: E402
 from servers.chunks import write  # noqa: E402
 from servers.chunks.read import Chunk  # noqa: E402
 from servers.chunks.samples import Sample  # noqa: E402
@@ -52,11 +53,11 @@ CHUNK = (
     f"INSERT INTO {CHUNKS} SELECT id, %s, %s, %s, now(), {SAMPLES}, {500 * SAMPLES}, %s FROM unnest(%s::bigint[]) id"  # noqa: S608
 )
 ROLLED = """INSERT INTO {table} SELECT id, at, {samples}, {values} FROM unnest(%s::bigint[]) id,
-    generate_series(%s::timestamptz, %s::timestamptz, %s) at"""
+    generate_series(%s::timestamptz, %s::timestamptz, %s) at ORDER BY date_bin(%s, at, 'epoch'), id, at"""
 RAW = f"""INSERT INTO {HOST_READINGS} (server_id, sampled_at, ts, {", ".join(READINGS)})
     SELECT id, at, extract(epoch FROM at), 500, {", ".join("100 * random()" for _ in READINGS[1:])}
     FROM unnest(%s::bigint[]) id, generate_series(%s::timestamptz, %s::timestamptz, interval '10 seconds') at
-    ON CONFLICT DO NOTHING"""  # noqa: S608
+    ORDER BY at, id ON CONFLICT DO NOTHING"""  # noqa: S608
 HAPPENED = f"""INSERT INTO {EVENTS} (server_id, name, at, kind, facts)
     SELECT id, 'unit-' || (extract(epoch FROM at)::bigint / 3600 + id) %% {SERVICES} || '.service', at, 'restarted',
     '{{}}' FROM unnest(%s::bigint[]) id, generate_series(%s::timestamptz, %s::timestamptz, interval '1 hour') at"""  # noqa: S608
@@ -123,7 +124,8 @@ def _readings(ids: list[int], start: datetime, end: datetime) -> None:
         for table, width, samples in ((HOST_MINUTES, "1 minute", 6), (HOST_HOURS, "1 hour", 360)):
             values = ", ".join(f"50 * random(), 0, 100, {samples}" for _ in READINGS)
             query = ROLLED.format(table=table, samples=samples, values=values)
-            cursor.execute(query, [ids, start, end - timedelta(seconds=1), width])
+            about: list[Any] = [ids, start, end - timedelta(seconds=1), width, rollup.STRETCHES[table]]
+            cursor.execute(query, about)
             cursor.execute("INSERT INTO servers_rolledup VALUES (%s, %s)", [table, end])
         cursor.execute(RAW, [ids, max(start, end - timedelta(days=2)), end])
 

@@ -31,7 +31,7 @@ class Level(NamedTuple):
 
 HOST_READINGS, PROCESSES, EVENTS = "servers_hostreading", "servers_processsnapshot", "servers_serviceevent"
 HOST_MINUTES, HOST_HOURS, CHUNKS = "servers_hostminute", "servers_hosthour", "servers_processchunk"
-DISKS = "servers_diskusage"
+HOST_DAYS, DISKS = "servers_hostday", "servers_diskusage"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LEVELS = {
     level.table: level
@@ -41,6 +41,7 @@ LEVELS = {
         Level(EVENTS, 7 * DAY, 14 * DAY, settings.KEPT["service events"]),
         Level(HOST_MINUTES, DAY, 3 * DAY, settings.KEPT["host minutes"]),
         Level(HOST_HOURS, 30 * DAY, 30 * DAY, settings.KEPT["host hours"]),
+        Level(HOST_DAYS, 90 * DAY, 30 * DAY, settings.KEPT["host hours"]),
         Level(DISKS, DAY, 3 * DAY, 30 * DAY),
         Level(CHUNKS, DAY, 3 * DAY, settings.KEPT["processes"]),
     )

@@ -10,13 +10,14 @@ from psycopg import sql
 
 from pmonitor.rows import fetched
 from servers import history, partitions
-from servers.history import CHUNKS, DAY, HOST_HOURS, HOST_MINUTES, HOUR, LEVELS, PROCESSES, Level
+from servers.history import CHUNKS, DAY, HOST_DAYS, HOST_HOURS, HOST_MINUTES, HOUR, LEVELS, PROCESSES, Level
 from servers.proctable import unpack
 
 TIMES = {  # the columns that tell the oldest and the newest
     CHUNKS: ("first_at", "last_at"),
     HOST_MINUTES: ("at", "at"),
     HOST_HOURS: ("at", "at"),
+    HOST_DAYS: ("at", "at"),
     history.EVENTS: ("at", "at"),
     history.DISKS: ("at", "at"),
 }
@@ -48,6 +49,7 @@ class Waiting(NamedTuple):
 
     minutes: datetime
     hours: datetime
+    days: datetime
     hours_to_compact: int
     late_hours: int
 
@@ -75,7 +77,7 @@ def waiting() -> Waiting:
     )
     ((late,),) = fetched(sql.SQL("SELECT count(*) FROM servers_latehour"))
     until = history.rolled_up_until
-    return Waiting(until(HOST_MINUTES), until(HOST_HOURS), to_compact, late)
+    return Waiting(until(HOST_MINUTES), until(HOST_HOURS), until(HOST_DAYS), to_compact, late)
 
 
 def _size(level: Level) -> Size:

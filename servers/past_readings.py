@@ -1,6 +1,6 @@
-"""Series of host readings of any range, each out of the level that fits: raw, by the minute, by the hour.
+"""Series of host readings of any range, each out of the level that fits: raw, by the minute, hour or day.
 
-Where a level does not reach up to now, the finer ones go on: hours, then minutes, then raw readings. All are brought
+Where a level does not reach up to now, the finer ones go on: days, hours, minutes, then raw readings. All are brought
 into one form (average, least, most and count of each reading), and that into steps; a step with nothing in it is a gap.
 """
 
@@ -16,9 +16,9 @@ from msgspec import Struct
 
 from pmonitor.rows import fetched
 from servers import history
-from servers.history import HOST_HOURS, HOST_MINUTES, HOST_READINGS, LEVELS, METRICS, READINGS
+from servers.history import DAY, HOST_DAYS, HOST_HOURS, HOST_MINUTES, HOST_READINGS, HOUR, LEVELS, METRICS, READINGS
 
-WIDTHS = {HOST_MINUTES: timedelta(minutes=1), HOST_HOURS: timedelta(hours=1)}
+WIDTHS = {HOST_MINUTES: timedelta(minutes=1), HOST_HOURS: HOUR, HOST_DAYS: DAY}
 EPOCH = datetime.fromtimestamp(0, UTC)
 TOTALS = ("mem_total_mb", "swap_total_mb")  # what others are a share of
 Series = list[float | None]
@@ -98,6 +98,8 @@ def _stepped(
 
 def _level(start: datetime, step: int) -> str:
     """The coarsest level that the step allows, or else the finest that reaches back to the start."""
+    if step >= WIDTHS[HOST_DAYS].total_seconds():
+        return HOST_DAYS
     now = timezone.now()
     for level in (HOST_HOURS, HOST_MINUTES):
         finer = HOST_MINUTES if level == HOST_HOURS else HOST_READINGS
@@ -110,11 +112,12 @@ def _parts(level: str, start: datetime, end: datetime) -> tuple[list[str], dict[
     """The tables to read, and from when to when each: start0, end0, start1 …"""
     tables: list[str] = []
     about: dict[str, Any] = {}
-    order = (HOST_HOURS, HOST_MINUTES, HOST_READINGS)
+    order = (HOST_DAYS, HOST_HOURS, HOST_MINUTES, HOST_READINGS)
+    ends = {} if level == HOST_READINGS else dict(fetched("SELECT level, until FROM servers_rolledup"))
     for table in order[order.index(level) :]:
         width, until = WIDTHS.get(table), end
         if width is not None:
-            start, until = EPOCH + (start - EPOCH) // width * width, min(end, history.rolled_up_until(table))
+            start, until = EPOCH + (start - EPOCH) // width * width, min(end, ends.get(table, EPOCH))
         if start < until or table == HOST_READINGS:
             about |= {f"start{len(tables)}": start, f"end{len(tables)}": until}
             tables.append(table)

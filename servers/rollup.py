@@ -1,4 +1,4 @@
-"""Rolls host readings up: raw ones to minutes, minutes to hours, each with average, least, most and count.
+"""Rolls host readings up: raw ones to minutes, minutes to hours, hours to days, with average, least, most and count.
 
 How far each level is, a row of servers_rolledup says. It is locked while its level moves on, so two workers take
 turns, and moves in the transaction that writes the level: killed in between, nothing happened. A sample that comes in
@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from servers import history, partitions
-from servers.history import HOST_HOURS, HOST_MINUTES, HOST_READINGS, HOUR, LEVELS, READINGS
+from servers.history import DAY, HOST_DAYS, HOST_HOURS, HOST_MINUTES, HOST_READINGS, HOUR, LEVELS, READINGS
 
 MINUTE = timedelta(minutes=1)
 LATE = timedelta(minutes=1)  # an older sample may come too late for its minute
@@ -25,7 +25,7 @@ REDONE = 50  # late hours in one transaction
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 _RAW = ", ".join(f"avg({name}), min({name}), max({name}), count({name})" for name in READINGS)
-_MINUTES = ", ".join(
+_ROLLED = ", ".join(
     f"sum({name}_avg * {name}_n) / nullif(sum({name}_n), 0), min({name}_min), max({name}_max), sum({name}_n)"
     for name in READINGS
 )
@@ -38,25 +38,26 @@ INSERT INTO {level} SELECT s.id, rolled.* FROM servers_server s CROSS JOIN LATER
 WHERE %(server)s::bigint IS NULL OR s.id = %(server)s
 ON CONFLICT (server_id, at) DO UPDATE SET samples = excluded.samples, {set}
 WHERE excluded.samples >= {level}.samples"""
+SOURCES = {HOST_MINUTES: HOST_READINGS, HOST_HOURS: HOST_MINUTES, HOST_DAYS: HOST_HOURS}  # in the order of rolling up
 QUERIES = {
+    level: QUERY.format(level=level, source=source, time="at", samples="sum(samples)", readings=_ROLLED, set=_SET)
+    for level, source in SOURCES.items()
+} | {
     HOST_MINUTES: QUERY.format(
         level=HOST_MINUTES, source=HOST_READINGS, time="sampled_at", samples="count(*)", readings=_RAW, set=_SET
     ),
-    HOST_HOURS: QUERY.format(
-        level=HOST_HOURS, source=HOST_MINUTES, time="at", samples="sum(samples)", readings=_MINUTES, set=_SET
-    ),
 }
-WIDTHS = {HOST_MINUTES: MINUTE, HOST_HOURS: HOUR}
+WIDTHS = {HOST_MINUTES: MINUTE, HOST_HOURS: HOUR, HOST_DAYS: DAY}
 # A level moves on by so much at the least: a server's rows that are written together lie together, and whoever reads
 # them reads a fifth of the pages. And by so much at the most in one transaction.
-STRETCHES = {HOST_MINUTES: 10 * MINUTE, HOST_HOURS: 4 * HOUR}
-BATCHES = {HOST_MINUTES: HOUR, HOST_HOURS: 4 * HOUR}
+STRETCHES = {HOST_MINUTES: 10 * MINUTE, HOST_HOURS: 4 * HOUR, HOST_DAYS: DAY}
+BATCHES = {**STRETCHES, HOST_MINUTES: HOUR}
 
 
 def roll_up() -> None:
-    """Worker step: bring both levels up to now, as far as the time for one step goes; then what came late."""
+    """Worker step: bring all levels up to now, as far as the time for one step goes; then what came late."""
     began = time.monotonic()
-    for level in (HOST_MINUTES, HOST_HOURS):
+    for level in SOURCES:
         while _move_on(level, timezone.now()) and time.monotonic() - began < BATCH_SEC:
             pass
     while _redo() and time.monotonic() - began < BATCH_SEC:
@@ -89,15 +90,15 @@ def _move_on(level: str, now: datetime) -> bool:
 
 
 def _ready_until(level: str, now: datetime) -> datetime:
-    ready = now - GRACE if level == HOST_MINUTES else history.rolled_up_until(HOST_MINUTES)
+    ready = now - GRACE if level == HOST_MINUTES else history.rolled_up_until(SOURCES[level])
     return _floor(ready, STRETCHES[level])
 
 
 def _begin(level: str) -> datetime:
-    """Where the level ends; a new one begins with the oldest raw partition."""
+    """Where the level ends; a new one begins with the oldest partition of what it is made of."""
     if (until := history.rolled_up_until(level)) > EPOCH:
         return until
-    first = next(iter(partitions.starts(LEVELS[HOST_READINGS])), _floor(timezone.now(), HOUR))
+    first = next(iter(partitions.starts(LEVELS[SOURCES[level]])), _floor(timezone.now(), STRETCHES[level]))
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO servers_rolledup VALUES (%s, %s) ON CONFLICT DO NOTHING", [level, first])
     return history.rolled_up_until(level)
@@ -122,15 +123,17 @@ def _redo() -> bool:
         cursor.execute("SELECT hour FROM servers_latehour ORDER BY hour LIMIT 1")
         if (first := cursor.fetchone()) is None:
             return False
-    for level in (HOST_MINUTES, HOST_HOURS):
+    for level in SOURCES:
         partitions.make(LEVELS[level], first[0], first[0])
     with transaction.atomic():
         # Waited for, so that nothing is rolled up meanwhile from what was there before the late sample.
-        minutes, hours = _locked(HOST_MINUTES) or EPOCH, _locked(HOST_HOURS) or EPOCH
+        minutes, hours, days = (_locked(level) or EPOCH for level in SOURCES)
         for server_id, hour in (late := _take_late()):
             _roll(HOST_MINUTES, hour, min(hour + HOUR, minutes), server_id)
             if hour + HOUR <= hours:
                 _roll(HOST_HOURS, hour, hour + HOUR, server_id)
+            if (day := _floor(hour, DAY)) + DAY <= days:
+                _roll(HOST_DAYS, day, day + DAY, server_id)
     return len(late) == REDONE
 
 

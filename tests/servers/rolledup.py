@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from servers import history, rollup
 
-TABLES = (history.HOST_READINGS, history.HOST_MINUTES, history.HOST_HOURS, "servers_rolledup", "servers_latehour")
+TABLES = (history.HOST_READINGS, *rollup.SOURCES, "servers_rolledup", "servers_latehour")
 UNTIL = "INSERT INTO servers_rolledup VALUES (%s, %s) ON CONFLICT (level) DO UPDATE SET until = excluded.until"
 
 

@@ -62,6 +62,23 @@ def test_minutes_and_hours_have_average_least_most_and_count(web1: Server, web2:
     assert rolled(history.HOST_HOURS, web2) == [(0, 99, 99, 99, 1, 1)]
 
 
+def test_days_are_made_of_hours_and_again_where_one_was_late(web1: Server) -> None:
+    day = rollup._floor(PAST, timedelta(days=1)) - timedelta(days=1)
+    for level in rollup.WIDTHS:
+        rolledup.until(level, day)
+    partitions.make(history.LEVELS[history.HOST_READINGS], day, PAST)
+    for hour, cpu in [(0, 10), (1, 20), (23, 60)]:
+        reading(web1, day + hour * HOUR, cpu)
+    for _ in range(3):
+        work()
+    at = (day - PAST) / MINUTE
+    assert rolled(history.HOST_DAYS, web1) == [(at, 30, 10, 60, 3, 3)]
+    assert history.rolled_up_until(history.HOST_DAYS) >= day + timedelta(days=1)
+    reading(web1, day + 2 * HOUR, 90, late=True)
+    work()
+    assert rolled(history.HOST_DAYS, web1) == [(at, 45, 10, 90, 4, 4)]
+
+
 def test_it_goes_up_to_what_is_surely_over_and_no_further(web1: Server) -> None:
     now = timezone.now()
     reading(web1, now - rollup.GRACE - 11 * MINUTE, 4)

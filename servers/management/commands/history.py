@@ -37,7 +37,10 @@ class Command(BaseCommand):
             told = "no samples yet" if cost is None else f"{cost.bytes:.2f} bytes each, {cost.samples:,} of them"
             self.stdout.write(f"process-samples, {name}: {told}")
         waiting = history_size.waiting()
-        self.stdout.write(f"rolled up to the minute until {waiting.minutes}, to the hour until {waiting.hours}")
+        self.stdout.write(
+            f"rolled up to the minute until {waiting.minutes}, to the hour until {waiting.hours},"
+            f" to the day until {waiting.days}"
+        )
         self.stdout.write(f"hours to compact: {waiting.hours_to_compact}; hours to roll up again: {waiting.late_hours}")
 
 
