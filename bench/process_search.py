@@ -41,13 +41,14 @@ from servers.chunks import write  # noqa: E402
 from servers.chunks.read import Chunk  # noqa: E402
 from servers.chunks.samples import Sample  # noqa: E402
 from servers.history import HOUR  # noqa: E402
-from servers.models import Newest, Server  # noqa: E402
+from servers.models import Newest, Server, Service  # noqa: E402
 from servers.process_query import parse  # noqa: E402
 
 KINDS = 40  # of tables and of hours; servers take them in turns
 TIMES = 11
 FEW = 5  # servers; one after the other is looked through, so that more take no more memory
 STEP = timedelta(seconds=10)
+SERVICES = 40  # of each server
 NOW_WORDS = ("no-such-process", "kafka-17", "pid:4000", "redis-server", "name:sshd cmd:pts/7")
 PAST_WORDS = ("no-such-process", "module_17", "project-9", "redis-server")
 INSERT = f"""INSERT INTO {history.CHUNKS}
@@ -74,7 +75,7 @@ def servers_of(count: int) -> list[Server]:
 
 
 def report(servers: list[Server]) -> None:
-    """Give each a newest report."""
+    """Give each a newest report, and services."""
     now, tables = timezone.now(), []
     for seed in range(KINDS):
         tables.append(proctable.pack(list(islice(Recording(TYPICAL, seed=seed), 2))[1]))
@@ -83,6 +84,14 @@ def report(servers: list[Server]) -> None:
         for number, server in enumerate(servers)
     ]
     Newest.objects.bulk_create(rows, batch_size=200)
+    Service.objects.bulk_create(
+        (
+            Service(server=server, name=f"unit-{place}.service", active_state="active", main_pid=1000 + place)
+            for server in servers
+            for place in range(SERVICES)
+        ),
+        batch_size=5000,
+    )
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from django.http import HttpResponse
 from django.template.loader import get_template
 
@@ -27,13 +26,13 @@ COLOURS = {"": "#14559c", "s2": "#0f7378", "s3": "#935800", "s4": GREY}  # by a 
 
 def table(server: Server, window: Window) -> HttpResponse:
     """A row for each step that has readings: when it begins (UTC), then average, least and most of each metric."""
-    out = io.StringIO()
-    write = csv.writer(out, lineterminator="\n").writerow
-    write(["time", *(f"{metric} {of}" for metric in history.METRICS for of in ("avg", "min", "max"))])
+    lines = [",".join(["time", *(f"{metric} {of}" for metric in history.METRICS for of in ("avg", "min", "max"))])]
     for t, *values in past_readings.table(server.pk, window.start, window.end, ROWS)[1]:
         if any(value is not None for value in values):
-            write([f"{t:%Y-%m-%dT%H:%M:%SZ}", *["" if value is None else round(value, 3) for value in values]])
-    return _file(out.getvalue(), "text/csv; charset=utf-8", server, window, "csv")
+            # As JSON writes numbers, of which there are thousands: csv's writer takes as long as all of the rest.
+            told = msgspec.json.encode([None if value is None else round(value, 3) for value in values]).decode()
+            lines.append(f"{t:%Y-%m-%dT%H:%M:%SZ},{told[1:-1].replace('null', '')}")
+    return _file("\n".join([*lines, ""]), "text/csv; charset=utf-8", server, window, "csv")
 
 
 def picture(server: Server, newest: Newest | None, window: Window) -> HttpResponse:
