@@ -142,6 +142,7 @@ def search_now(ids: list[int], words: str) -> process_search.Gathered:
     """As the page does."""
     gathered, wanted = process_search.Gathered(process_search.by_cpu, 500), parse(words)
     process_search.now(ids, wanted, process_search.services(ids, wanted), gathered)
+    assert len(gathered.hits) <= gathered.total  # those that are shown are made, too
     return gathered
 
 

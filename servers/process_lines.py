@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property, partial
 from typing import Any, Final
 
 import msgspec
@@ -84,11 +84,9 @@ class Lines:
             self._columns[which] = _decoder.decode(self._moves[which])
         return self._columns[which]
 
-    def proc(self, place: int, stays: list[Any]) -> Proc:
-        """A process, out of its STAYS."""
-        name, pid, user, cmdline, ppid, ticks = stays
-        cpu, mem, status, threads = (self.moves(place, which) for which in range(len(MOVES)))
-        return Proc(name, pid, cpu, mem, status, user, cmdline, ppid, threads, ticks)
+    def later(self, place: int, stays: list[Any]) -> Callable[[], Proc]:
+        """How a process is made, out of its STAYS; it does not hold the text of all of them."""
+        return partial(_made, stays, self.moves(place, CPU), self.moves(place, MEM), self._moves[MEM + 1 :], place)
 
     def _first(self, anchor: bytes) -> int:
         """Where it is for the first time; below 0 where it is not."""
@@ -102,3 +100,9 @@ class Lines:
             end = self._text.find(b"\n", at)
             yield self._text.rfind(b"\n", 0, at) + 1, end
             at = self._folded.find(anchor, end, self._end)
+
+
+def _made(stays: list[Any], cpu: float | None, mem: float, others: list[bytes], place: int) -> Proc:
+    name, pid, user, cmdline, ppid, ticks = stays
+    status, threads = (_decoder.decode(line)[place] for line in others)
+    return Proc(name, pid, cpu, mem, status, user, cmdline, ppid, threads, ticks)

@@ -57,7 +57,7 @@ class Gathered:
         self.on: set[int] = set()  # the servers
         self.users: Counter[str] = Counter()
         self.cpu = self.mem_mb = 0.0  # percent of one core, MB
-        self._first: list[tuple[float, int, Hit]] = []
+        self._first: list[tuple[float, int, Callable[[], Hit]]] = []
 
     @property
     def full(self) -> bool:
@@ -67,18 +67,18 @@ class Gathered:
     @property
     def hits(self) -> list[Hit]:
         """The first ones in their order."""
-        return [hit for _rank, _number, hit in sorted(self._first, reverse=True)]
+        return [make() for _rank, _number, make in sorted(self._first, reverse=True)]
 
     def add(self, server_id: int, user: str, cpu: float | None, mem: float, make: Callable[[], Hit]) -> None:
-        """Count a process, and keep it, made, when it is one of the first."""
+        """Count a process, and keep how it is made, when it is one of the first: most that are so for a while go."""
         self.total, self.cpu, self.mem_mb = self.total + 1, self.cpu + (cpu or 0.0), self.mem_mb + mem
         self.on.add(server_id)
         self.users[user] += 1
         rank, number = self.rank(cpu, mem), -self.total  # of two alike the one found before comes first
         if len(self._first) < self.most:
-            heapq.heappush(self._first, (rank, number, make()))
+            heapq.heappush(self._first, (rank, number, make))
         elif self._first and (rank, number) > self._first[0][:2]:
-            heapq.heapreplace(self._first, (rank, number, make()))
+            heapq.heapreplace(self._first, (rank, number, make))
 
 
 def now(server_ids: Sequence[int], wanted: Wanted, served: Served, gathered: Gathered) -> None:
@@ -137,12 +137,12 @@ def _look_through(server_id: int, at: datetime, data: bytes, wanted: Wanted, pid
     for place, stays in found:
         name, pid, user, cmdline, _ppid, _ticks = stays
         if wanted.holds(name, pid, user, cmdline, pids):
-            make = partial(_hit, server_id, at, lines, place, stays)
+            make = partial(_hit, server_id, at, lines.later(place, stays))
             gathered.add(server_id, user, lines.moves(place, CPU), lines.moves(place, MEM), make)
 
 
-def _hit(server_id: int, at: datetime, lines: Lines, place: int, stays: list[object]) -> Hit:
-    return Hit(server_id, at, lines.proc(place, stays))
+def _hit(server_id: int, at: datetime, make: Callable[[], Proc]) -> Hit:
+    return Hit(server_id, at, make())
 
 
 def _anchors(term: Term, pids: Pids) -> list[bytes]:

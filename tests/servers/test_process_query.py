@@ -87,14 +87,14 @@ def test_an_address_is_no_prefix() -> None:
 def test_looking_before_decoding_misses_nothing(procs: list[Proc], value: str) -> None:
     packed = proctable.pack(procs)
     lines = Lines(packed)
-    assert [lines.proc(place, stays) for place, stays in lines.every()] == procs
+    assert [lines.later(place, stays)() for place, stays in lines.every()] == procs
     for field in ("", "name", "cmd", "user", "user="):
         term = Term(field, value.casefold())
         wanted = process_query.Wanted((term,))
         places = [place for place, one in enumerate(procs) if wanted.holds(one.name, one.pid, one.user, one.cmdline)]
         found = dict(lines.with_any([term.in_json]) if term.in_json else lines.every())
         assert set(places) <= set(found)
-        assert all(lines.proc(place, stays) == procs[place] for place, stays in found.items())
+        assert all(lines.later(place, stays)() == procs[place] for place, stays in found.items())
         if places:
             assert lines.mention([term.in_json])
             assert wanted.may_be_in(Chunk(write.encode(sampled([procs]))).text)
