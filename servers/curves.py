@@ -58,8 +58,8 @@ def band(points: Sequence[Point], top: float, axis: Axis, upper: bool = False, l
 
 
 def _points(values: Sequence[Value], top: float, axis: Axis, upper: bool = False, lower: bool = False) -> str:
-    base, height = _half(upper, lower)
-    return "L".join([f"{axis.drawn(t)} {base + height * min(1.0, max(0.0, value / top)):.1f}" for t, value in values])
+    heights = _heights([value for _t, value in values], top, upper, lower)
+    return "L".join([f"{axis.drawn(t)} {height}" for (t, _value), height in zip(values, heights, strict=True)])
 
 
 def runs(values: Sequence[Value], axis: Axis) -> list[list[Value]]:
@@ -75,15 +75,13 @@ def runs(values: Sequence[Value], axis: Axis) -> list[list[Value]]:
 
 def y(value: float, top: float) -> str:
     """How far down a value is drawn."""
-    base, height = _half(upper=False, lower=False)
-    return f"{base + height * min(1.0, max(0.0, value / top)):.1f}"
+    return _heights([value], top, upper=False, lower=False)[0]
 
 
-def _half(upper: bool, lower: bool) -> tuple[int, int]:
-    """Where nothing is drawn, and how far from there the top of the scale: upwards where it is negative."""
-    if upper:
-        return 50, -46
-    return (50, 46) if lower else (100, -96)
+def _heights(values: Sequence[float], top: float, upper: bool, lower: bool) -> list[str]:
+    """How far down each is drawn: from where nothing is, up (less than 0) or down to the top of the scale."""
+    base, height = (50, -46) if upper else (50, 46) if lower else (100, -96)
+    return [f"{base + height * min(1.0, max(0.0, value / top)):.1f}" for value in values]
 
 
 def round_up(value: float) -> float:

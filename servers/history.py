@@ -81,5 +81,9 @@ def step_for(seconds: float, count: int) -> int:
 
 def rolled_up_until(table: str) -> datetime:
     """Everything before that is in the level (of host readings), but for what came in late."""
-    found = fetched("SELECT until FROM servers_rolledup WHERE level = %s", [table])
-    return found[0][0] if found else datetime.fromtimestamp(0, UTC)
+    return rolled_up().get(table, datetime.fromtimestamp(0, UTC))
+
+
+def rolled_up() -> dict[str, datetime]:
+    """The same of each level that was begun."""
+    return dict(fetched("SELECT level, until FROM servers_rolledup"))

@@ -113,7 +113,7 @@ def _parts(level: str, start: datetime, end: datetime) -> tuple[list[str], dict[
     tables: list[str] = []
     about: dict[str, Any] = {}
     order = (HOST_DAYS, HOST_HOURS, HOST_MINUTES, HOST_READINGS)
-    ends = {} if level == HOST_READINGS else dict(fetched("SELECT level, until FROM servers_rolledup"))
+    ends = {} if level == HOST_READINGS else history.rolled_up()
     for table in order[order.index(level) :]:
         width, until = WIDTHS.get(table), end
         if width is not None:

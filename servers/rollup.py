@@ -132,7 +132,8 @@ def _redo() -> bool:
             _roll(HOST_MINUTES, hour, min(hour + HOUR, minutes), server_id)
             if hour + HOUR <= hours:
                 _roll(HOST_HOURS, hour, hour + HOUR, server_id)
-            if (day := _floor(hour, DAY)) + DAY <= days:
+        for server_id, day in {(server_id, _floor(hour, DAY)) for server_id, hour in late}:
+            if day + DAY <= days:
                 _roll(HOST_DAYS, day, day + DAY, server_id)
     return len(late) == REDONE
 

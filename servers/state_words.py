@@ -163,8 +163,10 @@ def _told(words: str, part: Spell | Piece, axis: Axis) -> str:
 
 def _clock(at: datetime, axis: Axis, with_day: bool) -> str:
     """With its day, and that with its year where the axis would have two of it."""
+    if not with_day:
+        return f"{at:%H:%M:%S}"
     day = dates.whole(at.date()) if axis.end - axis.start >= A_YEAR else dates.short(at.date())
-    return f"{day}, {at:%H:%M:%S}" if with_day else f"{at:%H:%M:%S}"
+    return f"{day}, {at:%H:%M:%S}"
 
 
 def _label(found: States, axis: Axis) -> str:

@@ -19,7 +19,7 @@ def done() -> datetime:
     """When the last stretch began of which all is rolled up, once a worker has looked: four hours, by the hour."""
     ready = timezone.now() - rollup.GRACE - rollup.STRETCHES[history.HOST_MINUTES]
     stretch = rollup.STRETCHES[history.HOST_HOURS]
-    return rollup.EPOCH + (ready - rollup.EPOCH) // stretch * stretch - stretch
+    return rollup._floor(ready, stretch) - stretch
 
 
 def until(level: str, moment: datetime) -> None:
